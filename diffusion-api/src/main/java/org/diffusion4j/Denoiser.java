@@ -1,0 +1,37 @@
+package org.diffusion4j;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A function that finds the noise in a noisy sample: a trained network, or anything else.
+ *
+ * <p>It is tied to a schedule, for without one a timestep means nothing. Implementations say
+ * whether they may be shared between threads; those of this library may.
+ */
+public interface Denoiser {
+
+  /** The schedule that the timesteps of {@link #predict} refer to. */
+  NoiseSchedule schedule();
+
+  /**
+   * The shape of one sample, without the batch: {@code {channels, height, width}} of an image,
+   * {@code {features}} of a vector.
+   */
+  long[] sampleShape();
+
+  /** What the output of {@link #predict} stands for. */
+  default Prediction prediction() {
+    return Prediction.EPSILON;
+  }
+
+  /**
+   * The prediction for noisy samples.
+   *
+   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
+   * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
+   * @param condition one label per sample, or none
+   * @return a new array of the shape and type of {@code xt}, which the caller may close
+   * @throws IllegalArgumentException if a shape, a type or the condition does not fit
+   */
+  INDArray predict(INDArray xt, INDArray t, Condition condition);
+}

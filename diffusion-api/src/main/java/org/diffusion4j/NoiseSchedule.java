@@ -1,0 +1,185 @@
+package org.diffusion4j;
+
+/**
+ * How much noise each of the {@code T} steps of the forward process adds.
+ *
+ * <p>Schedules are immutable and calculate in double precision. A timestep outside of the stated
+ * range is refused with an {@link IllegalArgumentException} by every method.
+ */
+public interface NoiseSchedule {
+
+  /** The number {@code T} of noising steps, at least 1. */
+  int steps();
+
+  /**
+   * The variance of the noise that step {@code t} adds, in (0, 1]; 1 only at the end of a schedule
+   * of {@linkplain #withZeroTerminalSnr() zero terminal SNR}.
+   *
+   * @param t in [0, T-1]
+   */
+  double beta(int t);
+
+  /**
+   * The share of the clean sample's variance that is left after step {@code t}: the product of
+   * {@code 1 - beta(s)} for {@code s <= t}.
+   *
+   * @param t in [-1, T-1], where -1 is the clean sample, with share 1
+   */
+  double alphaBar(int t);
+
+  /**
+   * {@code 1 - beta(t)}.
+   *
+   * @param t in [0, T-1]
+   */
+  default double alpha(int t) {
+    return 1 - beta(t);
+  }
+
+  /**
+   * The noise level {@code sqrt((1 - alphaBar) / alphaBar)} of k-diffusion and EDM.
+   *
+   * @param t in [-1, T-1]
+   */
+  default double sigma(int t) {
+    return Math.sqrt((1 - alphaBar(t)) / alphaBar(t));
+  }
+
+  /**
+   * The signal-to-noise ratio {@code alphaBar / (1 - alphaBar)}.
+   *
+   * @param t in [-1, T-1]
+   */
+  default double snr(int t) {
+    return alphaBar(t) / (1 - alphaBar(t));
+  }
+
+  /**
+   * The natural logarithm of {@link #snr}.
+   *
+   * @param t in [-1, T-1]
+   */
+  default double logSnr(int t) {
+    return Math.log(snr(t));
+  }
+
+  /**
+   * The variance of q(x_{t-1} | x_t, x_0), which is {@code beta(t) (1 - alphaBar(t-1)) / (1 -
+   * alphaBar(t))}: DDPM (Ho et al. 2020), equation 7.
+   *
+   * @param t in [0, T-1]; 0 gives 0
+   */
+  default double posteriorVariance(int t) {
+    return beta(t) * (1 - alphaBar(t - 1)) / (1 - alphaBar(t));
+  }
+
+  /**
+   * This schedule shifted and scaled so that nothing of the signal is left at the last step: Lin et
+   * al. 2024, algorithm 1. A model of {@link Prediction#EPSILON} cannot be sampled from its end.
+   */
+  default NoiseSchedule withZeroTerminalSnr() {
+    return ArraySchedule.zeroTerminalSnr(this);
+  }
+
+  /**
+   * Betas on a straight line from 1e-4 to 0.02 for 1000 steps (DDPM, section 4) and scaled by
+   * {@code 1000 / steps} for another number, so that alphaBar ends where it ends for 1000.
+   *
+   * @param steps at least 21: for fewer the last beta would not be below 1
+   */
+  static NoiseSchedule linear(int steps) {
+    ArraySchedule.requireSteps(steps);
+    double scale = 1000.0 / steps;
+    if (0.02 * scale >= 1) {
+      throw new IllegalArgumentException(
+          "steps of the scaled linear schedule must be at least 21 but was "
+              + steps
+              + "; use cosine(steps) or give the betas");
+    }
+    return linear(steps, 1e-4 * scale, 0.02 * scale);
+  }
+
+  /**
+   * Betas on a straight line.
+   *
+   * @param steps at least 1; one step has beta {@code first}
+   * @param first beta of step 0, in (0, 1)
+   * @param last beta of step {@code steps - 1}, in (0, 1)
+   */
+  static NoiseSchedule linear(int steps, double first, double last) {
+    return ArraySchedule.ofBetas(ArraySchedule.line(steps, first, last));
+  }
+
+  /**
+   * Betas whose square roots lie on a straight line, as in latent diffusion (Rombach et al. 2022).
+   *
+   * @param steps at least 1
+   * @param first beta of step 0, in (0, 1)
+   * @param last beta of step {@code steps - 1}, in (0, 1)
+   */
+  static NoiseSchedule scaledLinear(int steps, double first, double last) {
+    double[] betas = ArraySchedule.line(steps, Math.sqrt(first), Math.sqrt(last));
+    for (int t = 0; t < steps; t++) {
+      betas[t] *= betas[t];
+    }
+    return ArraySchedule.ofBetas(betas);
+  }
+
+  /**
+   * The cosine schedule: Improved DDPM (Nichol and Dhariwal 2021), equation 17, with offset 0.008
+   * and betas of at most 0.999.
+   *
+   * @param steps at least 1
+   */
+  static NoiseSchedule cosine(int steps) {
+    return ArraySchedule.ofBetas(
+        ArraySchedule.fromAlphaBarFunction(
+            steps,
+            u -> {
+              double c = Math.cos((u + 0.008) / 1.008 * Math.PI / 2);
+              return c * c;
+            }));
+  }
+
+  /**
+   * Betas on a sigmoid over [-6, 6], between the ends of {@link #linear(int, double, double)}.
+   *
+   * @param steps at least 1
+   * @param first lower limit of beta, in (0, 1)
+   * @param last upper limit of beta, in (0, 1)
+   */
+  static NoiseSchedule sigmoid(int steps, double first, double last) {
+    double[] betas = ArraySchedule.line(steps, -6, 6);
+    for (int t = 0; t < steps; t++) {
+      betas[t] = first + (last - first) / (1 + Math.exp(-betas[t]));
+    }
+    return ArraySchedule.ofBetas(betas);
+  }
+
+  /**
+   * {@link #sigmoid(int, double, double)} between 1e-4 and 0.02.
+   *
+   * @param steps at least 1
+   */
+  static NoiseSchedule sigmoid(int steps) {
+    return sigmoid(steps, 1e-4, 0.02);
+  }
+
+  /**
+   * The schedule with these betas.
+   *
+   * @param betas at least one, each in (0, 1)
+   */
+  static NoiseSchedule ofBetas(double... betas) {
+    return ArraySchedule.ofBetas(betas.clone());
+  }
+
+  /**
+   * The schedule with these shares of signal after each step.
+   *
+   * @param alphaBars at least one, strictly decreasing, each in (0, 1); the last may be 0
+   */
+  static NoiseSchedule ofAlphaBars(double... alphaBars) {
+    return ArraySchedule.ofAlphaBars(alphaBars.clone());
+  }
+}

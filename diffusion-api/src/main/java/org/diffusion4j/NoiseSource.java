@@ -1,0 +1,51 @@
+package org.diffusion4j;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Where samplers and trainers take standard normal noise from.
+ *
+ * <p>A source describes the noise and holds no state: every run starts it anew.
+ */
+@FunctionalInterface
+public interface NoiseSource {
+
+  /** The noise of one run, from its beginning. */
+  Run start();
+
+  /** The noise of one run, over all its batches. Not for use by several threads. */
+  @FunctionalInterface
+  interface Run {
+
+    /**
+     * The noise of samples {@code first} to {@code first + n - 1} of a run. Batches are opened in
+     * order, each after the one before it is done with.
+     *
+     * @param first index of the first sample, at least 0
+     * @param n number of samples, at least 1
+     */
+    Batch batch(int first, int n);
+  }
+
+  /** The noise of one batch. Not for use by several threads. */
+  @FunctionalInterface
+  interface Batch {
+
+    /**
+     * The next draw.
+     *
+     * @param shape {@code {n, sampleShape...}}
+     * @return a new FLOAT array of that shape, standard normal
+     */
+    INDArray next(long... shape);
+  }
+
+  /**
+   * A stream of its own for each sample, which depends on the seed and on the sample's index alone.
+   *
+   * @param seed any number
+   */
+  static NoiseSource perSample(long seed) {
+    return () -> (first, n) -> new PerSampleNoise(seed, first, n);
+  }
+}

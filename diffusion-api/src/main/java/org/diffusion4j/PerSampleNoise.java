@@ -1,0 +1,51 @@
+package org.diffusion4j;
+
+import java.util.Arrays;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Noise with one generator a sample. */
+final class PerSampleNoise implements NoiseSource.Batch {
+
+  private static final RandomGeneratorFactory<RandomGenerator> GENERATOR =
+      RandomGeneratorFactory.of("L64X128MixRandom");
+
+  private final RandomGenerator[] generators;
+
+  PerSampleNoise(long seed, int first, int n) {
+    generators = new RandomGenerator[n];
+    for (int i = 0; i < n; i++) {
+      generators[i] = GENERATOR.create(mix(mix(seed) + first + i));
+    }
+  }
+
+  /** The finaliser of SplitMix64: seeds that differ in one bit give unrelated streams. */
+  private static long mix(long z) {
+    z = (z + 0x9E3779B97F4A7C15L) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z ^ (z >>> 31);
+  }
+
+  @Override
+  public INDArray next(long... shape) {
+    int n = generators.length;
+    if (shape.length < 1 || shape[0] != n) {
+      throw new IllegalArgumentException(
+          "shape must start with the batch's size, " + n + ", but was " + Arrays.toString(shape));
+    }
+    int length = 1;
+    for (int d = 1; d < shape.length; d++) {
+      length = Math.multiplyExact(length, Math.toIntExact(shape[d]));
+    }
+    float[] values = new float[Math.multiplyExact(n, length)];
+    for (int i = 0; i < n; i++) {
+      for (int k = 0; k < length; k++) {
+        values[i * length + k] = (float) generators[i].nextGaussian();
+      }
+    }
+    return Nd4j.create(values, shape, 'c');
+  }
+}

@@ -1,0 +1,75 @@
+package org.diffusion4j;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * What a denoiser's output stands for, and the one place where it is turned into another.
+ *
+ * <p>All follow from {@code x_t = sqrt(alphaBar) x_0 + sqrt(1 - alphaBar) epsilon}. The arguments
+ * are left unchanged and the results are new arrays.
+ */
+public enum Prediction {
+  /** The noise that was added: DDPM (Ho et al. 2020), equation 14. */
+  EPSILON {
+    @Override
+    public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      double root = Math.sqrt(alphaBar);
+      return Linear.combine(1 / root, xt, -Math.sqrt(1 - alphaBar) / root, output);
+    }
+
+    @Override
+    public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      return output.dup();
+    }
+  },
+
+  /** The clean sample x_0. */
+  SAMPLE {
+    @Override
+    public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      return output.dup();
+    }
+
+    @Override
+    public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      double root = Math.sqrt(1 - alphaBar);
+      return Linear.combine(1 / root, xt, -Math.sqrt(alphaBar) / root, output);
+    }
+  },
+
+  /**
+   * The velocity {@code v = sqrt(alphaBar) epsilon - sqrt(1 - alphaBar) x_0}: Salimans and Ho 2022,
+   * section 4.
+   */
+  VELOCITY {
+    @Override
+    public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      return Linear.combine(Math.sqrt(alphaBar), xt, -Math.sqrt(1 - alphaBar), output);
+    }
+
+    @Override
+    public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      return Linear.combine(Math.sqrt(1 - alphaBar), xt, Math.sqrt(alphaBar), output);
+    }
+  };
+
+  /**
+   * The clean sample that an output implies.
+   *
+   * @param xt noisy samples, any shape
+   * @param output a denoiser's output, of the shape of {@code xt}
+   * @param alphaBar share of signal in {@code xt}; in (0, 1] for {@link #EPSILON}, else [0, 1]
+   * @return a new array of the shape of {@code xt}
+   */
+  public abstract INDArray x0(INDArray xt, INDArray output, double alphaBar);
+
+  /**
+   * The noise that an output implies.
+   *
+   * @param xt noisy samples, any shape
+   * @param output a denoiser's output, of the shape of {@code xt}
+   * @param alphaBar share of signal in {@code xt}; in [0, 1) for {@link #SAMPLE}, else [0, 1]
+   * @return a new array of the shape of {@code xt}
+   */
+  public abstract INDArray epsilon(INDArray xt, INDArray output, double alphaBar);
+}

@@ -1,0 +1,35 @@
+package org.diffusion4j;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A method that turns noise into samples with a {@link Denoiser}.
+ *
+ * <p>A sampler describes the method and holds no state of a run: it is immutable and may be shared
+ * between threads and used with any model.
+ */
+public interface Sampler {
+
+  /**
+   * Samples from a model with seed 0 and the request's other defaults.
+   *
+   * @param model the denoiser
+   * @param n number of samples, at least 1
+   * @return FLOAT {@code [n, model.sampleShape()...]}, owned by the caller
+   */
+  default INDArray sample(Denoiser model, int n) {
+    return sample(model, SamplingRequest.of(n)).samples();
+  }
+
+  /**
+   * Samples from a model.
+   *
+   * @param model the denoiser
+   * @param request how many samples, of what, from which noise
+   * @return the samples, owned by the caller
+   * @throws IllegalArgumentException if the request does not fit the model or the method
+   * @throws SamplingException if the denoiser returns another shape than it was given, or values
+   *     that are not finite
+   */
+  SamplingResult sample(Denoiser model, SamplingRequest request);
+}

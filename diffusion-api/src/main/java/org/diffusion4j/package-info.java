@@ -1,0 +1,21 @@
+/**
+ * What applications see of diffusion4j: the noise schedule, the denoiser, the sampler, the trainer
+ * and their values.
+ *
+ * <p>A {@link org.diffusion4j.Denoiser} is a network, or any function, that knows the {@link
+ * org.diffusion4j.NoiseSchedule} it was made for. A {@link org.diffusion4j.Sampler} turns it and
+ * noise into samples; a {@link org.diffusion4j.Trainer} makes it from data:
+ *
+ * <pre>{@code
+ * trainer.train(data, 2_000);
+ * INDArray samples = new DdimSampler(50).sample(model, 16);
+ * }</pre>
+ *
+ * <p>Timesteps count from 0, the first noising step, to {@code T - 1}; {@code t = -1} is the clean
+ * sample, with {@code alphaBar(-1) == 1}. Samples are arrays of type FLOAT whose first dimension is
+ * the batch. {@code docs/notation.md} lists the symbols beside those of the papers.
+ */
+@NullMarked
+package org.diffusion4j;
+
+import org.jspecify.annotations.NullMarked;

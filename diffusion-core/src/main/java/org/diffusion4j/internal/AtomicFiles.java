@@ -1,0 +1,83 @@
+package org.diffusion4j.internal;
+
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** Writes files and directories beside their place and renames them when they are whole. */
+public final class AtomicFiles {
+
+  private AtomicFiles() {}
+
+  /** Writes something at the path that it is given. */
+  @FunctionalInterface
+  public interface Writer {
+    void write(Path path) throws IOException;
+  }
+
+  /**
+   * Writes a file, replacing the one that may be there.
+   *
+   * @param file where it is to be; missing parent directories are made
+   * @param writer writes a file at another path; if it fails, nothing changes
+   */
+  public static void writeFile(Path file, Writer writer) throws IOException {
+    Path beside = beside(file);
+    try {
+      writer.write(beside);
+      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(beside);
+    }
+  }
+
+  /**
+   * Writes a directory, replacing the one that may be there.
+   *
+   * @param directory where it is to be; missing parent directories are made
+   * @param writer fills another, empty directory; if it fails, nothing changes
+   */
+  public static void writeDirectory(Path directory, Writer writer) throws IOException {
+    Path beside = beside(directory);
+    try {
+      Files.createDirectory(beside);
+      writer.write(beside);
+      if (Files.exists(directory)) {
+        // Directories cannot be replaced in one step: the old one waits under another name.
+        Path old = beside(directory);
+        Files.move(directory, old, StandardCopyOption.ATOMIC_MOVE);
+        try {
+          Files.move(beside, directory, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+          Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
+          throw e;
+        }
+        delete(old);
+      } else {
+        Files.move(beside, directory, StandardCopyOption.ATOMIC_MOVE);
+      }
+    } finally {
+      delete(beside);
+    }
+  }
+
+  private static Path beside(Path path) throws IOException {
+    Path absolute = path.toAbsolutePath();
+    Path parent = absolute.getParent();
+    if (parent == null) {
+      throw new IOException(path + " has no parent directory");
+    }
+    Files.createDirectories(parent);
+    return parent.resolve(
+        "." + absolute.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".tmp");
+  }
+
+  private static void delete(Path directory) throws IOException {
+    if (Files.exists(directory)) {
+      MoreFiles.deleteRecursively(directory, RecursiveDeleteOption.ALLOW_INSECURE);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package org.diffusion4j.training;
+
+import java.util.Arrays;
+import org.diffusion4j.Condition;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** A data set as a model takes it: samples of its shape, and labels if it wants them. */
+final class Batch implements AutoCloseable {
+
+  final INDArray x0;
+  final Condition condition;
+
+  Batch(DataSet data, SameDiffDenoiser model) {
+    x0 = samples(data.getFeatures(), model.sampleShape());
+    condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model.classes());
+  }
+
+  /** Rows are taken for samples of as many values: many readers give images as rows. */
+  private static INDArray samples(INDArray features, long[] sampleShape) {
+    long[] shape = new long[sampleShape.length + 1];
+    System.arraycopy(sampleShape, 0, shape, 1, sampleShape.length);
+    shape[0] = features.rank() == 0 ? 0 : features.size(0);
+    boolean rows =
+        features.rank() == 2
+            && features.size(1) == Arrays.stream(sampleShape).reduce(1, (a, b) -> a * b);
+    if (shape[0] < 1 || !features.isR() || !(rows || Arrays.equals(features.shape(), shape))) {
+      String expected = Arrays.toString(sampleShape);
+      throw new IllegalArgumentException(
+          "a batch of data must be floating-point [n, "
+              + expected.substring(1)
+              + " but was "
+              + features.dataType()
+              + " "
+              + Arrays.toString(features.shape()));
+    }
+    return Nd4j.createUninitialized(DataType.FLOAT, shape).assign(features.reshape(shape));
+  }
+
+  private static Condition labels(INDArray labels, int classes) {
+    if (labels == null || labels.rank() != 2 || labels.size(1) != classes) {
+      throw new IllegalArgumentException(
+          "labels must be one-hot [n, "
+              + classes
+              + "] but were "
+              + (labels == null ? "missing" : Arrays.toString(labels.shape())));
+    }
+    return Condition.labels(labels.argMax(1).toIntVector());
+  }
+
+  @Override
+  public void close() {
+    x0.close();
+  }
+}

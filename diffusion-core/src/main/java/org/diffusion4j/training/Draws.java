@@ -1,0 +1,25 @@
+package org.diffusion4j.training;
+
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+
+/** The random numbers of a training step, which depend on the seed and on its number alone. */
+final class Draws {
+
+  private static final RandomGeneratorFactory<RandomGenerator> GENERATOR =
+      RandomGeneratorFactory.of("L64X128MixRandom");
+
+  private Draws() {}
+
+  static RandomGenerator at(long seed, long step) {
+    return GENERATOR.create(mix(seed, step));
+  }
+
+  /** One number of two, by the finaliser of SplitMix64. */
+  static long mix(long seed, long step) {
+    long z = seed + 0x9E3779B97F4A7C15L * (step + 1);
+    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z ^ (z >>> 31);
+  }
+}

@@ -1,0 +1,14 @@
+package org.diffusion4j.unet;
+
+/** The names by which a graph's inputs and output are found. */
+final class Graphs {
+
+  static final String SAMPLE = "sample";
+  static final String TIMESTEP = "timestep";
+  static final String CLASS = "class_labels";
+  static final String OUTPUT = "output";
+  static final String TARGET = "target";
+  static final String LOSS = "loss";
+
+  private Graphs() {}
+}

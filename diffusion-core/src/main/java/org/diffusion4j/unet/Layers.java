@@ -1,0 +1,233 @@
+package org.diffusion4j.unet;
+
+import java.util.SplittableRandom;
+import org.diffusion4j.unet.UNetGraph.Activation;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.enums.WeightsFormat;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.impl.layers.convolution.config.Conv2DConfig;
+import org.nd4j.linalg.api.ops.impl.layers.convolution.config.PaddingMode;
+import org.nd4j.linalg.api.ops.impl.layers.convolution.config.Pooling2DConfig;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The layers that networks are made of, as operations of one SameDiff graph, with PyTorch's initial
+ * weights.
+ *
+ * <p>The operations are those whose gradients are right and fast in ND4J (docs/decisions/0004). A
+ * weight's last dimension is its output: {@code [in, out]} and {@code [kH, kW, in, out]}, the
+ * reverse of PyTorch's.
+ */
+final class Layers {
+
+  final SameDiff sd = SameDiff.create();
+  private final SplittableRandom random;
+
+  Layers(long seed) {
+    random = new SplittableRandom(seed);
+  }
+
+  SDVariable input(String name, long... shape) {
+    return sd.placeHolder(name, DataType.FLOAT, shape);
+  }
+
+  /** Names the output. */
+  void output(SDVariable y) {
+    sd.identity(Graphs.OUTPUT, y);
+  }
+
+  /** {@code x w + b}. */
+  SDVariable dense(String name, SDVariable x, int in, int out) {
+    double bound = 1 / Math.sqrt(in);
+    SDVariable w = uniform(name + ".weight", bound, in, out);
+    return x.mmul(w).add(uniform(name + ".bias", bound, out));
+  }
+
+  /** A convolution of an odd kernel that keeps height and width. */
+  SDVariable conv(String name, SDVariable x, int in, int out, int kernel) {
+    return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
+  }
+
+  /** A convolution that halves height and width. */
+  SDVariable downsample(String name, SDVariable x, int channels, int padding) {
+    // Without padding diffusers adds a row below and a column to the right, as SAME does.
+    return padding == 0
+        ? conv(name, x, channels, channels, 3, 2, 0, PaddingMode.SAME)
+        : conv(name, x, channels, channels, 3, 2, padding, PaddingMode.VALID);
+  }
+
+  /** The same linear map at each pixel; its weight is a matrix. */
+  SDVariable pointwise(String name, SDVariable x, int channels) {
+    double bound = 1 / Math.sqrt(channels);
+    SDVariable w = uniform(name + ".weight", bound, channels, channels);
+    SDVariable b = uniform(name + ".bias", bound, channels);
+    SDVariable kernel = sd.reshape(w, 1, 1, channels, channels);
+    return sd.cnn().conv2d(x, kernel, b, convConfig(1, 1, 0, PaddingMode.VALID));
+  }
+
+  private SDVariable conv(
+      String name,
+      SDVariable x,
+      int in,
+      int out,
+      int kernel,
+      int stride,
+      int padding,
+      PaddingMode mode) {
+    double bound = 1 / Math.sqrt(in * kernel * kernel);
+    SDVariable w = uniform(name + ".weight", bound, kernel, kernel, in, out);
+    SDVariable b = uniform(name + ".bias", bound, out);
+    return sd.cnn().conv2d(x, w, b, convConfig(kernel, stride, padding, mode));
+  }
+
+  private static Conv2DConfig convConfig(int kernel, int stride, int padding, PaddingMode mode) {
+    return Conv2DConfig.builder()
+        .kH(kernel)
+        .kW(kernel)
+        .sH(stride)
+        .sW(stride)
+        .pH(padding)
+        .pW(padding)
+        .paddingMode(mode)
+        .dataFormat("NCHW")
+        .weightsFormat(WeightsFormat.YXIO)
+        .build();
+  }
+
+  /** {@code (x - mean) / sqrt(variance + eps)} over groups of channels, scaled and shifted. */
+  SDVariable groupNorm(String name, Activation x, int groups, double eps) {
+    int channels = x.channels();
+    int grouped = channels / groups;
+    int pixels = x.height() * x.width();
+    SDVariable gamma = variable(name + ".weight", Nd4j.ones(DataType.FLOAT, channels));
+    SDVariable beta = variable(name + ".bias", Nd4j.zeros(DataType.FLOAT, channels));
+
+    SDVariable flat = sd.reshape(x.value(), -1, groups, (long) grouped * pixels);
+    SDVariable centred = flat.sub(flat.mean(true, 2));
+    SDVariable variance = centred.mul(centred).mean(true, 2);
+    SDVariable inverse = sd.math().rsqrt(variance.add(eps));
+    SDVariable scale = sd.reshape(gamma, 1, groups, grouped).mul(inverse);
+
+    SDVariable y = sd.reshape(centred, -1, channels, x.height(), x.width());
+    y = y.mul(expand(sd.reshape(scale, -1, channels, 1, 1), y));
+    return y.add(sd.reshape(beta, 1, channels, 1, 1));
+  }
+
+  /** {@code y (1 + scale) + shift}, with one scale and one shift per channel and sample. */
+  SDVariable scaleShift(SDVariable y, SDVariable scaleAndShift, int channels) {
+    SDVariable[] halves = sd.split(scaleAndShift, 2, 1);
+    SDVariable scale = sd.reshape(halves[0], -1, channels, 1, 1).add(1);
+    SDVariable shift = sd.reshape(halves[1], -1, channels, 1, 1);
+    return y.mul(expand(scale, y)).add(shift);
+  }
+
+  /**
+   * Repeats values over the shape of another: ND4J's broadcasting add is fast, its multiply not.
+   */
+  private SDVariable expand(SDVariable values, SDVariable like) {
+    return sd.zerosLike(like).add(values);
+  }
+
+  SDVariable silu(SDVariable x) {
+    return sd.nn().swish(x);
+  }
+
+  /** Doubles height and width. */
+  SDVariable nearest(SDVariable x) {
+    return sd.cnn().upsampling2d(x, 2, 2, true);
+  }
+
+  /** Halves height and width. */
+  SDVariable averagePool(SDVariable x) {
+    return sd.cnn()
+        .avgPooling2d(
+            x,
+            Pooling2DConfig.builder()
+                .kH(2)
+                .kW(2)
+                .sH(2)
+                .sW(2)
+                .paddingMode(PaddingMode.VALID)
+                .isNHWC(false)
+                .build());
+  }
+
+  Activation concat(Activation a, Activation b) {
+    return a.of(sd.concat(1, a.value(), b.value()), a.channels() + b.channels());
+  }
+
+  /** Two dense layers with a SiLU between them. */
+  SDVariable timeMlp(String name, SDVariable x, int in, int out) {
+    return dense(name + ".linear_2", silu(dense(name + ".linear_1", x, in, out)), out, out);
+  }
+
+  /**
+   * Sines and cosines of {@code t} at frequencies from 1 to about 1/10000: Vaswani et al. 2017,
+   * section 3.5.
+   */
+  SDVariable sinusoidal(SDVariable t, int size, boolean cosinesFirst, double shift) {
+    int half = size / 2;
+    float[] frequencies = new float[half];
+    for (int i = 0; i < half; i++) {
+      frequencies[i] = (float) Math.exp(-Math.log(10_000) * i / (half - shift));
+    }
+    SDVariable angles = t.mmul(constant(frequencies));
+    SDVariable sin = sd.math().sin(angles);
+    SDVariable cos = sd.math().cos(angles);
+    return cosinesFirst ? sd.concat(1, cos, sin) : sd.concat(1, sin, cos);
+  }
+
+  /** Sines and cosines of {@code log t} at frequencies that are drawn once: Song et al. 2021. */
+  SDVariable fourier(String name, SDVariable t, int size) {
+    float[] frequencies = new float[size];
+    for (int i = 0; i < size; i++) {
+      frequencies[i] = (float) (16 * gaussian());
+    }
+    SDVariable w = sd.constant(name, Nd4j.create(frequencies, new long[] {size}, 'c'));
+    SDVariable angles = sd.math().log(t).mmul(sd.reshape(w, 1, size)).mul(2).mul(Math.PI);
+    return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
+  }
+
+  /** The rows of a learned table at integer timesteps. */
+  SDVariable lookup(String name, SDVariable t, int rows, int size) {
+    SDVariable index = sd.reshape(sd.castTo(t, DataType.INT32), -1);
+    return sd.gather(table(name, rows, size), index, 0);
+  }
+
+  /** A table of standard normal entries. */
+  SDVariable table(String name, int rows, int size) {
+    float[] values = new float[Math.multiplyExact(rows, size)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) gaussian();
+    }
+    return variable(name, Nd4j.create(values, new long[] {rows, size}, 'c'));
+  }
+
+  private SDVariable constant(float[] row) {
+    return sd.constant(Nd4j.create(row, new long[] {1, row.length}, 'c'));
+  }
+
+  private SDVariable uniform(String name, double bound, long... shape) {
+    long length = 1;
+    for (long size : shape) {
+      length = Math.multiplyExact(length, size);
+    }
+    float[] values = new float[Math.toIntExact(length)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (bound * (2 * random.nextDouble() - 1));
+    }
+    return variable(name, Nd4j.create(values, shape, 'c'));
+  }
+
+  private SDVariable variable(String name, INDArray values) {
+    return sd.var(name, values);
+  }
+
+  /** Box and Muller. */
+  private double gaussian() {
+    double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
+    return radius * Math.cos(2 * Math.PI * random.nextDouble());
+  }
+}

@@ -1,0 +1,33 @@
+package org.diffusion4j.unet;
+
+import java.io.PrintStream;
+import org.jspecify.annotations.Nullable;
+
+/** Keeps SameDiff from printing a line to standard output for each operation it differentiates. */
+final class Quietly {
+
+  private static final String NOISE = "Added differentiated op";
+
+  private Quietly() {}
+
+  static synchronized void run(Runnable action) {
+    PrintStream out = System.out;
+    PrintStream filter =
+        new PrintStream(out) {
+          @Override
+          public void println(@Nullable String line) {
+            if (line == null || !line.startsWith(NOISE)) {
+              super.println(line);
+            }
+          }
+        };
+    System.setOut(filter);
+    try {
+      action.run();
+    } finally {
+      if (System.out == filter) {
+        System.setOut(out);
+      }
+    }
+  }
+}

@@ -1,0 +1,250 @@
+package org.diffusion4j.unet;
+
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.VariableType;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * A denoiser whose function is a SameDiff graph, which can be trained.
+ *
+ * <p>A graph of your own has a placeholder {@code sample} FLOAT {@code [-1, sampleShape...]}, a
+ * placeholder {@code timestep} FLOAT {@code [-1, 1]}, an operation's result {@code output} of the
+ * shape of {@code sample}, and, if it is conditional, a placeholder {@code class_labels} FLOAT
+ * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The graph
+ * belongs to the denoiser from then on.
+ *
+ * <p>Several threads may ask one denoiser for predictions; they take turns, for ND4J uses every
+ * core for one of them. Nobody may ask while it is trained.
+ */
+public class SameDiffDenoiser implements Denoiser, AutoCloseable {
+
+  private final NoiseSchedule schedule;
+  private final Prediction prediction;
+  private final long[] sampleShape;
+  private final int classes;
+  private final Map<String, INDArray> parameters;
+  private final Map<String, INDArray> weights;
+  private final GraphRunner runner;
+
+  /**
+   * Makes a graph a denoiser.
+   *
+   * @param graph with the placeholders and the output that this class describes
+   * @param sampleShape the shape of one sample, without the batch
+   * @param schedule what the timesteps refer to
+   * @param prediction what the output stands for
+   * @throws IllegalArgumentException if a placeholder or the output is missing; the message names
+   *     it
+   */
+  public SameDiffDenoiser(
+      SameDiff graph, long[] sampleShape, NoiseSchedule schedule, Prediction prediction) {
+    this(graph, sampleShape, schedule, prediction, Set.of());
+  }
+
+  /**
+   * @param frozen names of the constants that belong to the weights
+   */
+  SameDiffDenoiser(
+      SameDiff graph,
+      long[] sampleShape,
+      NoiseSchedule schedule,
+      Prediction prediction,
+      Set<String> frozen) {
+    this.schedule = Objects.requireNonNull(schedule, "schedule");
+    this.prediction = Objects.requireNonNull(prediction, "prediction");
+    this.sampleShape = sampleShape.clone();
+    for (String name : new String[] {Graphs.SAMPLE, Graphs.TIMESTEP, Graphs.OUTPUT}) {
+      if (!graph.hasVariable(name)) {
+        throw new IllegalArgumentException(
+            "graph must have a variable named "
+                + name
+                + " but has "
+                + graph.variableMap().keySet());
+      }
+    }
+    classes =
+        graph.hasVariable(Graphs.CLASS)
+            ? Math.toIntExact(graph.getVariable(Graphs.CLASS).placeholderShape()[1])
+            : 0;
+    Map<String, INDArray> trained = new LinkedHashMap<>();
+    Map<String, INDArray> all = new LinkedHashMap<>();
+    for (SDVariable variable : graph.variables()) {
+      if (variable.getVariableType() == VariableType.VARIABLE) {
+        trained.put(variable.name(), variable.getArr());
+        all.put(variable.name(), variable.getArr());
+      } else if (frozen.contains(variable.name())) {
+        all.put(variable.name(), variable.getArr());
+      }
+    }
+    parameters = Collections.unmodifiableMap(trained);
+    weights = Collections.unmodifiableMap(all);
+    runner = new GraphRunner(graph, this.sampleShape);
+  }
+
+  @Override
+  public NoiseSchedule schedule() {
+    return schedule;
+  }
+
+  @Override
+  public long[] sampleShape() {
+    return sampleShape.clone();
+  }
+
+  @Override
+  public Prediction prediction() {
+    return prediction;
+  }
+
+  /** The number of classes, or 0 if the model is unconditional. */
+  public int classes() {
+    return classes;
+  }
+
+  /**
+   * The weights that training changes, by name, in the graph's order. The arrays are those that the
+   * graph computes with: what is written into them is in force at once.
+   */
+  public Map<String, INDArray> parameters() {
+    return parameters;
+  }
+
+  /** {@link #parameters()} and the weights that training leaves alone. */
+  public Map<String, INDArray> weights() {
+    return weights;
+  }
+
+  /** The number of values in all {@link #parameters()}. */
+  public long parameterCount() {
+    return parameters.values().stream().mapToLong(INDArray::length).sum();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws IllegalStateException if this denoiser is closed
+   */
+  @Override
+  public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+    try (Inputs inputs = new Inputs(xt, t, condition)) {
+      return runner.output(inputs.placeholders);
+    }
+  }
+
+  /**
+   * The loss {@code mean((output - target)^2)} and its gradients, DDPM (Ho et al. 2020), equation
+   * 14.
+   *
+   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
+   * @param t timestep of each sample, FLOAT {@code [n]}
+   * @param condition one label per sample, or none
+   * @param target what the output should be, FLOAT {@code [n, outputShape...]}
+   * @param of names of the weights whose gradients are wanted; {@code sample} asks for that of
+   *     {@code xt}
+   * @return owned by the caller
+   * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
+   * @throws IllegalStateException if this denoiser is closed
+   */
+  public Gradients gradients(
+      INDArray xt, INDArray t, Condition condition, INDArray target, Collection<String> of) {
+    for (String name : of) {
+      if (!parameters.containsKey(name) && !name.equals(Graphs.SAMPLE)) {
+        throw new IllegalArgumentException("no weight is named " + name);
+      }
+    }
+    try (Inputs inputs = new Inputs(xt, t, condition)) {
+      return runner.gradients(inputs.placeholders, target, of);
+    }
+  }
+
+  /** {@link #gradients(INDArray, INDArray, Condition, INDArray, Collection)} of every weight. */
+  public Gradients gradients(INDArray xt, INDArray t, Condition condition, INDArray target) {
+    return gradients(xt, t, condition, target, parameters.keySet());
+  }
+
+  /**
+   * Frees the weights. Whoever uses the denoiser afterwards gets an {@link IllegalStateException}.
+   */
+  @Override
+  public void close() {
+    runner.close();
+  }
+
+  /** The arrays of one call, checked and brought to the placeholders' shapes. */
+  private final class Inputs implements AutoCloseable {
+
+    final Map<String, INDArray> placeholders = new LinkedHashMap<>();
+
+    Inputs(INDArray xt, INDArray t, Condition condition) {
+      requireSamples(xt);
+      long n = xt.size(0);
+      if (t.dataType() != DataType.FLOAT || t.rank() != 1 || t.size(0) != n) {
+        throw new IllegalArgumentException(
+            "timesteps must be FLOAT [" + n + "] but were " + describe(t));
+      }
+      placeholders.put(Graphs.SAMPLE, xt);
+      placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
+      if (classes > 0 != !condition.isNone()) {
+        throw new IllegalArgumentException(
+            classes > 0
+                ? "condition must hold a label per sample, for the model is class-conditional"
+                : "condition must be none, for the model is unconditional, but was " + condition);
+      }
+      condition.requireCount(Math.toIntExact(n));
+      if (classes > 0) {
+        placeholders.put(Graphs.CLASS, encode(condition.labels()));
+      }
+    }
+
+    private void requireSamples(INDArray xt) {
+      boolean fits = xt.dataType() == DataType.FLOAT && xt.rank() == sampleShape.length + 1;
+      for (int d = 0; fits && d < sampleShape.length; d++) {
+        fits = xt.size(d + 1) == sampleShape[d];
+      }
+      if (!fits) {
+        String shape = Arrays.toString(sampleShape);
+        throw new IllegalArgumentException(
+            "samples must be FLOAT [n, " + shape.substring(1) + " but were " + describe(xt));
+      }
+    }
+
+    @Override
+    public void close() {
+      INDArray labels = placeholders.get(Graphs.CLASS);
+      if (labels != null) {
+        labels.close();
+      }
+    }
+  }
+
+  /** Labels as the graph's placeholder wants them: one-hot rows, unless a model says otherwise. */
+  INDArray encode(int[] labels) {
+    float[] rows = new float[Math.multiplyExact(labels.length, classes)];
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] < 0 || labels[i] >= classes) {
+        throw new IllegalArgumentException(
+            "label must be in [0, " + (classes - 1) + "] but was " + labels[i]);
+      }
+      rows[i * classes + labels[i]] = 1;
+    }
+    return Nd4j.create(rows, new long[] {labels.length, classes}, 'c');
+  }
+
+  private static String describe(INDArray array) {
+    return array.dataType() + " " + Arrays.toString(array.shape());
+  }
+}

@@ -1,0 +1,68 @@
+package org.diffusion4j.unet;
+
+import java.util.Set;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The U-Net for images of DDPM (Ho et al. 2020) and its successors, structured and named as
+ * diffusers' {@code UNet2DModel}.
+ */
+public final class UNet extends SameDiffDenoiser {
+
+  private final UNetConfig config;
+
+  private UNet(UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
+    super(
+        UNetGraph.build(config, seed),
+        new long[] {config.inChannels(), config.height(), config.width()},
+        schedule,
+        prediction,
+        Set.of(UNetGraph.FOURIER_WEIGHT));
+    this.config = config;
+  }
+
+  /**
+   * A U-Net with random weights that predicts the noise.
+   *
+   * @param config the architecture
+   * @param schedule what the timesteps refer to
+   * @param seed of the weights
+   */
+  public static UNet create(UNetConfig config, NoiseSchedule schedule, long seed) {
+    return create(config, schedule, Prediction.EPSILON, seed);
+  }
+
+  /**
+   * A U-Net with random weights.
+   *
+   * @param config the architecture
+   * @param schedule what the timesteps refer to
+   * @param prediction what the output stands for
+   * @param seed of the weights
+   */
+  public static UNet create(
+      UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
+    return new UNet(config, schedule, prediction, seed);
+  }
+
+  /** The architecture. */
+  public UNetConfig config() {
+    return config;
+  }
+
+  @Override
+  INDArray encode(int[] labels) {
+    if (config.classEmbedding() != ClassEmbedding.TIMESTEP) {
+      return super.encode(labels);
+    }
+    float[] timesteps = new float[labels.length];
+    for (int i = 0; i < labels.length; i++) {
+      timesteps[i] = labels[i];
+    }
+    return Nd4j.create(timesteps, new long[] {labels.length, 1}, 'c');
+  }
+}

@@ -1,0 +1,249 @@
+package org.diffusion4j.unet;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.diffusion4j.unet.UNetConfig.Block;
+import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
+import org.diffusion4j.unet.UNetConfig.Resampling;
+import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
+import org.diffusion4j.unet.UNetConfig.TimeInjection;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+
+/**
+ * The noise-predicting U-Net (DDPM, Ho et al. 2020, appendix B) as a SameDiff graph: diffusers'
+ * {@code UNet2DModel}, block by block and name by name.
+ */
+final class UNetGraph {
+
+  /** The random frequencies of a Fourier embedding, which are drawn once and never trained. */
+  static final String FOURIER_WEIGHT = "time_proj.weight";
+
+  private final UNetConfig config;
+  private final Layers layers;
+  private final int timeChannels;
+
+  private UNetGraph(UNetConfig config, Layers layers) {
+    this.config = config;
+    this.layers = layers;
+    this.timeChannels = 4 * config.blockOutChannels().get(0);
+  }
+
+  static SameDiff build(UNetConfig config, long seed) {
+    Layers layers = new Layers(seed);
+    new UNetGraph(config, layers).build();
+    return layers.sd;
+  }
+
+  private void build() {
+    int base = config.blockOutChannels().get(0);
+    SDVariable x =
+        layers.input(Graphs.SAMPLE, -1, config.inChannels(), config.height(), config.width());
+    SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
+    SDVariable time = layers.silu(timeAndClass(t));
+
+    Deque<Activation> skips = new ArrayDeque<>();
+    SDVariable start = config.centerInput() ? x.mul(2).sub(1) : x;
+    Activation h =
+        new Activation(
+            layers.conv("conv_in", start, config.inChannels(), base, 3),
+            base,
+            config.height(),
+            config.width());
+    skips.push(h);
+    h = down(h, time, skips);
+    h = middle(h, time);
+    h = up(h, time, skips);
+
+    SDVariable y = layers.silu(norm("conv_norm_out", h, config.normGroups()));
+    y = layers.conv("conv_out", y, base, config.outChannels(), 3);
+    if (config.timeEmbedding() == TimeEmbedding.FOURIER) {
+      y = y.div(layers.sd.reshape(t, -1, 1, 1, 1));
+    }
+    layers.output(y);
+  }
+
+  private SDVariable timeAndClass(SDVariable t) {
+    SDVariable time = layers.timeMlp("time_embedding", project(t), projected(), timeChannels);
+    if (config.classEmbedding() == ClassEmbedding.NONE) {
+      return time;
+    }
+    if (config.classEmbedding() == ClassEmbedding.TIMESTEP) {
+      SDVariable label = layers.input(Graphs.CLASS, -1, 1);
+      return time.add(layers.timeMlp("class_embedding", project(label), projected(), timeChannels));
+    }
+    int classes = config.classes().orElseThrow();
+    SDVariable oneHot = layers.input(Graphs.CLASS, -1, classes);
+    return time.add(oneHot.mmul(layers.table("class_embedding.weight", classes, timeChannels)));
+  }
+
+  private SDVariable project(SDVariable t) {
+    int base = config.blockOutChannels().get(0);
+    return switch (config.timeEmbedding()) {
+      case POSITIONAL -> layers.sinusoidal(t, base, config.flipSinToCos(), config.freqShift());
+      case FOURIER -> layers.fourier(FOURIER_WEIGHT, t, base);
+      case LEARNED ->
+          layers.lookup("time_proj.weight", t, config.trainTimesteps().orElseThrow(), base);
+    };
+  }
+
+  private int projected() {
+    int base = config.blockOutChannels().get(0);
+    return config.timeEmbedding() == TimeEmbedding.FOURIER ? 2 * base : base;
+  }
+
+  private Activation down(Activation h, SDVariable time, Deque<Activation> skips) {
+    List<Integer> channels = config.blockOutChannels();
+    for (int i = 0; i < channels.size(); i++) {
+      String name = "down_blocks." + i;
+      Block kind = config.downBlocks().get(i);
+      for (int j = 0; j < config.layersPerBlock(); j++) {
+        h = residual(name + ".resnets." + j, h, time, channels.get(i), Resample.NONE, 1);
+        if (kind == Block.ATTENTION) {
+          h = attention(name + ".attentions." + j, h, config.normGroups(), 1);
+        }
+        skips.push(h);
+      }
+      if (i < channels.size() - 1) {
+        String sampler = name + ".downsamplers.0";
+        h =
+            resnetSampling(kind, config.downsampling())
+                ? residual(sampler, h, time, h.channels, Resample.DOWN, 1)
+                : h.halved(
+                    layers.downsample(
+                        sampler + ".conv", h.value, h.channels, config.downsamplePadding()));
+        skips.push(h);
+      }
+    }
+    return h;
+  }
+
+  private Activation middle(Activation h, SDVariable time) {
+    double scale = config.midBlockScale();
+    h = residual("mid_block.resnets.0", h, time, h.channels, Resample.NONE, scale);
+    if (config.midAttention()) {
+      // diffusers leaves this one without a norm where the time injection scales and shifts.
+      int byDefault = config.timeInjection() == TimeInjection.ADD ? config.normGroups() : 0;
+      int groups = config.attentionNormGroups().orElse(byDefault);
+      h = attention("mid_block.attentions.0", h, groups, scale);
+    }
+    return residual("mid_block.resnets.1", h, time, h.channels, Resample.NONE, scale);
+  }
+
+  private Activation up(Activation h, SDVariable time, Deque<Activation> skips) {
+    int levels = config.blockOutChannels().size();
+    for (int i = 0; i < levels; i++) {
+      String name = "up_blocks." + i;
+      Block kind = config.upBlocks().get(i);
+      int channels = config.blockOutChannels().get(levels - 1 - i);
+      for (int j = 0; j <= config.layersPerBlock(); j++) {
+        h = layers.concat(h, skips.pop());
+        h = residual(name + ".resnets." + j, h, time, channels, Resample.NONE, 1);
+        if (kind == Block.ATTENTION) {
+          h = attention(name + ".attentions." + j, h, config.normGroups(), 1);
+        }
+      }
+      if (i < levels - 1) {
+        String sampler = name + ".upsamplers.0";
+        h =
+            resnetSampling(kind, config.upsampling())
+                ? residual(sampler, h, time, h.channels, Resample.UP, 1)
+                : h.doubled(
+                    layers.conv(
+                        sampler + ".conv", layers.nearest(h.value), h.channels, h.channels, 3));
+      }
+    }
+    return h;
+  }
+
+  private static boolean resnetSampling(Block kind, Resampling how) {
+    return kind == Block.RESNET || (kind == Block.ATTENTION && how == Resampling.RESNET);
+  }
+
+  private enum Resample {
+    NONE,
+    DOWN,
+    UP
+  }
+
+  /** norm, SiLU, convolution, time, norm, SiLU, convolution, and the way around them. */
+  private Activation residual(
+      String name, Activation in, SDVariable time, int channels, Resample how, double scale) {
+    SDVariable y = layers.silu(norm(name + ".norm1", in, config.normGroups()));
+    Activation around = in;
+    if (how != Resample.NONE) {
+      y = resample(y, how);
+      SDVariable resampled = resample(in.value, how);
+      around = how == Resample.DOWN ? in.halved(resampled) : in.doubled(resampled);
+    }
+    y = layers.conv(name + ".conv1", y, in.channels, channels, 3);
+    boolean scaleShift = config.timeInjection() == TimeInjection.SCALE_SHIFT;
+    SDVariable injected =
+        layers.dense(
+            name + ".time_emb_proj", time, timeChannels, scaleShift ? 2 * channels : channels);
+    if (scaleShift) {
+      y = norm(name + ".norm2", around.of(y, channels), config.normGroups());
+      y = layers.scaleShift(y, injected, channels);
+    } else {
+      y = y.add(layers.sd.reshape(injected, -1, channels, 1, 1));
+      y = norm(name + ".norm2", around.of(y, channels), config.normGroups());
+    }
+    y = layers.conv(name + ".conv2", layers.silu(y), channels, channels, 3);
+    SDVariable shortcut =
+        in.channels == channels
+            ? around.value
+            : layers.conv(name + ".conv_shortcut", around.value, in.channels, channels, 1);
+    return around.of(scaled(shortcut.add(y), scale), channels);
+  }
+
+  private SDVariable resample(SDVariable x, Resample how) {
+    return how == Resample.DOWN ? layers.averagePool(x) : layers.nearest(x);
+  }
+
+  /** Scaled dot-product self-attention over all pixels, with the way around it. */
+  private Activation attention(String name, Activation in, int groups, double scale) {
+    SDVariable y = groups == 0 ? in.value : norm(name + ".group_norm", in, groups);
+    int channels = in.channels;
+    int headChannels = config.attentionHeadDim().orElse(channels);
+    int pixels = in.height * in.width;
+    SDVariable q = heads(layers.pointwise(name + ".to_q", y, channels), headChannels, pixels);
+    SDVariable k = heads(layers.pointwise(name + ".to_k", y, channels), headChannels, pixels);
+    SDVariable v = heads(layers.pointwise(name + ".to_v", y, channels), headChannels, pixels);
+    SDVariable scores = layers.sd.mmul(q, k, true, false, false).mul(1 / Math.sqrt(headChannels));
+    SDVariable weights = layers.sd.nn().softmax(scores, -1);
+    SDVariable mixed = layers.sd.mmul(v, weights, false, true, false);
+    y = layers.sd.reshape(mixed, -1, channels, in.height, in.width);
+    y = layers.pointwise(name + ".to_out.0", y, channels);
+    return in.of(scaled(in.value.add(y), scale), channels);
+  }
+
+  /** {@code [batch, channels, height, width]} as {@code [batch * heads, head channels, pixels]}. */
+  private SDVariable heads(SDVariable x, int headChannels, int pixels) {
+    return layers.sd.reshape(x, -1, headChannels, pixels);
+  }
+
+  private SDVariable norm(String name, Activation x, int groups) {
+    return layers.groupNorm(name, x, groups, config.normEps());
+  }
+
+  private static SDVariable scaled(SDVariable x, double divisor) {
+    return divisor == 1 ? x : x.mul(1 / divisor);
+  }
+
+  /** A value of the graph, {@code [batch, channels, height, width]}, whose batch alone is open. */
+  record Activation(SDVariable value, int channels, int height, int width) {
+
+    Activation of(SDVariable other, int otherChannels) {
+      return new Activation(other, otherChannels, height, width);
+    }
+
+    Activation halved(SDVariable other) {
+      return new Activation(other, channels, height / 2, width / 2);
+    }
+
+    Activation doubled(SDVariable other) {
+      return new Activation(other, channels, height * 2, width * 2);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+package org.diffusion4j.samplers;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The implicit model: DDIM (Song et al. 2021), equation 12, which walks DDPM's path in fewer steps.
+ */
+public final class DdimSampler implements Sampler {
+
+  private final Implicit method;
+
+  private DdimSampler(Implicit method) {
+    this.method = method;
+  }
+
+  /**
+   * Deterministic, with evenly spaced steps from T-1 down.
+   *
+   * @param steps in [1, T]
+   */
+  public DdimSampler(int steps) {
+    this(steps, 0);
+  }
+
+  /**
+   * With evenly spaced steps from T-1 down.
+   *
+   * @param steps in [1, T]
+   * @param eta how random, in [0, 1]: 0 deterministic, 1 as DDPM with the posterior variance
+   */
+  public DdimSampler(int steps, double eta) {
+    this(Timesteps.of(steps, StepSpacing.TRAILING), eta);
+  }
+
+  /**
+   * With chosen steps.
+   *
+   * @param timesteps to visit
+   * @param eta how random, in [0, 1]
+   */
+  public DdimSampler(Timesteps timesteps, double eta) {
+    this(new Implicit(timesteps, eta, X0Correction.none(), false, 1));
+  }
+
+  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  public DdimSampler withCorrection(X0Correction correction) {
+    return new DdimSampler(
+        new Implicit(
+            method.timesteps,
+            method.eta,
+            correction,
+            method.epsilonFromCorrected,
+            method.finalAlphaBar));
+  }
+
+  /** This sampler with the noise taken anew from the corrected samples, as GLIDE does. */
+  public DdimSampler withEpsilonFromCorrected() {
+    return new DdimSampler(
+        new Implicit(method.timesteps, method.eta, method.correction, true, method.finalAlphaBar));
+  }
+
+  /**
+   * This sampler with another share of signal at the end of its last step.
+   *
+   * @param alphaBar in (0, 1]; checkpoints that were trained with {@code set_alpha_to_one=false}
+   *     want the schedule's {@code alphaBar(0)}
+   */
+  public DdimSampler withFinalAlphaBar(double alphaBar) {
+    return new DdimSampler(
+        new Implicit(
+            method.timesteps,
+            method.eta,
+            method.correction,
+            method.epsilonFromCorrected,
+            alphaBar));
+  }
+
+  @Override
+  public SamplingResult sample(Denoiser model, SamplingRequest request) {
+    return SamplingLoop.run(method, model, request);
+  }
+
+  @Override
+  public String toString() {
+    return "DdimSampler[" + method.timesteps + ", eta=" + method.eta + "]";
+  }
+
+  record Implicit(
+      Timesteps timesteps,
+      double eta,
+      X0Correction correction,
+      boolean epsilonFromCorrected,
+      double finalAlphaBar)
+      implements Method {
+
+    Implicit {
+      Objects.requireNonNull(timesteps, "timesteps");
+      Objects.requireNonNull(correction, "correction");
+      if (!(eta >= 0 && eta <= 1)) {
+        throw new IllegalArgumentException("eta must be in [0, 1] but was " + eta);
+      }
+      if (!(finalAlphaBar > 0 && finalAlphaBar <= 1)) {
+        throw new IllegalArgumentException(
+            "final alphaBar must be in (0, 1] but was " + finalAlphaBar);
+      }
+    }
+
+    @Override
+    public List<Transition> transitions(NoiseSchedule schedule) {
+      return timesteps.down(schedule.steps());
+    }
+
+    @Override
+    public double alphaBar(NoiseSchedule schedule, int t) {
+      return t < 0 ? finalAlphaBar : schedule.alphaBar(t);
+    }
+
+    @Override
+    public INDArray step(
+        Transition step,
+        NoiseSchedule schedule,
+        Estimate estimate,
+        INDArray x,
+        Supplier<INDArray> noise) {
+      double alphaBar = alphaBar(schedule, step.from());
+      double alphaBarNext = alphaBar(schedule, step.to());
+      double variance = (1 - alphaBarNext) / (1 - alphaBar) * (1 - alphaBar / alphaBarNext);
+      double sigma = eta * Math.sqrt(variance);
+
+      double x0Share = Math.sqrt(alphaBarNext);
+      double epsilonShare = Math.sqrt(1 - alphaBarNext - sigma * sigma);
+      INDArray next;
+      if (epsilonFromCorrected) {
+        // epsilon = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar)
+        double root = Math.sqrt(1 - alphaBar);
+        next =
+            Linear.combine(
+                x0Share - epsilonShare * Math.sqrt(alphaBar) / root,
+                estimate.x0(),
+                epsilonShare / root,
+                x);
+      } else {
+        next = Linear.combine(x0Share, estimate.x0(), epsilonShare, estimate.epsilon());
+      }
+      if (sigma > 0) {
+        Linear.addNoise(next, sigma, noise);
+      }
+      return next;
+    }
+  }
+}

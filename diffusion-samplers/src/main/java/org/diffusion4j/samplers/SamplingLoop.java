@@ -1,0 +1,167 @@
+package org.diffusion4j.samplers;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSource;
+import org.diffusion4j.SamplingException;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
+import org.diffusion4j.SamplingStep;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * The loop that every sampler shares: batch by batch, step by step, with a constant number of
+ * arrays.
+ */
+final class SamplingLoop {
+
+  private final Method method;
+  private final Denoiser model;
+  private final SamplingRequest request;
+  private final List<Transition> transitions;
+  private final long[] sampleShape;
+
+  private SamplingLoop(Method method, Denoiser model, SamplingRequest request) {
+    this.method = method;
+    this.model = model;
+    this.request = request;
+    transitions = method.transitions(model.schedule());
+    sampleShape = model.sampleShape();
+    INDArray start = request.start();
+    if (start == null && method.startsFromSamples()) {
+      throw new IllegalArgumentException("start must be given: this method begins with samples");
+    }
+    if (start != null) {
+      long[] expected = batchShape(request.count());
+      if (start.dataType() != DataType.FLOAT || !Arrays.equals(start.shape(), expected)) {
+        throw new IllegalArgumentException(
+            "start must be FLOAT "
+                + Arrays.toString(expected)
+                + " but was "
+                + start.dataType()
+                + " "
+                + Arrays.toString(start.shape()));
+      }
+    }
+  }
+
+  static SamplingResult run(Method method, Denoiser model, SamplingRequest request) {
+    return new SamplingLoop(method, model, request).run();
+  }
+
+  private SamplingResult run() {
+    long begin = System.nanoTime();
+    int count = request.count();
+    NoiseSource.Run noise = request.noise().start();
+    INDArray samples = Nd4j.createUninitialized(DataType.FLOAT, batchShape(count));
+    boolean done = false;
+    try {
+      int calls = 0;
+      for (int first = 0; first < count; first += request.batchSize()) {
+        int n = Math.min(request.batchSize(), count - first);
+        try (INDArray batch = batch(first, n, noise.batch(first, n))) {
+          rows(samples, first, n).assign(batch);
+        }
+        calls += transitions.size();
+      }
+      done = true;
+      return new SamplingResult(samples, calls, Duration.ofNanos(System.nanoTime() - begin));
+    } finally {
+      if (!done) {
+        samples.close();
+      }
+    }
+  }
+
+  private INDArray batch(int first, int n, NoiseSource.Batch noise) {
+    long[] shape = batchShape(n);
+    Condition condition = request.condition().slice(first, first + n);
+    INDArray start = request.start();
+    INDArray x = start == null ? noise.next(shape) : rows(start, first, n).dup('c');
+    for (int k = 0; k < transitions.size(); k++) {
+      INDArray before = x;
+      try {
+        x = step(first, k, x, condition, noise);
+      } finally {
+        before.close();
+      }
+    }
+    return x;
+  }
+
+  private INDArray step(
+      int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
+    Transition step = transitions.get(k);
+    try (Estimate estimate = estimate(step, x, condition, first)) {
+      INDArray next = method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape()));
+      boolean done = false;
+      try {
+        request
+            .listener()
+            .onStep(new SamplingStep(first, k, transitions.size(), step.t(), next, estimate.x0()));
+        done = true;
+        return next;
+      } finally {
+        if (!done) {
+          next.close();
+        }
+      }
+    }
+  }
+
+  private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
+    try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
+      INDArray output = model.predict(x, t, condition);
+      try {
+        requireFits(output, x, step, first);
+        double alphaBar = method.alphaBar(model.schedule(), step.from());
+        return Estimate.of(model.prediction(), x, output, alphaBar, method.correction());
+      } finally {
+        if (output != x && output.closeable()) {
+          output.close();
+        }
+      }
+    }
+  }
+
+  private static void requireFits(INDArray output, INDArray x, Transition step, int first) {
+    if (!Arrays.equals(output.shape(), x.shape())) {
+      throw new SamplingException(
+          "the denoiser must return the shape "
+              + Arrays.toString(x.shape())
+              + " but returned "
+              + Arrays.toString(output.shape())
+              + " at timestep "
+              + step.t());
+    }
+    double sum = output.sumNumber().doubleValue();
+    if (!Double.isFinite(sum)) {
+      for (int i = 0; i < output.size(0); i++) {
+        if (!Double.isFinite(rows(output, i, 1).sumNumber().doubleValue())) {
+          throw new SamplingException(
+              "the denoiser must return finite values but did not for sample "
+                  + (first + i)
+                  + " at timestep "
+                  + step.t());
+        }
+      }
+    }
+  }
+
+  private static INDArray rows(INDArray array, int first, int n) {
+    return array.get(NDArrayIndex.interval(first, first + n));
+  }
+
+  private long[] batchShape(int n) {
+    long[] shape = new long[sampleShape.length + 1];
+    shape[0] = n;
+    System.arraycopy(sampleShape, 0, shape, 1, sampleShape.length);
+    return shape;
+  }
+}

@@ -1,0 +1,84 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.ops.transforms.Transforms;
+
+/** What is done to the clean samples that a step predicts, before they are used. Stateless. */
+@FunctionalInterface
+public interface X0Correction {
+
+  /**
+   * Corrects predicted samples in place.
+   *
+   * @param x0 FLOAT {@code [n, sampleShape...]}
+   */
+  void correct(INDArray x0);
+
+  /** No correction. */
+  static X0Correction none() {
+    return x0 -> {};
+  }
+
+  /**
+   * Values beyond a range are set to its ends.
+   *
+   * @param range positive; values end up in [-range, range]
+   */
+  static X0Correction clip(double range) {
+    if (!(range > 0)) {
+      throw new IllegalArgumentException("clip range must be positive but was " + range);
+    }
+    return x0 -> clamp(x0, range);
+  }
+
+  /**
+   * Dynamic thresholding (Saharia et al. 2022, section 2.3): each sample is clipped to a quantile
+   * of its absolute values, held in [1, limit], and divided by it.
+   *
+   * @param ratio the quantile, in (0, 1]
+   * @param limit at least 1
+   */
+  static X0Correction dynamicThreshold(double ratio, double limit) {
+    if (!(ratio > 0 && ratio <= 1)) {
+      throw new IllegalArgumentException("quantile must be in (0, 1] but was " + ratio);
+    }
+    if (!(limit >= 1)) {
+      throw new IllegalArgumentException("limit must be at least 1 but was " + limit);
+    }
+    return x0 -> {
+      for (int i = 0; i < x0.size(0); i++) {
+        INDArray sample = x0.tensorAlongDimension(i, rest(x0.rank()));
+        double threshold = Math.min(Math.max(quantile(sample, ratio), 1), limit);
+        clamp(sample, threshold);
+        sample.divi(threshold);
+      }
+    };
+  }
+
+  private static void clamp(INDArray x, double range) {
+    Transforms.max(x, -range, false);
+    Transforms.min(x, range, false);
+  }
+
+  private static int[] rest(int rank) {
+    int[] dimensions = new int[rank - 1];
+    for (int d = 1; d < rank; d++) {
+      dimensions[d - 1] = d;
+    }
+    return dimensions;
+  }
+
+  /** The quantile of absolute values, interpolated linearly. */
+  private static double quantile(INDArray sample, double ratio) {
+    float[] values = sample.dup('c').data().asFloat();
+    for (int i = 0; i < values.length; i++) {
+      values[i] = Math.abs(values[i]);
+    }
+    Arrays.sort(values);
+    double position = ratio * (values.length - 1);
+    int below = (int) position;
+    int above = Math.min(below + 1, values.length - 1);
+    return values[below] + (position - below) * (values[above] - values[below]);
+  }
+}

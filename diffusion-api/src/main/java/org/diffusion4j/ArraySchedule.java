@@ -89,6 +89,13 @@ final class ArraySchedule implements NoiseSchedule {
     return line;
   }
 
+  static void requireEnds(double first, double last) {
+    if (!(first > 0 && first < 1 && last > 0 && last < 1)) {
+      throw new IllegalArgumentException(
+          "first and last beta must be in (0, 1) but were " + first + " and " + last);
+    }
+  }
+
   static void requireSteps(int steps) {
     if (steps < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + steps);

@@ -172,7 +172,8 @@ public interface NoiseSchedule {
   /**
    * The schedule with these betas.
    *
-   * @param betas at least one, each in (0, 1)
+   * @param betas at least one, each in (0, 1), such that alphaBar decreases at every step and stays
+   *     above 0 in double precision
    */
   static NoiseSchedule ofBetas(double... betas) {
     return ArraySchedule.ofBetas(betas.clone());

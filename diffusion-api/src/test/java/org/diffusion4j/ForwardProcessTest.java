@@ -316,7 +316,7 @@ class ForwardProcessTest {
         "one floating-point type",
         "FLOAT [3, 2]",
         "DOUBLE [3, 2]");
-    INDArray ints = x.castTo(DataType.INT);
+    INDArray ints = x.castTo(DataType.INT32);
     assertRefused(
         () -> method.apply(ints, ints, 0, 0, 0), "floating-point", "INT [3, 2] and INT [3, 2]");
     INDArray scalar = Nd4j.scalar(1f);

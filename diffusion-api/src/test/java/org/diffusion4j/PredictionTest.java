@@ -126,7 +126,7 @@ class PredictionTest {
     String shapes = "FLOAT [2, 3] and FLOAT [1, 3]";
     assertRefused(() -> prediction.x0(x, row, 0.5), "same shape", shapes);
     assertRefused(() -> prediction.epsilon(x, row, 0.5), "same shape", shapes);
-    INDArray ints = x.castTo(DataType.INT);
+    INDArray ints = x.castTo(DataType.INT32);
     String types = "FLOAT [2, 3] and INT [2, 3]";
     assertRefused(() -> prediction.x0(x, ints, 0.5), "floating-point", types);
     assertRefused(() -> prediction.epsilon(x, ints, 0.5), "floating-point", types);

@@ -25,7 +25,19 @@ final class ArraySchedule implements NoiseSchedule {
         throw new IllegalArgumentException(
             "beta must be in (0, 1) but was " + betas[t] + " at step " + t);
       }
+      double previous = product;
       product *= 1 - betas[t];
+      if (!(product > 0 && product < previous)) {
+        throw new IllegalArgumentException(
+            "alphaBar must be positive and less than the "
+                + previous
+                + " before it but beta "
+                + betas[t]
+                + " makes it "
+                + product
+                + " at step "
+                + t);
+      }
       alphaBars[t] = product;
     }
     return new ArraySchedule(betas, alphaBars);
@@ -87,6 +99,13 @@ final class ArraySchedule implements NoiseSchedule {
       line[t] = steps == 1 ? first : first + (last - first) * t / (steps - 1);
     }
     return line;
+  }
+
+  static void requireEnds(double first, double last) {
+    if (!(first > 0 && first < 1 && last > 0 && last < 1)) {
+      throw new IllegalArgumentException(
+          "first and last beta must be in (0, 1) but were " + first + " and " + last);
+    }
   }
 
   static void requireSteps(int steps) {

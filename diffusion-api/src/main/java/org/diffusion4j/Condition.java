@@ -26,7 +26,13 @@ public final class Condition {
    */
   public static Condition labels(int... labels) {
     if (labels.length == 0) {
-      throw new IllegalArgumentException("labels must not be empty");
+      throw new IllegalArgumentException("labels must be at least 1 but were 0");
+    }
+    for (int i = 0; i < labels.length; i++) {
+      if (labels[i] < 0) {
+        throw new IllegalArgumentException(
+            "label must be at least 0 but was " + labels[i] + " for sample " + i);
+      }
     }
     return new Condition(labels.clone());
   }
@@ -38,6 +44,9 @@ public final class Condition {
    * @param n at least 1
    */
   public static Condition label(int label, int n) {
+    if (n < 1) {
+      throw new IllegalArgumentException("number of samples must be at least 1 but was " + n);
+    }
     int[] labels = new int[n];
     Arrays.fill(labels, label);
     return labels(labels);
@@ -65,8 +74,19 @@ public final class Condition {
    *
    * @param from in [0, to]
    * @param to at most the number of labels
+   * @throws IllegalArgumentException if there are no such samples
    */
   public Condition slice(int from, int to) {
+    if (from < 0 || from > to || (labels != null && to > labels.length)) {
+      throw new IllegalArgumentException(
+          "slice must be within "
+              + (labels == null ? "[0, n)" : "[0, " + labels.length + ")")
+              + " but was ["
+              + from
+              + ", "
+              + to
+              + ")");
+    }
     return labels == null ? this : new Condition(Arrays.copyOfRange(labels, from, to));
   }
 

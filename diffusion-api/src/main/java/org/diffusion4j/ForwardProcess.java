@@ -40,9 +40,15 @@ public record ForwardProcess(NoiseSchedule schedule) {
    *
    * @param xt noisy samples
    * @param epsilon the noise in them
-   * @param t one timestep per sample, in [-1, T-1]
+   * @param t one timestep per sample, in [-1, T-1], with alphaBar above 0
    */
   public INDArray x0(INDArray xt, INDArray epsilon, int... t) {
+    for (int s : t) {
+      if (alphaBar(s) == 0) {
+        throw new IllegalArgumentException(
+            "alphaBar must be above 0 for x0 to follow from noise but was 0 at timestep " + s);
+      }
+    }
     return combine(
         xt,
         s -> 1 / Math.sqrt(alphaBar(s)),
@@ -60,6 +66,7 @@ public record ForwardProcess(NoiseSchedule schedule) {
    * @param t one timestep per sample, in [0, T-1]
    */
   public INDArray epsilon(INDArray xt, INDArray x0, int... t) {
+    requireNoising(t);
     return combine(
         xt,
         s -> 1 / Math.sqrt(1 - alphaBar(s)),
@@ -87,6 +94,7 @@ public record ForwardProcess(NoiseSchedule schedule) {
    * @param t one timestep per sample, in [0, T-1]
    */
   public INDArray posteriorMean(INDArray x0, INDArray xt, int... t) {
+    requireNoising(t);
     return combine(
         x0,
         s -> Math.sqrt(alphaBar(s - 1)) * schedule.beta(s) / (1 - alphaBar(s)),
@@ -116,6 +124,15 @@ public record ForwardProcess(NoiseSchedule schedule) {
 
   private double alphaBar(int t) {
     return schedule.alphaBar(t);
+  }
+
+  private void requireNoising(int[] t) {
+    for (int s : t) {
+      if (s < 0 || s >= schedule.steps()) {
+        throw new IllegalArgumentException(
+            "timestep must be in [0, " + (schedule.steps() - 1) + "] but was " + s);
+      }
+    }
   }
 
   /** {@code a(t) x + b(t) y}, each sample with its own t. */

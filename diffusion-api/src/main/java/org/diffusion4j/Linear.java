@@ -1,5 +1,6 @@
 package org.diffusion4j;
 
+import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Linear combinations of arrays. */
@@ -9,10 +10,26 @@ final class Linear {
 
   /** The new array {@code a x + b y}. */
   static INDArray combine(double a, INDArray x, double b, INDArray y) {
+    requireSameShape(x, y);
     INDArray result = x.mul(a);
     INDArray scaled = y.mul(b);
     result.addi(scaled);
     scaled.close();
     return result;
+  }
+
+  static void requireSameShape(INDArray x, INDArray y) {
+    if (!x.isR() || !y.isR()) {
+      throw new IllegalArgumentException(
+          "arrays must be of floating-point type but were " + describe(x) + " and " + describe(y));
+    }
+    if (!Arrays.equals(x.shape(), y.shape())) {
+      throw new IllegalArgumentException(
+          "arrays must have the same shape but were " + describe(x) + " and " + describe(y));
+    }
+  }
+
+  private static String describe(INDArray array) {
+    return array.dataType() + " " + Arrays.toString(array.shape());
   }
 }

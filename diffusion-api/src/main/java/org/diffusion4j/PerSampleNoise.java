@@ -15,13 +15,19 @@ final class PerSampleNoise implements NoiseSource.Batch {
   private final RandomGenerator[] generators;
 
   PerSampleNoise(long seed, int first, int n) {
+    if (first < 0) {
+      throw new IllegalArgumentException("first sample must be at least 0 but was " + first);
+    }
+    if (n < 1) {
+      throw new IllegalArgumentException("number of samples must be at least 1 but was " + n);
+    }
     generators = new RandomGenerator[n];
     for (int i = 0; i < n; i++) {
       generators[i] = GENERATOR.create(mix(mix(seed) + first + i));
     }
   }
 
-  /** The finaliser of SplitMix64: seeds that differ in one bit give unrelated streams. */
+  /** A bijection after SplitMix64: seeds that differ in one bit give unrelated streams. */
   private static long mix(long z) {
     z = (z + 0x9E3779B97F4A7C15L) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
@@ -36,11 +42,19 @@ final class PerSampleNoise implements NoiseSource.Batch {
       throw new IllegalArgumentException(
           "shape must start with the batch's size, " + n + ", but was " + Arrays.toString(shape));
     }
-    int length = 1;
+    long size = n;
     for (int d = 1; d < shape.length; d++) {
-      length = Math.multiplyExact(length, Math.toIntExact(shape[d]));
+      if (shape[d] < 1 || shape[d] > Integer.MAX_VALUE / size) {
+        throw new IllegalArgumentException(
+            "shape must be of positive lengths with a product of at most "
+                + Integer.MAX_VALUE
+                + " but was "
+                + Arrays.toString(shape));
+      }
+      size *= shape[d];
     }
-    float[] values = new float[Math.multiplyExact(n, length)];
+    int length = (int) (size / n);
+    float[] values = new float[(int) size];
     for (int i = 0; i < n; i++) {
       for (int k = 0; k < length; k++) {
         values[i * length + k] = (float) generators[i].nextGaussian();

@@ -6,19 +6,23 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * What a denoiser's output stands for, and the one place where it is turned into another.
  *
  * <p>All follow from {@code x_t = sqrt(alphaBar) x_0 + sqrt(1 - alphaBar) epsilon}. The arguments
- * are left unchanged and the results are new arrays.
+ * are left unchanged and the results are new arrays. Arrays of unequal shape or of integers and an
+ * {@code alphaBar} out of range are refused with an {@link IllegalArgumentException}.
  */
 public enum Prediction {
   /** The noise that was added: DDPM (Ho et al. 2020), equation 14. */
   EPSILON {
     @Override
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar > 0 && alphaBar <= 1, "(0, 1]", alphaBar);
       double root = Math.sqrt(alphaBar);
       return Linear.combine(1 / root, xt, -Math.sqrt(1 - alphaBar) / root, output);
     }
 
     @Override
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
+      Linear.requireSameShape(xt, output);
       return output.dup();
     }
   },
@@ -27,11 +31,14 @@ public enum Prediction {
   SAMPLE {
     @Override
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
+      Linear.requireSameShape(xt, output);
       return output.dup();
     }
 
     @Override
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar >= 0 && alphaBar < 1, "[0, 1)", alphaBar);
       double root = Math.sqrt(1 - alphaBar);
       return Linear.combine(1 / root, xt, -Math.sqrt(alphaBar) / root, output);
     }
@@ -44,11 +51,13 @@ public enum Prediction {
   VELOCITY {
     @Override
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
       return Linear.combine(Math.sqrt(alphaBar), xt, -Math.sqrt(1 - alphaBar), output);
     }
 
     @Override
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
+      requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
       return Linear.combine(Math.sqrt(1 - alphaBar), xt, Math.sqrt(alphaBar), output);
     }
   };
@@ -72,4 +81,10 @@ public enum Prediction {
    * @return a new array of the shape of {@code xt}
    */
   public abstract INDArray epsilon(INDArray xt, INDArray output, double alphaBar);
+
+  private static void requireAlphaBar(boolean met, String range, double alphaBar) {
+    if (!met) {
+      throw new IllegalArgumentException("alphaBar must be in " + range + " but was " + alphaBar);
+    }
+  }
 }

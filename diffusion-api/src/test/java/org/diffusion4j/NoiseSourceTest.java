@@ -1,0 +1,193 @@
+package org.diffusion4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+class NoiseSourceTest {
+
+  private static NoiseSource.Batch batch(long seed, int first, int n) {
+    return NoiseSource.perSample(seed).start().batch(first, n);
+  }
+
+  private static float[] draw(long seed, int first, int n, long... shape) {
+    return batch(seed, first, n).next(shape).data().asFloat();
+  }
+
+  /** A change here gives every seed another meaning. */
+  @Test
+  void firstValues_ofASeedStay() {
+    assertThat(draw(42, 0, 2, 2, 4))
+        .containsExactly(
+            -1.413741f,
+            0.3863623f,
+            -1.1567638f,
+            -1.9104538f,
+            0.599841f,
+            0.5783478f,
+            -0.19437833f,
+            -0.33656517f);
+    assertThat(draw(-1, 1_000_000, 1, 1, 4))
+        .containsExactly(-1.124059f, 1.3404372f, 1.5997256f, -1.8547103f);
+    NoiseSource.Batch batch = batch(0, 3, 1);
+    batch.next(1, 100);
+    assertThat(batch.next(1).data().asFloat()).containsExactly(1.1209412f);
+  }
+
+  @Test
+  void sample_isTheSameWhateverItsBatch() {
+    float[] all = draw(7, 0, 20, 20, 3, 2, 2);
+    for (int first : new int[] {0, 1, 7, 19}) {
+      for (int n : new int[] {1, 2, 13}) {
+        int count = Math.min(n, 20 - first);
+        assertThat(draw(7, first, count, count, 3, 2, 2))
+            .containsExactly(Arrays.copyOfRange(all, first * 12, (first + count) * 12));
+      }
+    }
+  }
+
+  @Test
+  void laterDraws_areTheSameWhateverTheBatch() {
+    NoiseSource.Batch both = batch(7, 0, 2);
+    NoiseSource.Batch second = batch(7, 1, 1);
+    both.next(2, 5);
+    second.next(1, 5);
+    float[] pair = both.next(2, 4).data().asFloat();
+    assertThat(second.next(1, 4).data().asFloat()).containsExactly(Arrays.copyOfRange(pair, 4, 8));
+  }
+
+  @Test
+  void source_startsAnewForEachRun() {
+    NoiseSource source = NoiseSource.perSample(5);
+    NoiseSource.Run run = source.start();
+    INDArray first = run.batch(0, 3).next(3, 4);
+    assertThat(run.batch(0, 3).next(3, 4)).isEqualTo(first);
+    assertThat(source.start().batch(0, 3).next(3, 4)).isEqualTo(first);
+  }
+
+  @Test
+  void draws_differFromEachOther() {
+    NoiseSource.Batch batch = batch(5, 0, 2);
+    float[] first = batch.next(2, 50).data().asFloat();
+    float[] second = batch.next(2, 50).data().asFloat();
+    assertThat(first).doesNotContain(second);
+    assertThat(Arrays.copyOfRange(first, 0, 50)).doesNotContain(Arrays.copyOfRange(first, 50, 100));
+    assertThat(draw(6, 0, 2, 2, 50)).doesNotContain(first);
+  }
+
+  @Test
+  void draw_isFloatOfTheShapeAskedFor() {
+    INDArray image = batch(1, 0, 2).next(2, 3, 4, 5);
+    assertThat(image.dataType()).isEqualTo(DataType.FLOAT);
+    assertThat(image.shape()).containsExactly(2, 3, 4, 5);
+    assertThat(batch(1, 0, 2).next(2).shape()).containsExactly(2);
+  }
+
+  @Test
+  void values_ofOneSampleAreStandardNormal() {
+    assertStandardNormal(draw(11, 0, 1, 1, 100_000));
+  }
+
+  @Test
+  void firstValues_ofManySamplesAreStandardNormal() {
+    assertStandardNormal(draw(12, 0, 100_000, 100_000));
+  }
+
+  @Test
+  void firstValues_ofManySeedsAreStandardNormal() {
+    assertStandardNormal(seeds(100_000, 1, seed -> 0));
+  }
+
+  @Test
+  void neighbouringSamples_areNotCorrelated() {
+    float[] values = draw(13, 0, 1001, 1001, 100);
+    assertNotCorrelated(values, 100);
+  }
+
+  @Test
+  void neighbouringSeeds_areNotCorrelated() {
+    assertNotCorrelated(seeds(1001, 100, seed -> 0), 100);
+  }
+
+  @Test
+  void sampleAndSeed_areNotInterchangeable() {
+    assertNotCorrelated(seeds(1001, 100, seed -> 1000 - seed), 100);
+    assertNotCorrelated(seeds(1001, 100, seed -> seed), 100);
+  }
+
+  /** {@code length} values of one sample of each of the seeds from 0. */
+  private static float[] seeds(int count, int length, IntUnaryOperator sample) {
+    float[] values = new float[count * length];
+    for (int seed = 0; seed < count; seed++) {
+      float[] drawn = draw(seed, sample.applyAsInt(seed), 1, 1, length);
+      System.arraycopy(drawn, 0, values, seed * length, length);
+    }
+    return values;
+  }
+
+  private static void assertStandardNormal(float[] values) {
+    int n = values.length;
+    double[] moments = new double[5];
+    for (float value : values) {
+      for (int k = 1; k <= 4; k++) {
+        moments[k] += Math.pow(value, k) / n;
+      }
+    }
+    // Four standard errors of the raw moments of a standard normal variable.
+    assertThat(moments[1]).isCloseTo(0, within(4 * Math.sqrt(1.0 / n)));
+    assertThat(moments[2]).isCloseTo(1, within(4 * Math.sqrt(2.0 / n)));
+    assertThat(moments[3]).isCloseTo(0, within(4 * Math.sqrt(15.0 / n)));
+    assertThat(moments[4]).isCloseTo(3, within(4 * Math.sqrt(96.0 / n)));
+    assertNotCorrelated(values, 1);
+  }
+
+  private static void assertNotCorrelated(float[] values, int lag) {
+    int n = values.length - lag;
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      sum += (double) values[i] * values[i + lag];
+    }
+    assertThat(sum / n).isCloseTo(0, within(4 / Math.sqrt(n)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, Integer.MIN_VALUE})
+  void batch_withoutSamplesIsRefused(int n) {
+    assertRefused(() -> batch(1, 0, n), "number of samples", "at least 1", "was " + n);
+  }
+
+  @Test
+  void batch_fromBelowZeroIsRefused() {
+    assertRefused(() -> batch(1, -1, 2), "first sample", "at least 0", "was -1");
+  }
+
+  @Test
+  void shape_ofAnotherBatchIsRefused() {
+    NoiseSource.Batch batch = batch(1, 0, 2);
+    assertRefused(() -> batch.next(3, 4), "batch's size, 2", "was [3, 4]");
+    assertRefused(() -> batch.next(), "batch's size, 2", "was []");
+  }
+
+  @Test
+  void shape_withoutASizeIsRefused() {
+    NoiseSource.Batch batch = batch(1, 0, 2);
+    assertRefused(() -> batch.next(2, 0), "positive", "was [2, 0]");
+    assertRefused(() -> batch.next(2, 3, -1), "positive", "was [2, 3, -1]");
+    assertRefused(() -> batch.next(2, 1L << 40), "at most 2147483647", "was [2, 1099511627776]");
+    assertRefused(
+        () -> batch.next(2, 1 << 20, 1 << 20), "at most 2147483647", "was [2, 1048576, 1048576]");
+  }
+
+  private static void assertRefused(ThrowingCallable call, String... parts) {
+    assertThatIllegalArgumentException().isThrownBy(call).withMessageContainingAll(parts);
+  }
+}

@@ -1,0 +1,111 @@
+package org.diffusion4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+class SamplingRequestTest {
+
+  @Test
+  void of_hasTheDefaults() {
+    SamplingRequest request = SamplingRequest.of(5);
+    assertThat(request.count()).isEqualTo(5);
+    assertThat(request.batchSize()).isEqualTo(64);
+    assertThat(request.condition()).isEqualTo(Condition.none());
+    assertThat(request.start()).isNull();
+    assertThat(request.listener()).isSameAs(SamplingListener.NONE);
+    assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.perSample(0)));
+  }
+
+  @Test
+  void builder_setsEverything() {
+    INDArray start = Batches.normal(1, DataType.FLOAT, 2, 3);
+    SamplingListener listener = step -> {};
+    SamplingRequest request =
+        SamplingRequest.builder(2)
+            .batchSize(1)
+            .seed(9)
+            .condition(Condition.labels(1, 2))
+            .start(start)
+            .listener(listener)
+            .build();
+    assertThat(request.count()).isEqualTo(2);
+    assertThat(request.batchSize()).isEqualTo(1);
+    assertThat(request.condition()).isEqualTo(Condition.labels(1, 2));
+    assertThat(request.start()).isSameAs(start);
+    assertThat(request.listener()).isSameAs(listener);
+    assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.perSample(9)));
+  }
+
+  @Test
+  void seedAndNoise_lastOneCounts() {
+    NoiseSource ones = () -> (first, n) -> shape -> Nd4j.ones(DataType.FLOAT, shape);
+    assertThat(SamplingRequest.builder(1).seed(3).noise(ones).build().noise()).isSameAs(ones);
+    assertThat(SamplingRequest.builder(1).noise(ones).seed(3).build().noise()).isNotSameAs(ones);
+  }
+
+  @Test
+  void request_keepsItsValuesWhenTheBuilderChanges() {
+    SamplingRequest.Builder builder = SamplingRequest.builder(1).batchSize(2);
+    SamplingRequest request = builder.build();
+    builder.batchSize(7);
+    assertThat(request.batchSize()).isEqualTo(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, Integer.MIN_VALUE})
+  void counts_belowOneAreRefused(int n) {
+    assertRefused(() -> SamplingRequest.of(n), "count", "at least 1", "was " + n);
+    assertRefused(() -> SamplingRequest.builder(n), "count", "at least 1", "was " + n);
+    assertRefused(
+        () -> SamplingRequest.builder(1).batchSize(n), "batch size", "at least 1", "was " + n);
+  }
+
+  @Test
+  void condition_ofAnotherCountIsRefused() {
+    SamplingRequest.Builder builder = SamplingRequest.builder(4).condition(Condition.label(1, 3));
+    assertRefused(builder::build, "one label per sample, 4", "has 3");
+  }
+
+  @Test
+  void start_ofAnotherCountIsRefused() {
+    SamplingRequest.Builder builder = SamplingRequest.builder(4);
+    INDArray three = Batches.normal(1, DataType.FLOAT, 3, 4);
+    assertRefused(() -> builder.start(three).build(), "one array per sample, 4", "[3, 4]");
+    INDArray scalar = Nd4j.scalar(1f);
+    assertRefused(() -> builder.start(scalar).build(), "one array per sample, 4", "shape []");
+  }
+
+  @Test
+  void settings_mustBeThere() {
+    SamplingRequest.Builder builder = SamplingRequest.builder(1);
+    assertThatNullPointerException().isThrownBy(() -> builder.noise(null)).withMessage("noise");
+    assertThatNullPointerException()
+        .isThrownBy(() -> builder.condition(null))
+        .withMessage("condition");
+    assertThatNullPointerException().isThrownBy(() -> builder.start(null)).withMessage("start");
+    assertThatNullPointerException()
+        .isThrownBy(() -> builder.listener(null))
+        .withMessage("listener");
+  }
+
+  private static INDArray firstNoise(SamplingRequest request) {
+    return firstNoise(request.noise());
+  }
+
+  private static INDArray firstNoise(NoiseSource source) {
+    return source.start().batch(0, 2).next(2, 3);
+  }
+
+  private static void assertRefused(ThrowingCallable call, String... parts) {
+    assertThatIllegalArgumentException().isThrownBy(call).withMessageContainingAll(parts);
+  }
+}

@@ -6,13 +6,13 @@ import java.util.random.RandomGeneratorFactory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Noise with one generator a sample. */
+/** Noise with one stream a sample. */
 final class PerSampleNoise implements NoiseSource.Batch {
 
   private static final RandomGeneratorFactory<RandomGenerator> GENERATOR =
       RandomGeneratorFactory.of("L64X128MixRandom");
 
-  private final RandomGenerator[] generators;
+  private final GaussianStream[] streams;
 
   PerSampleNoise(long seed, int first, int n) {
     if (first < 0) {
@@ -21,9 +21,9 @@ final class PerSampleNoise implements NoiseSource.Batch {
     if (n < 1) {
       throw new IllegalArgumentException("number of samples must be at least 1 but was " + n);
     }
-    generators = new RandomGenerator[n];
+    streams = new GaussianStream[n];
     for (int i = 0; i < n; i++) {
-      generators[i] = GENERATOR.create(mix(mix(seed) + first + i));
+      streams[i] = new GaussianStream(GENERATOR.create(mix(mix(seed) + first + i)));
     }
   }
 
@@ -37,7 +37,7 @@ final class PerSampleNoise implements NoiseSource.Batch {
 
   @Override
   public INDArray next(long... shape) {
-    int n = generators.length;
+    int n = streams.length;
     if (shape.length < 1 || shape[0] != n) {
       throw new IllegalArgumentException(
           "shape must start with the batch's size, " + n + ", but was " + Arrays.toString(shape));
@@ -57,7 +57,7 @@ final class PerSampleNoise implements NoiseSource.Batch {
     float[] values = new float[(int) size];
     for (int i = 0; i < n; i++) {
       for (int k = 0; k < length; k++) {
-        values[i * length + k] = (float) generators[i].nextGaussian();
+        values[i * length + k] = (float) streams[i].next();
       }
     }
     return Nd4j.create(values, shape, 'c');

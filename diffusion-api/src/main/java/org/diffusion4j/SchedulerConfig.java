@@ -1,0 +1,239 @@
+package org.diffusion4j;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of a schedule and of a sampler as diffusers writes them to {@code
+ * scheduler_config.json}: what lets models cross between that library and this one. Immutable.
+ *
+ * <p>Settings that are missing have diffusers' defaults. Nothing is guessed: a value that is
+ * unknown or not supported is refused with an {@link IllegalArgumentException} that names it.
+ *
+ * @param className the scheduler's class, such as {@code DDIMScheduler}
+ * @param settings the settings by name: strings, booleans, whole numbers as {@code Long}, other
+ *     numbers as {@code Double}, lists, or null
+ */
+public record SchedulerConfig(String className, Map<String, @Nullable Object> settings) {
+
+  private static final int DEFAULT_STEPS = 1000;
+
+  public SchedulerConfig {
+    Objects.requireNonNull(className, "class name");
+    settings = Collections.unmodifiableMap(new TreeMap<>(settings));
+  }
+
+  /**
+   * The settings of a {@code DDPMScheduler} for a schedule, without clipping.
+   *
+   * @param schedule written by its name and ends if it has one in diffusers, else beta by beta
+   * @param prediction what the model's output stands for
+   */
+  public static SchedulerConfig of(NoiseSchedule schedule, Prediction prediction) {
+    Map<String, @Nullable Object> settings = new TreeMap<>();
+    int steps = schedule.steps();
+    double first = schedule.beta(0);
+    double last = schedule.beta(steps - 1);
+    settings.put("num_train_timesteps", (long) steps);
+    settings.put("beta_start", first);
+    settings.put("beta_end", last);
+    settings.put("beta_schedule", "linear");
+    settings.put("trained_betas", null);
+    settings.put("rescale_betas_zero_snr", false);
+    String name = name(schedule, first, last);
+    if (name.isEmpty()) {
+      List<Double> betas = new ArrayList<>();
+      for (int t = 0; t < steps; t++) {
+        betas.add(schedule.beta(t));
+      }
+      settings.put("trained_betas", List.copyOf(betas));
+    } else {
+      settings.put("beta_schedule", name);
+      if (!name.endsWith("linear")) {
+        settings.put("beta_start", 1e-4);
+        settings.put("beta_end", 0.02);
+      }
+    }
+    settings.put("prediction_type", predictionName(prediction));
+    settings.put("clip_sample", false);
+    settings.put("clip_sample_range", 1.0);
+    settings.put("thresholding", false);
+    settings.put("dynamic_thresholding_ratio", 0.995);
+    settings.put("sample_max_value", 1.0);
+    settings.put("timestep_spacing", "leading");
+    settings.put("steps_offset", 0L);
+    settings.put("variance_type", "fixed_small");
+    return new SchedulerConfig("DDPMScheduler", settings);
+  }
+
+  /** The name by which diffusers knows a schedule, or nothing. */
+  private static String name(NoiseSchedule schedule, double first, double last) {
+    int steps = schedule.steps();
+    if (last >= 1) {
+      return "";
+    }
+    return schedule.equals(NoiseSchedule.linear(steps, first, last))
+        ? "linear"
+        : schedule.equals(NoiseSchedule.scaledLinear(steps, first, last))
+            ? "scaled_linear"
+            : schedule.equals(NoiseSchedule.cosine(steps))
+                ? "squaredcos_cap_v2"
+                : schedule.equals(NoiseSchedule.sigmoid(steps)) ? "sigmoid" : "";
+  }
+
+  /**
+   * The schedule: {@code beta_schedule} linear, scaled_linear, squaredcos_cap_v2 or sigmoid, or
+   * {@code trained_betas}; with {@code rescale_betas_zero_snr}, of zero terminal SNR.
+   */
+  public NoiseSchedule schedule() {
+    int steps = integer("num_train_timesteps", DEFAULT_STEPS);
+    double first = number("beta_start", 1e-4);
+    double last = number("beta_end", 0.02);
+    NoiseSchedule schedule;
+    Object betas = settings.get("trained_betas");
+    if (betas != null) {
+      schedule = trained(betas, steps);
+    } else {
+      String name = text("beta_schedule", "linear");
+      schedule =
+          switch (name) {
+            case "linear" -> NoiseSchedule.linear(steps, first, last);
+            case "scaled_linear" -> NoiseSchedule.scaledLinear(steps, first, last);
+            case "squaredcos_cap_v2" -> NoiseSchedule.cosine(steps);
+            case "sigmoid" -> NoiseSchedule.sigmoid(steps, first, last);
+            default ->
+                throw new IllegalArgumentException(
+                    "beta_schedule must be linear, scaled_linear, squaredcos_cap_v2 or sigmoid but"
+                        + " was "
+                        + name);
+          };
+    }
+    return flag("rescale_betas_zero_snr", false) ? schedule.withZeroTerminalSnr() : schedule;
+  }
+
+  private static NoiseSchedule trained(Object betas, int steps) {
+    if (!(betas instanceof List<?> list) || list.size() != steps) {
+      throw new IllegalArgumentException(
+          "trained_betas must be a list of num_train_timesteps numbers, "
+              + steps
+              + ", but was "
+              + (betas instanceof List<?> other ? "a list of " + other.size() : betas));
+    }
+    double[] values = new double[steps];
+    double alphaBar = 1;
+    double[] alphaBars = new double[steps];
+    for (int t = 0; t < steps; t++) {
+      if (!(list.get(t) instanceof Number number)) {
+        throw new IllegalArgumentException(
+            "trained_betas must be numbers but one was " + list.get(t));
+      }
+      values[t] = number.doubleValue();
+      alphaBar *= 1 - values[t];
+      alphaBars[t] = alphaBar;
+    }
+    // A last beta of 1 is what zero terminal SNR looks like beta by beta.
+    return values[steps - 1] == 1
+        ? NoiseSchedule.ofAlphaBars(alphaBars)
+        : NoiseSchedule.ofBetas(values);
+  }
+
+  /** What the model's output stands for: {@code prediction_type}. */
+  public Prediction prediction() {
+    String name = text("prediction_type", "epsilon");
+    return switch (name) {
+      case "epsilon" -> Prediction.EPSILON;
+      case "sample" -> Prediction.SAMPLE;
+      case "v_prediction" -> Prediction.VELOCITY;
+      default ->
+          throw new IllegalArgumentException(
+              "prediction_type must be epsilon, sample or v_prediction but was " + name);
+    };
+  }
+
+  private static String predictionName(Prediction prediction) {
+    return switch (prediction) {
+      case EPSILON -> "epsilon";
+      case SAMPLE -> "sample";
+      case VELOCITY -> "v_prediction";
+    };
+  }
+
+  /**
+   * A setting that is a string.
+   *
+   * @param key its name
+   * @param byDefault its value where it is missing
+   */
+  public String text(String key, String byDefault) {
+    return value(key, byDefault, String.class, "a string");
+  }
+
+  /**
+   * A setting that is true or false.
+   *
+   * @param key its name
+   * @param byDefault its value where it is missing
+   */
+  public boolean flag(String key, boolean byDefault) {
+    return value(key, byDefault, Boolean.class, "true or false");
+  }
+
+  /**
+   * A setting that is a number.
+   *
+   * @param key its name
+   * @param byDefault its value where it is missing
+   */
+  public double number(String key, double byDefault) {
+    return value(key, byDefault, Number.class, "a number").doubleValue();
+  }
+
+  /**
+   * A setting that is a whole number.
+   *
+   * @param key its name
+   * @param byDefault its value where it is missing
+   */
+  public int integer(String key, int byDefault) {
+    double number = number(key, byDefault);
+    if (number != (int) number) {
+      throw new IllegalArgumentException(key + " must be a whole number but was " + number);
+    }
+    return (int) number;
+  }
+
+  private <V> V value(String key, V byDefault, Class<V> type, String expected) {
+    if (!settings.containsKey(key)) {
+      return byDefault;
+    }
+    Object value = settings.get(key);
+    if (!type.isInstance(value)) {
+      throw new IllegalArgumentException(key + " must be " + expected + " but was " + value);
+    }
+    return type.cast(value);
+  }
+
+  /**
+   * Checks that a setting has one of the values that are supported.
+   *
+   * @param key its name
+   * @param byDefault its value where it is missing
+   * @param supported what it may be
+   * @return its value
+   */
+  public String oneOf(String key, String byDefault, Set<String> supported) {
+    String value = text(key, byDefault);
+    if (!supported.contains(value)) {
+      throw new IllegalArgumentException(
+          key + " must be one of " + new TreeSet<>(supported) + " but was " + value);
+    }
+    return value;
+  }
+}

@@ -7,6 +7,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -77,9 +78,9 @@ class ImageFilesTest {
     assertThat(image.getHeight()).isEqualTo(1 + 2 * (6 + 1));
     int[] pixels = image.getRaster().getSamples(0, 0, 9, 15, 0, (int[]) null);
     assertThat(pixels[0]).isEqualTo(64);
-    assertThat(java.util.Arrays.copyOfRange(pixels, 9, 18))
+    assertThat(Arrays.copyOfRange(pixels, 9, 18))
         .containsExactly(64, 255, 255, 255, 64, 255, 255, 255, 64);
-    assertThat(java.util.Arrays.copyOfRange(pixels, 13 * 9, 14 * 9))
+    assertThat(Arrays.copyOfRange(pixels, 13 * 9, 14 * 9))
         .containsExactly(64, 0, 0, 0, 64, 64, 64, 64, 64);
     assertThat(image.getRaster().getSample(1, 10, 0)).isEqualTo(255);
     assertThat(image.getRaster().getSample(1, 11, 0)).isZero();

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 class InMemorySamplesTest {
 
@@ -27,10 +28,7 @@ class InMemorySamplesTest {
   void of_viewInFortranOrderOfDoubles_readsByIndex() {
     INDArray view = Nd4j.create(new double[][] {{-1, -0.5, 9}, {0, 1, 9}}).dup('f');
     InMemorySamples samples =
-        InMemorySamples.of(
-            view.get(
-                org.nd4j.linalg.indexing.NDArrayIndex.all(),
-                org.nd4j.linalg.indexing.NDArrayIndex.interval(0, 2)));
+        InMemorySamples.of(view.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 2)));
 
     assertThat(sample(samples, 0)).containsExactly(-1, -0.5f);
     assertThat(sample(samples, 1)).containsExactly(0, 1);

@@ -3,6 +3,7 @@ package org.diffusion4j.data;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
 
@@ -57,7 +58,7 @@ final class PngBytes {
     byte[] packed = new byte[rows.size() + 100];
     int length = deflater.deflate(packed);
     deflater.end();
-    chunk("IDAT", java.util.Arrays.copyOf(packed, length));
+    chunk("IDAT", Arrays.copyOf(packed, length));
     chunk("IEND");
     return out.toByteArray();
   }

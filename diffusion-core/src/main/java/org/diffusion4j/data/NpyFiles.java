@@ -1,0 +1,304 @@
+package org.diffusion4j.data;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.diffusion4j.internal.AtomicFiles;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Reads and writes NumPy's .npy files of little-endian numbers in C order: {@code f4}, {@code f8},
+ * {@code i4}, {@code i8} and {@code u1}, that is FLOAT, DOUBLE, INT, LONG and UBYTE.
+ */
+public final class NpyFiles {
+
+  private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
+  private static final int ALIGNMENT = 64;
+  private static final int MOST_HEADER = 1 << 16;
+  private static final int CHUNK = 1 << 16;
+  private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
+  private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
+  private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([\\d,\\sL]*)\\)");
+
+  private NpyFiles() {}
+
+  /**
+   * Writes an array, in version 1.0 of the format. The file appears whole or not at all, and
+   * missing directories are made.
+   *
+   * @param file where it is to be
+   * @param array of any shape, strides and order, of type FLOAT, DOUBLE, INT, LONG or UBYTE, less
+   *     than 2^31 elements
+   * @throws IllegalArgumentException if the type is another or there are more elements
+   * @throws IOException if the file cannot be written
+   */
+  public static void write(Path file, INDArray array) throws IOException {
+    String descr = descr(array.dataType());
+    if (array.length() > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException(
+          "array must have less than 2^31 elements but has " + array.length());
+    }
+    byte[] header = header(descr, array.shape());
+    AtomicFiles.writeFile(
+        file,
+        path -> {
+          try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(path))) {
+            out.write(header);
+            if (!array.isEmpty()) {
+              writeData(out, array);
+            }
+          }
+        });
+  }
+
+  private static String descr(DataType type) {
+    return switch (type) {
+      case FLOAT -> "<f4";
+      case DOUBLE -> "<f8";
+      case INT -> "<i4";
+      case LONG -> "<i8";
+      case UBYTE -> "|u1";
+      default ->
+          throw new IllegalArgumentException(
+              "array type must be FLOAT, DOUBLE, INT, LONG or UBYTE but was " + type);
+    };
+  }
+
+  private static byte[] header(String descr, long[] shape) {
+    StringBuilder text = new StringBuilder("{'descr': '").append(descr);
+    text.append("', 'fortran_order': False, 'shape': (");
+    for (int i = 0; i < shape.length; i++) {
+      text.append(i == 0 ? "" : " ").append(shape[i]);
+      text.append(i < shape.length - 1 || shape.length == 1 ? "," : "");
+    }
+    text.append("), }");
+    int prefix = MAGIC.length + 4;
+    while ((prefix + text.length() + 1) % ALIGNMENT != 0) {
+      text.append(' ');
+    }
+    text.append('\n');
+    return ByteBuffer.allocate(prefix + text.length())
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .put(MAGIC)
+        .put((byte) 1)
+        .put((byte) 0)
+        .putShort((short) text.length())
+        .put(text.toString().getBytes(StandardCharsets.US_ASCII))
+        .array();
+  }
+
+  private static void writeData(OutputStream out, INDArray array) throws IOException {
+    try (INDArray copy = array.dup('c')) {
+      switch (array.dataType()) {
+        case FLOAT -> {
+          float[] values = copy.data().asFloat();
+          writeChunks(out, values.length, 4, (b, i) -> b.putFloat(values[i]));
+        }
+        case DOUBLE -> {
+          double[] values = copy.data().asDouble();
+          writeChunks(out, values.length, 8, (b, i) -> b.putDouble(values[i]));
+        }
+        case LONG -> {
+          long[] values = copy.data().asLong();
+          writeChunks(out, values.length, 8, (b, i) -> b.putLong(values[i]));
+        }
+        case INT -> {
+          int[] values = copy.data().asInt();
+          writeChunks(out, values.length, 4, (b, i) -> b.putInt(values[i]));
+        }
+        default -> {
+          int[] values = copy.data().asInt();
+          writeChunks(out, values.length, 1, (b, i) -> b.put((byte) values[i]));
+        }
+      }
+    }
+  }
+
+  private interface Element {
+    void put(ByteBuffer buffer, int index);
+  }
+
+  private static void writeChunks(OutputStream out, int length, int bytes, Element element)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < length; i++) {
+      if (buffer.remaining() < bytes) {
+        out.write(buffer.array(), 0, buffer.position());
+        buffer.clear();
+      }
+      element.put(buffer, i);
+    }
+    out.write(buffer.array(), 0, buffer.position());
+  }
+
+  /**
+   * Reads an array.
+   *
+   * @param file of version 1, 2 or 3 of the format
+   * @return a new array of the file's shape and type
+   * @throws IOException naming the file, if it is missing, empty, cut off, longer than it says, no
+   *     .npy file, or of another type or order, or has 2 GiB of data or more
+   */
+  public static INDArray read(Path file) throws IOException {
+    long size = DataFiles.requireFile(file);
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] start = in.readNBytes(MAGIC.length + 2);
+      if (start.length < MAGIC.length + 2
+          || !Arrays.equals(MAGIC, Arrays.copyOf(start, MAGIC.length))) {
+        throw new IOException(file + ": is no .npy file");
+      }
+      int version = start[MAGIC.length];
+      if (version < 1 || version > 3) {
+        throw new IOException(file + ": version must be 1, 2 or 3 but is " + version);
+      }
+      int lengthBytes = version == 1 ? 2 : 4;
+      long headerLength = readLength(file, in, lengthBytes);
+      String header = new String(readExactly(file, in, (int) headerLength), StandardCharsets.UTF_8);
+      String descr = find(file, DESCR, header, "descr");
+      if (find(file, ORDER, header, "fortran_order").equals("True")) {
+        throw new IOException(file + ": elements must be in C order but are in Fortran order");
+      }
+      long[] shape = shape(file, find(file, SHAPE, header, "shape"));
+      DataType type = type(file, descr);
+      long bytes = length(file, shape) * type.width();
+      long present = size - start.length - lengthBytes - headerLength;
+      if (bytes > Integer.MAX_VALUE - 8) {
+        throw new IOException(file + ": must have less than 2 GiB of data but has " + bytes);
+      }
+      if (present != bytes) {
+        throw new IOException(
+            file
+                + (present < bytes ? ": is cut off, " : ": goes on after its data, ")
+                + Arrays.toString(shape)
+                + " needs "
+                + bytes
+                + " bytes but there are "
+                + present);
+      }
+      return array(type, shape, readExactly(file, in, (int) bytes));
+    }
+  }
+
+  private static long readLength(Path file, InputStream in, int bytes) throws IOException {
+    byte[] read = readExactly(file, in, bytes);
+    long length = 0;
+    for (int i = bytes - 1; i >= 0; i--) {
+      length = length << 8 | Byte.toUnsignedLong(read[i]);
+    }
+    if (length > MOST_HEADER) {
+      throw new IOException(
+          file + ": header must have at most " + MOST_HEADER + " bytes but has " + length);
+    }
+    return length;
+  }
+
+  private static byte[] readExactly(Path file, InputStream in, int length) throws IOException {
+    byte[] bytes = in.readNBytes(length);
+    if (bytes.length < length) {
+      throw new IOException(file + ": is cut off");
+    }
+    return bytes;
+  }
+
+  private static String find(Path file, Pattern pattern, String header, String key)
+      throws IOException {
+    Matcher matcher = pattern.matcher(header);
+    if (!matcher.find()) {
+      throw new IOException(file + ": header has no readable '" + key + "': " + header.strip());
+    }
+    return matcher.group(1);
+  }
+
+  private static DataType type(Path file, String descr) throws IOException {
+    return switch (descr) {
+      case "<f4" -> DataType.FLOAT;
+      case "<f8" -> DataType.DOUBLE;
+      case "<i4" -> DataType.INT32;
+      case "<i8" -> DataType.INT64;
+      case "|u1", "<u1", "u1" -> DataType.UINT8;
+      default ->
+          throw new IOException(file + ": type must be <f4, <f8, <i4, <i8 or |u1 but is " + descr);
+    };
+  }
+
+  private static long[] shape(Path file, String text) throws IOException {
+    String dimensions = text.replace("L", "").strip();
+    if (dimensions.isEmpty()) {
+      return new long[0];
+    }
+    try {
+      return Arrays.stream(dimensions.split(",", -1))
+          .map(String::strip)
+          .filter(dimension -> !dimension.isEmpty())
+          .mapToLong(Long::parseLong)
+          .toArray();
+    } catch (NumberFormatException e) {
+      throw new IOException(file + ": shape cannot be read: (" + text + ")", e);
+    }
+  }
+
+  private static long length(Path file, long[] shape) throws IOException {
+    long length = 1;
+    for (long dimension : shape) {
+      if (dimension == 0) {
+        return 0;
+      }
+    }
+    for (long dimension : shape) {
+      if (dimension > Integer.MAX_VALUE || length * dimension > Integer.MAX_VALUE) {
+        throw new IOException(
+            file + ": must have less than 2^31 elements but has shape " + Arrays.toString(shape));
+      }
+      length *= dimension;
+    }
+    return length;
+  }
+
+  private static INDArray array(DataType type, long[] shape, byte[] bytes) {
+    if (bytes.length == 0) {
+      return Nd4j.create(type, shape);
+    }
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int length = bytes.length / type.width();
+    switch (type) {
+      case FLOAT -> {
+        float[] values = new float[length];
+        buffer.asFloatBuffer().get(values);
+        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, 'c');
+      }
+      case DOUBLE -> {
+        double[] values = new double[length];
+        buffer.asDoubleBuffer().get(values);
+        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, 'c');
+      }
+      case INT -> {
+        int[] values = new int[length];
+        buffer.asIntBuffer().get(values);
+        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, type);
+      }
+      case LONG -> {
+        long[] values = new long[length];
+        buffer.asLongBuffer().get(values);
+        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, type);
+      }
+      default -> {
+        short[] values = new short[length];
+        for (int i = 0; i < length; i++) {
+          values[i] = (short) Byte.toUnsignedInt(bytes[i]);
+        }
+        return shape.length == 0 ? Nd4j.scalar(type, values[0]) : Nd4j.create(values, shape, type);
+      }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package org.diffusion4j.data;
+
+/**
+ * How one axis of an image becomes another length: scaled to {@code scaled} pixels, of which those
+ * in the middle stay. A shorter axis averages the area that each of its pixels covers, a longer one
+ * interpolates linearly between pixel centres, one of the same length copies.
+ */
+final class Resampling {
+
+  /** First source pixel of each result pixel. */
+  final int[] first;
+
+  /** Weight of each source pixel from there; they add up to 1. */
+  final float[][] weights;
+
+  private Resampling(int[] first, float[][] weights) {
+    this.first = first;
+    this.weights = weights;
+  }
+
+  /**
+   * Computes the weights.
+   *
+   * @param length pixels of the source, at least 1
+   * @param scaled pixels after scaling, at least {@code kept}
+   * @param kept pixels that stay, at least 1
+   */
+  static Resampling of(int length, long scaled, int kept) {
+    int[] first = new int[kept];
+    float[][] weights = new float[kept][];
+    long cropped = (scaled - kept) / 2;
+    double ratio = (double) length / scaled;
+    for (int i = 0; i < kept; i++) {
+      double from = (cropped + i) * ratio;
+      if (ratio > 1) {
+        average(from, from + ratio, length, i, first, weights);
+      } else {
+        interpolate(from + ratio / 2 - 0.5, length, i, first, weights);
+      }
+    }
+    return new Resampling(first, weights);
+  }
+
+  private static void average(
+      double from, double to, int length, int i, int[] first, float[][] weights) {
+    int low = (int) from;
+    int high = Math.min(length, (int) Math.ceil(to - 1e-9));
+    first[i] = low;
+    weights[i] = new float[high - low];
+    double sum = 0;
+    for (int p = low; p < high; p++) {
+      sum += Math.min(to, p + 1) - Math.max(from, p);
+    }
+    for (int p = low; p < high; p++) {
+      weights[i][p - low] = (float) ((Math.min(to, p + 1) - Math.max(from, p)) / sum);
+    }
+  }
+
+  private static void interpolate(
+      double centre, int length, int i, int[] first, float[][] weights) {
+    double within = Math.max(0, Math.min(length - 1, centre));
+    int low = (int) within;
+    float fraction = (float) (within - low);
+    first[i] = low;
+    weights[i] = fraction == 0 ? new float[] {1} : new float[] {1 - fraction, fraction};
+  }
+
+  /** The source pixel after the last one that counts. */
+  int end() {
+    int last = first.length - 1;
+    return first[last] + weights[last].length;
+  }
+}

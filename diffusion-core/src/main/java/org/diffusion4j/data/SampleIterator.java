@@ -1,0 +1,300 @@
+package org.diffusion4j.data;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Batches of a source's samples, epoch by epoch. Features are FLOAT {@code [n, sampleShape...]} in
+ * [-1, 1]; labels are one-hot FLOAT {@code [n, classes]}, or null if the source has none.
+ *
+ * <p>{@link #reset()} begins the next epoch. The order of an epoch depends on the seed and the
+ * number of the epoch alone, and whether a sample is flipped on the seed, the epoch and its index.
+ * Not for use by several threads at once.
+ */
+@SuppressWarnings("serial") // The interface asks for it, but sources are not serializable.
+public final class SampleIterator implements DataSetIterator {
+
+  private final SampleSource source;
+  private final long[] shape;
+  private final int batchSize;
+  private final @Nullable Long shuffleSeed;
+  private final @Nullable Long flipSeed;
+  private final boolean dropPartial;
+  private final float[] sample;
+
+  private int epoch;
+  private int[] order;
+  private int position;
+  private int batch;
+  private @Nullable DataSetPreProcessor preProcessor;
+
+  private SampleIterator(Builder builder, long[] shape, int length) {
+    this.source = builder.source;
+    this.shape = shape;
+    this.batchSize = builder.batchSize;
+    this.shuffleSeed = builder.shuffleSeed;
+    this.flipSeed = builder.flipSeed;
+    this.dropPartial = builder.dropPartial;
+    this.sample = new float[length];
+    this.order = order(0);
+  }
+
+  /**
+   * Begins to say how batches are made; as it stands, in the order of the source, unflipped, the
+   * last batch of an epoch as small as it may be.
+   *
+   * @param source at least one sample
+   * @param batchSize samples in a batch, at least 1
+   */
+  public static Builder of(SampleSource source, int batchSize) {
+    return new Builder(source, batchSize);
+  }
+
+  /** How batches are made. */
+  public static final class Builder {
+
+    private final SampleSource source;
+    private final int batchSize;
+    private @Nullable Long shuffleSeed;
+    private @Nullable Long flipSeed;
+    private boolean dropPartial;
+
+    private Builder(SampleSource source, int batchSize) {
+      this.source = source;
+      this.batchSize = batchSize;
+    }
+
+    /** Takes the samples of every epoch in another random order. */
+    public Builder shuffle(long seed) {
+      shuffleSeed = seed;
+      return this;
+    }
+
+    /** Mirrors each sample left to right with probability 1/2; only for images. */
+    public Builder flip(long seed) {
+      flipSeed = seed;
+      return this;
+    }
+
+    /** Leaves out the last batch of an epoch if it is smaller than the others. */
+    public Builder dropPartial() {
+      dropPartial = true;
+      return this;
+    }
+
+    /**
+     * Makes the iterator, at the beginning of epoch 0.
+     *
+     * @throws IllegalArgumentException if the source is empty, the batch size is less than 1 or too
+     *     great for an array, vectors are to be flipped, or no batch would be left
+     */
+    public SampleIterator build() {
+      long[] shape = source.sampleShape();
+      int length = Samples.length(shape);
+      int size = source.size();
+      if (size < 1) {
+        throw new IllegalArgumentException("source must have at least 1 sample: " + source);
+      }
+      if (batchSize < 1) {
+        throw new IllegalArgumentException("batch size must be at least 1 but was " + batchSize);
+      }
+      if ((long) Math.min(batchSize, size) * length > Integer.MAX_VALUE - 8) {
+        throw new IllegalArgumentException(
+            "batch must have less than 2^31 values but would have "
+                + (long) Math.min(batchSize, size) * length);
+      }
+      if (flipSeed != null && shape.length != 3) {
+        throw new IllegalArgumentException(
+            "samples must have shape [channels, height, width] to be flipped but have "
+                + Arrays.toString(shape));
+      }
+      if (dropPartial && size < batchSize) {
+        throw new IllegalArgumentException(
+            "batch size must be at most the number of samples, "
+                + size
+                + ", if partial batches are dropped, but was "
+                + batchSize);
+      }
+      return new SampleIterator(this, shape, length);
+    }
+  }
+
+  /** Number of the epoch, from 0. */
+  public int epoch() {
+    return epoch;
+  }
+
+  @Override
+  public boolean hasNext() {
+    return order.length - position >= (dropPartial ? batchSize : 1);
+  }
+
+  /**
+   * The next batch of the epoch.
+   *
+   * @throws NoSuchElementException at the end of the epoch
+   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read; the
+   *     iterator then stays where it was
+   */
+  @Override
+  public DataSet next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException("epoch " + epoch + " has no more batches");
+    }
+    return take(batchSize);
+  }
+
+  /**
+   * The next samples of the epoch, as many as asked for or as there still are.
+   *
+   * @param number at least 1
+   * @throws NoSuchElementException at the end of the epoch
+   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
+   */
+  @Override
+  public DataSet next(int number) {
+    if (number < 1) {
+      throw new IllegalArgumentException("number of samples must be at least 1 but was " + number);
+    }
+    if (position == order.length) {
+      throw new NoSuchElementException("epoch " + epoch + " has no more samples");
+    }
+    return take(number);
+  }
+
+  private DataSet take(int most) {
+    int n = Math.min(most, order.length - position);
+    float[] values = new float[Math.multiplyExact(n, sample.length)];
+    int classes = source.classes();
+    float[] oneHot = new float[Math.multiplyExact(n, classes)];
+    for (int i = 0; i < n; i++) {
+      int index = order[position + i];
+      read(index);
+      System.arraycopy(sample, 0, values, i * sample.length, sample.length);
+      if (classes > 0) {
+        oneHot[i * classes + source.label(index)] = 1;
+      }
+    }
+    INDArray features = Nd4j.create(values, batchShape(n), 'c');
+    INDArray labels = classes == 0 ? null : Nd4j.create(oneHot, new long[] {n, classes}, 'c');
+    position += n;
+    batch++;
+    DataSet data = new DataSet(features, labels);
+    if (preProcessor != null) {
+      preProcessor.preProcess(data);
+    }
+    return data;
+  }
+
+  private void read(int index) {
+    try {
+      source.read(index, sample);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "batch " + batch + " of epoch " + epoch + ", sample " + index + ": " + e.getMessage(), e);
+    }
+    if (flipSeed != null && Permutation.toss(flipSeed, epoch, index)) {
+      mirror();
+    }
+  }
+
+  private void mirror() {
+    int width = (int) shape[2];
+    for (int row = 0; row < sample.length; row += width) {
+      for (int left = row, right = row + width - 1; left < right; left++, right--) {
+        float swapped = sample[left];
+        sample[left] = sample[right];
+        sample[right] = swapped;
+      }
+    }
+  }
+
+  private long[] batchShape(int n) {
+    long[] batchShape = new long[shape.length + 1];
+    batchShape[0] = n;
+    System.arraycopy(shape, 0, batchShape, 1, shape.length);
+    return batchShape;
+  }
+
+  /** Begins the next epoch, wherever this one stands. */
+  @Override
+  public void reset() {
+    epoch++;
+    order = order(epoch);
+    position = 0;
+    batch = 0;
+  }
+
+  private int[] order(int ofEpoch) {
+    return shuffleSeed == null
+        ? Permutation.identity(source.size())
+        : Permutation.of(source.size(), shuffleSeed, ofEpoch);
+  }
+
+  /** Number of values of a sample. */
+  @Override
+  public int inputColumns() {
+    return sample.length;
+  }
+
+  /** Number of classes; 0 if there are no labels. */
+  @Override
+  public int totalOutcomes() {
+    return source.classes();
+  }
+
+  @Override
+  public boolean resetSupported() {
+    return true;
+  }
+
+  /** True: another thread may fetch batches ahead. */
+  @Override
+  public boolean asyncSupported() {
+    return true;
+  }
+
+  /** Number of samples of a whole batch. */
+  @Override
+  public int batch() {
+    return batchSize;
+  }
+
+  /** Sets what changes every batch before it is handed out; null for nothing. */
+  @Override
+  public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
+    this.preProcessor = preProcessor;
+  }
+
+  @Override
+  public @Nullable DataSetPreProcessor getPreProcessor() {
+    return preProcessor;
+  }
+
+  /** Names of the classes; empty if there are no labels. */
+  @Override
+  public List<String> getLabels() {
+    return source.classNames();
+  }
+
+  @Override
+  public String toString() {
+    return "SampleIterator["
+        + source
+        + ", batchSize="
+        + batchSize
+        + (shuffleSeed == null ? "" : ", shuffle=" + shuffleSeed)
+        + (flipSeed == null ? "" : ", flip=" + flipSeed)
+        + (dropPartial ? ", dropPartial" : "")
+        + "]";
+  }
+}

@@ -1,0 +1,67 @@
+package org.diffusion4j.data;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** What the sources have in common. */
+final class Samples {
+
+  private Samples() {}
+
+  /** Number of values of one sample. */
+  static int length(long[] shape) {
+    long length = 1;
+    for (long dimension : shape) {
+      if (dimension < 1 || dimension > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "sample shape must be of positive ints but was " + Arrays.toString(shape));
+      }
+      length *= dimension;
+      if (length > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "sample must have at most 2^31 - 1 values but has shape " + Arrays.toString(shape));
+      }
+    }
+    return (int) length;
+  }
+
+  static void requireRead(int index, int size, float[] into, int length) {
+    Objects.checkIndex(index, size);
+    if (into.length != length) {
+      throw new IllegalArgumentException(
+          "array must have the " + length + " values of a sample but has " + into.length);
+    }
+  }
+
+  static int label(int @Nullable [] labels, int index, int size) {
+    Objects.checkIndex(index, size);
+    if (labels == null) {
+      throw new IllegalStateException("samples have no labels");
+    }
+    return labels[index];
+  }
+
+  /** The names "0", "1", ... of classes that have no better. */
+  static List<String> numberedClasses(int classes) {
+    return IntStream.range(0, classes).mapToObj(Integer::toString).toList();
+  }
+
+  /** {@code 60000 x [1, 28, 28], 10 classes}. */
+  static String describe(SampleSource source) {
+    return source.size()
+        + " x "
+        + Arrays.toString(source.sampleShape())
+        + (source.classes() == 0 ? "" : ", " + source.classes() + " classes");
+  }
+
+  /** Values of an array of any numeric type, strides or offset, in C order. */
+  static double[] doubles(INDArray array) {
+    try (INDArray copy = array.dup('c')) {
+      return copy.data().asDouble();
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package org.diffusion4j.pretrained;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model file is missing, damaged or unsupported. The message starts with the path of the file and
+ * says what is required and what was found.
+ */
+public final class ModelFormatException extends IOException {
+
+  /**
+   * @param file the file that is at fault
+   * @param problem what is required of it and what it holds
+   */
+  public ModelFormatException(Path file, String problem) {
+    this(file, problem, null);
+  }
+
+  /**
+   * @param file the file that is at fault
+   * @param problem what is required of it and what it holds
+   * @param cause the error that showed it, or null
+   */
+  public ModelFormatException(Path file, String problem, @Nullable Throwable cause) {
+    super(file + ": " + problem, cause);
+  }
+}

@@ -1,0 +1,53 @@
+package org.diffusion4j.pretrained;
+
+import java.util.Arrays;
+import java.util.Optional;
+import org.nd4j.linalg.api.buffer.DataType;
+
+/**
+ * The element types of safetensors files that are supported. Their order is the one in which the
+ * Hugging Face library lays out tensors, backwards.
+ */
+enum TensorType {
+  BOOL(DataType.BOOL, 1),
+  U8(DataType.UBYTE, 1),
+  I8(DataType.BYTE, 1),
+  I16(DataType.SHORT, 2),
+  F16(DataType.HALF, 2),
+  BF16(DataType.BFLOAT16, 2),
+  I32(DataType.INT, 4),
+  F32(DataType.FLOAT, 4),
+  F64(DataType.DOUBLE, 8),
+  I64(DataType.LONG, 8);
+
+  /** The ND4J type with the same bits. */
+  final DataType dataType;
+
+  /** Bytes an element. */
+  final int width;
+
+  TensorType(DataType dataType, int width) {
+    this.dataType = dataType;
+    this.width = width;
+  }
+
+  static Optional<TensorType> named(String name) {
+    return Arrays.stream(values()).filter(t -> t.name().equals(name)).findAny();
+  }
+
+  /**
+   * @throws IllegalArgumentException if files have no such type
+   */
+  static TensorType of(DataType dataType) {
+    return Arrays.stream(values())
+        .filter(t -> t.dataType == dataType)
+        .findAny()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "data type must be one of "
+                        + Arrays.stream(values()).map(t -> t.dataType).toList()
+                        + " but was "
+                        + dataType));
+  }
+}

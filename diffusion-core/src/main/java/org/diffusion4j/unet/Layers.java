@@ -1,7 +1,12 @@
 package org.diffusion4j.unet;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
+import java.util.function.ToDoubleFunction;
 import org.diffusion4j.unet.UNetGraph.Activation;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.enums.WeightsFormat;
@@ -23,10 +28,22 @@ import org.nd4j.linalg.factory.Nd4j;
 final class Layers {
 
   final SameDiff sd = SameDiff.create();
-  private final SplittableRandom random;
+  private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  private final @Nullable SplittableRandom random;
 
+  /** Layers whose weights are drawn. */
   Layers(long seed) {
     random = new SplittableRandom(seed);
+  }
+
+  /** Layers without weights, which allocate nothing. */
+  Layers() {
+    random = null;
+  }
+
+  /** The shapes of the weights so far, in order. */
+  Map<String, long[]> shapes() {
+    return shapes;
   }
 
   SDVariable input(String name, long... shape) {
@@ -101,8 +118,8 @@ final class Layers {
     int channels = x.channels();
     int grouped = channels / groups;
     int pixels = x.height() * x.width();
-    SDVariable gamma = variable(name + ".weight", Nd4j.ones(DataType.FLOAT, channels));
-    SDVariable beta = variable(name + ".bias", Nd4j.zeros(DataType.FLOAT, channels));
+    SDVariable gamma = variable(name + ".weight", r -> 1, channels);
+    SDVariable beta = variable(name + ".bias", r -> 0, channels);
 
     SDVariable flat = sd.reshape(x.value(), -1, groups, (long) grouped * pixels);
     SDVariable centred = flat.sub(flat.mean(true, 2));
@@ -181,11 +198,7 @@ final class Layers {
 
   /** Sines and cosines of {@code log t} at frequencies that are drawn once: Song et al. 2021. */
   SDVariable fourier(String name, SDVariable t, int size) {
-    float[] frequencies = new float[size];
-    for (int i = 0; i < size; i++) {
-      frequencies[i] = (float) (16 * gaussian());
-    }
-    SDVariable w = sd.constant(name, Nd4j.create(frequencies, new long[] {size}, 'c'));
+    SDVariable w = weight(sd::constant, name, r -> 16 * gaussian(r), size);
     SDVariable angles = sd.math().log(t).mmul(sd.reshape(w, 1, size)).mul(2).mul(Math.PI);
     return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
   }
@@ -198,11 +211,7 @@ final class Layers {
 
   /** A table of standard normal entries. */
   SDVariable table(String name, int rows, int size) {
-    float[] values = new float[Math.multiplyExact(rows, size)];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) gaussian();
-    }
-    return variable(name, Nd4j.create(values, new long[] {rows, size}, 'c'));
+    return variable(name, Layers::gaussian, rows, size);
   }
 
   private SDVariable constant(float[] row) {
@@ -210,23 +219,35 @@ final class Layers {
   }
 
   private SDVariable uniform(String name, double bound, long... shape) {
+    return variable(name, r -> bound * (2 * r.nextDouble() - 1), shape);
+  }
+
+  private SDVariable variable(String name, ToDoubleFunction<SplittableRandom> draw, long... shape) {
+    return weight(sd::var, name, draw, shape);
+  }
+
+  private SDVariable weight(
+      BiFunction<String, INDArray, SDVariable> kind,
+      String name,
+      ToDoubleFunction<SplittableRandom> draw,
+      long... shape) {
+    shapes.put(name, shape);
+    if (random == null) {
+      return sd.placeHolder(name, DataType.FLOAT, shape);
+    }
     long length = 1;
     for (long size : shape) {
       length = Math.multiplyExact(length, size);
     }
     float[] values = new float[Math.toIntExact(length)];
     for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (bound * (2 * random.nextDouble() - 1));
+      values[i] = (float) draw.applyAsDouble(random);
     }
-    return variable(name, Nd4j.create(values, shape, 'c'));
-  }
-
-  private SDVariable variable(String name, INDArray values) {
-    return sd.var(name, values);
+    return kind.apply(name, Nd4j.create(values, shape, 'c'));
   }
 
   /** Box and Muller. */
-  private double gaussian() {
+  private static double gaussian(SplittableRandom random) {
     double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
     return radius * Math.cos(2 * Math.PI * random.nextDouble());
   }

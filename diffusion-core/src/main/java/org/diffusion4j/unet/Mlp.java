@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -12,7 +13,12 @@ public final class Mlp extends SameDiffDenoiser {
   private final MlpConfig config;
 
   private Mlp(MlpConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
-    super(graph(config, seed), new long[] {config.features()}, schedule, prediction, Set.of());
+    super(
+        graph(config, new Layers(seed)),
+        new long[] {config.features()},
+        schedule,
+        prediction,
+        Set.of());
     this.config = config;
   }
 
@@ -40,8 +46,7 @@ public final class Mlp extends SameDiffDenoiser {
     return new Mlp(config, schedule, prediction, seed);
   }
 
-  private static SameDiff graph(MlpConfig config, long seed) {
-    Layers layers = new Layers(seed);
+  private static SameDiff graph(MlpConfig config, Layers layers) {
     int width = config.width();
     SDVariable x = layers.input(Graphs.SAMPLE, -1, config.features());
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
@@ -56,6 +61,17 @@ public final class Mlp extends SameDiffDenoiser {
     }
     layers.output(layers.dense("linear_out", layers.silu(h), width, config.features()));
     return layers.sd;
+  }
+
+  /**
+   * The names and shapes of the weights that an architecture has. Nothing is allocated.
+   *
+   * @param config the architecture
+   */
+  public static Map<String, long[]> weightShapes(MlpConfig config) {
+    Layers layers = new Layers();
+    graph(config, layers);
+    return layers.shapes();
   }
 
   /** The architecture. */

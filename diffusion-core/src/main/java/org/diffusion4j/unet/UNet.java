@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -47,6 +48,15 @@ public final class UNet extends SameDiffDenoiser {
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
     return new UNet(config, schedule, prediction, seed);
+  }
+
+  /**
+   * The names and shapes of the weights that an architecture has. Nothing is allocated.
+   *
+   * @param config the architecture
+   */
+  public static Map<String, long[]> weightShapes(UNetConfig config) {
+    return UNetGraph.weightShapes(config);
   }
 
   /** The architecture. */

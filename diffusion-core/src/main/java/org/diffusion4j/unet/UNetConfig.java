@@ -84,6 +84,9 @@ public final class UNetConfig {
     IDENTITY
   }
 
+  private static final int MAX_LEVELS = 16;
+  private static final int MAX_LAYERS = 64;
+
   private final int inChannels;
   private final int outChannels;
   private final int height;
@@ -119,7 +122,7 @@ public final class UNetConfig {
     blockOutChannels = List.copyOf(b.blockOutChannels);
     downBlocks = List.copyOf(b.downBlocks);
     upBlocks = b.upBlocks == null ? mirror(downBlocks) : List.copyOf(b.upBlocks);
-    layersPerBlock = requirePositive("layers per block", b.layersPerBlock);
+    layersPerBlock = b.layersPerBlock;
     normGroups = requirePositive("norm groups", b.normGroups);
     normEps = b.normEps;
     attentionHeadDim = b.attentionHeadDim;
@@ -149,6 +152,10 @@ public final class UNetConfig {
 
   private void validate() {
     int levels = blockOutChannels.size();
+    require(
+        layersPerBlock >= 1 && layersPerBlock <= MAX_LAYERS,
+        "layers per block must be in [1, " + MAX_LAYERS + "] but was " + layersPerBlock);
+    require(levels <= MAX_LEVELS, "levels must be at most " + MAX_LEVELS + " but were " + levels);
     require(levels >= 1, "block out channels must name at least one level");
     require(
         downBlocks.size() == levels && upBlocks.size() == levels,

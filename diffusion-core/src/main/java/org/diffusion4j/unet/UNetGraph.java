@@ -3,6 +3,7 @@ package org.diffusion4j.unet;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -34,6 +35,13 @@ final class UNetGraph {
     Layers layers = new Layers(seed);
     new UNetGraph(config, layers).build();
     return layers.sd;
+  }
+
+  /** The shapes of the weights of an architecture, found without allocating them. */
+  static Map<String, long[]> weightShapes(UNetConfig config) {
+    Layers layers = new Layers();
+    new UNetGraph(config, layers).build();
+    return layers.shapes();
   }
 
   private void build() {

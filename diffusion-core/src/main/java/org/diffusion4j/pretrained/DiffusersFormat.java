@@ -1,0 +1,21 @@
+package org.diffusion4j.pretrained;
+
+/** The names of diffusers' files and classes. */
+final class DiffusersFormat {
+
+  /** The release whose format is written. */
+  static final String VERSION = "0.30.3";
+
+  static final String INDEX = "model_index.json";
+  static final String CONFIG = "config.json";
+  static final String WEIGHTS = "diffusion_pytorch_model.safetensors";
+  static final String SHARD_INDEX = WEIGHTS + ".index.json";
+  static final String SCHEDULER_CONFIG = "scheduler_config.json";
+  static final String PROVENANCE = "provenance.json";
+  static final String UNET = "unet";
+  static final String MLP = "mlp";
+  static final String SCHEDULER = "scheduler";
+  static final String CLASS_NAME = "_class_name";
+
+  private DiffusersFormat() {}
+}

@@ -1,0 +1,302 @@
+package org.diffusion4j.pretrained;
+
+import static org.diffusion4j.pretrained.DiffusersFormat.CLASS_NAME;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.unet.Mlp;
+import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model with the settings of its sampler and its origin: what a model directory holds.
+ *
+ * <p>The directory is laid out as diffusers lays out its pipelines: {@code model_index.json},
+ * {@code unet/config.json}, {@code unet/diffusion_pytorch_model.safetensors} (or several such files
+ * with an index), {@code scheduler/scheduler_config.json}. A {@link UNet} saved here loads there as
+ * a {@code DDPMPipeline} or {@code DDIMPipeline}, and the reverse. An {@link Mlp} has {@code mlp/}
+ * in place of {@code unet/} and no counterpart there.
+ *
+ * @param model the denoiser; a {@link UNet} or an {@link Mlp}
+ * @param scheduler the settings of its schedule and its sampler
+ * @param provenance where the model comes from
+ */
+public record PretrainedModel(
+    SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance)
+    implements AutoCloseable {
+
+  private static final String MLP_CLASS = "Mlp";
+  private static final String LIBRARY = "diffusion4j";
+  private static final String DIFFUSERS = "diffusers";
+  private static final Map<String, String> PIPELINES =
+      Map.of("DDPMPipeline", "DDPMScheduler", "DDIMPipeline", "DDIMScheduler");
+
+  public PretrainedModel {
+    Objects.requireNonNull(scheduler, "scheduler");
+    Objects.requireNonNull(provenance, "provenance");
+    if (!(model instanceof UNet || model instanceof Mlp)) {
+      throw new IllegalArgumentException(
+          "model must be a UNet or an Mlp but was " + model.getClass().getName());
+    }
+  }
+
+  /**
+   * A model that was trained here, with its own schedule and nothing clipped.
+   *
+   * @param model a {@link UNet} or an {@link Mlp}
+   */
+  public static PretrainedModel of(SameDiffDenoiser model) {
+    return new PretrainedModel(
+        model,
+        SchedulerConfig.of(model.schedule(), model.prediction()),
+        Provenance.ofThisLibrary());
+  }
+
+  /** This model with another account of where it comes from. */
+  public PretrainedModel withProvenance(Provenance origin) {
+    return new PretrainedModel(model, scheduler, origin);
+  }
+
+  /** This model with other settings of its sampler. */
+  public PretrainedModel withScheduler(SchedulerConfig settings) {
+    return new PretrainedModel(model, settings, provenance);
+  }
+
+  /**
+   * Writes the model directory. It is written beside its place and renamed when it is whole.
+   *
+   * @param directory where it is to be; one that is there is replaced if it holds a model
+   * @throws IOException if it cannot be written, or if another kind of thing is in its place; what
+   *     was there is then unchanged
+   */
+  public void save(Path directory) throws IOException {
+    if (Files.exists(directory) && !replaceable(directory)) {
+      throw new IOException(
+          directory + " must be a model directory, empty or absent, to be written");
+    }
+    AtomicFiles.writeDirectory(directory, this::writeTo);
+  }
+
+  private static boolean replaceable(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return false;
+    }
+    try (var files = Files.list(directory)) {
+      return Files.exists(directory.resolve(DiffusersFormat.INDEX)) || files.findAny().isEmpty();
+    }
+  }
+
+  private void writeTo(Path directory) throws IOException {
+    Map<String, @Nullable Object> index = new TreeMap<>();
+    index.put("_diffusers_version", DiffusersFormat.VERSION);
+    index.put(DiffusersFormat.SCHEDULER, List.of(DIFFUSERS, scheduler.className()));
+    Path network;
+    if (model instanceof UNet unet) {
+      index.put(CLASS_NAME, pipeline());
+      index.put(DiffusersFormat.UNET, List.of(DIFFUSERS, UNetConfigFile.CLASS));
+      network = Files.createDirectory(directory.resolve(DiffusersFormat.UNET));
+      Json.write(network.resolve(DiffusersFormat.CONFIG), UNetConfigFile.write(unet.config()));
+    } else {
+      MlpConfig config = ((Mlp) model).config();
+      index.put(CLASS_NAME, MLP_CLASS + "Pipeline");
+      index.put(DiffusersFormat.MLP, List.of(LIBRARY, MLP_CLASS));
+      network = Files.createDirectory(directory.resolve(DiffusersFormat.MLP));
+      Json.write(
+          network.resolve(DiffusersFormat.CONFIG),
+          Map.of(
+              CLASS_NAME,
+              MLP_CLASS,
+              "features",
+              config.features(),
+              "width",
+              config.width(),
+              "layers",
+              config.layers()));
+    }
+    Weights.save(model.weights(), network.resolve(DiffusersFormat.WEIGHTS));
+    writeScheduler(Files.createDirectory(directory.resolve(DiffusersFormat.SCHEDULER)));
+    if (!provenance.facts().isEmpty()) {
+      Json.write(directory.resolve(DiffusersFormat.PROVENANCE), provenance.facts());
+    }
+    Json.write(directory.resolve(DiffusersFormat.INDEX), index);
+  }
+
+  private String pipeline() {
+    return PIPELINES.entrySet().stream()
+        .filter(entry -> entry.getValue().equals(scheduler.className()))
+        .map(Map.Entry::getKey)
+        .findAny()
+        .orElse("DDPMPipeline");
+  }
+
+  private void writeScheduler(Path directory) throws IOException {
+    Map<String, @Nullable Object> json = new TreeMap<>(scheduler.settings());
+    json.put(CLASS_NAME, scheduler.className());
+    json.putIfAbsent("_diffusers_version", DiffusersFormat.VERSION);
+    Json.write(directory.resolve(DiffusersFormat.SCHEDULER_CONFIG), json);
+  }
+
+  /**
+   * Reads a model directory, written here or by diffusers.
+   *
+   * @param directory with a {@code model_index.json}
+   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported; the
+   *     message names the file
+   * @throws IOException if reading fails
+   */
+  public static PretrainedModel load(Path directory) throws IOException {
+    Path indexFile = directory.resolve(DiffusersFormat.INDEX);
+    Map<String, @Nullable Object> index = Json.read(indexFile);
+    Object pipeline = index.get(CLASS_NAME);
+    boolean mlp = (MLP_CLASS + "Pipeline").equals(pipeline);
+    if (!mlp && !(pipeline instanceof String name && PIPELINES.containsKey(name))) {
+      throw new ModelFormatException(
+          indexFile, "pipeline must be one of " + supportedPipelines() + " but is " + pipeline);
+    }
+    SchedulerConfig scheduler =
+        scheduler(
+            directory.resolve(DiffusersFormat.SCHEDULER).resolve(DiffusersFormat.SCHEDULER_CONFIG));
+    NoiseSchedule schedule;
+    Prediction prediction;
+    try {
+      schedule = scheduler.schedule();
+      prediction = scheduler.prediction();
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(
+          directory.resolve(DiffusersFormat.SCHEDULER).resolve(DiffusersFormat.SCHEDULER_CONFIG),
+          String.valueOf(e.getMessage()),
+          e);
+    }
+    SameDiffDenoiser model =
+        mlp
+            ? loadMlp(directory.resolve(DiffusersFormat.MLP), schedule, prediction)
+            : loadUNet(directory.resolve(DiffusersFormat.UNET), schedule, prediction);
+    return new PretrainedModel(model, scheduler, provenance(directory));
+  }
+
+  private static List<String> supportedPipelines() {
+    return PIPELINES.keySet().stream().sorted().toList();
+  }
+
+  /**
+   * Reads a directory with a {@code config.json} and the weights of a {@code UNet2DModel}.
+   *
+   * @param directory of the network alone
+   * @param schedule what its timesteps refer to
+   * @param prediction what its output stands for
+   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported
+   * @throws IOException if reading fails
+   */
+  public static UNet loadUNet(Path directory, NoiseSchedule schedule, Prediction prediction)
+      throws IOException {
+    return loadUNet(directory, schedule, prediction, null);
+  }
+
+  /**
+   * Reads a U-Net for images of another size than its configuration's.
+   *
+   * @param directory of the network alone
+   * @param schedule what its timesteps refer to
+   * @param prediction what its output stands for
+   * @param height in pixels
+   * @param width in pixels
+   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported
+   * @throws IOException if reading fails
+   */
+  public static UNet loadUNet(
+      Path directory, NoiseSchedule schedule, Prediction prediction, int height, int width)
+      throws IOException {
+    return loadUNet(directory, schedule, prediction, new int[] {height, width});
+  }
+
+  private static UNet loadUNet(
+      Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
+      throws IOException {
+    Path file = directory.resolve(DiffusersFormat.CONFIG);
+    Map<String, @Nullable Object> json = Json.read(file);
+    requireClass(file, json, UNetConfigFile.CLASS);
+    UNetConfig config = UNetConfigFile.read(file, json, size);
+    Weights.check(UNet.weightShapes(config), directory);
+    return loaded(UNet.create(config, schedule, prediction, 0), directory);
+  }
+
+  private static Mlp loadMlp(Path directory, NoiseSchedule schedule, Prediction prediction)
+      throws IOException {
+    Path file = directory.resolve(DiffusersFormat.CONFIG);
+    Map<String, @Nullable Object> json = Json.read(file);
+    requireClass(file, json, MLP_CLASS);
+    MlpConfig config;
+    try {
+      SchedulerConfig values = new SchedulerConfig(MLP_CLASS, json);
+      config =
+          new MlpConfig(
+              values.integer("features", 0),
+              values.integer("width", 0),
+              values.integer("layers", 0));
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
+    }
+    Weights.check(Mlp.weightShapes(config), directory);
+    return loaded(Mlp.create(config, schedule, prediction, 0), directory);
+  }
+
+  private static <M extends SameDiffDenoiser> M loaded(M model, Path directory) throws IOException {
+    boolean done = false;
+    try {
+      Weights.load(model.weights(), directory);
+      done = true;
+      return model;
+    } finally {
+      if (!done) {
+        model.close();
+      }
+    }
+  }
+
+  private static SchedulerConfig scheduler(Path file) throws IOException {
+    Map<String, @Nullable Object> json = new TreeMap<>(Json.read(file));
+    Object name = json.remove(CLASS_NAME);
+    if (!(name instanceof String className)) {
+      throw new ModelFormatException(file, CLASS_NAME + " must be a string but is " + name);
+    }
+    return new SchedulerConfig(className, json);
+  }
+
+  private static Provenance provenance(Path directory) throws IOException {
+    Path file = directory.resolve(DiffusersFormat.PROVENANCE);
+    if (!Files.exists(file)) {
+      return Provenance.unknown();
+    }
+    Map<String, String> facts = new LinkedHashMap<>();
+    Json.read(file).forEach((name, value) -> facts.put(name, String.valueOf(value)));
+    return new Provenance(facts);
+  }
+
+  private static void requireClass(Path file, Map<String, @Nullable Object> json, String expected)
+      throws ModelFormatException {
+    Object found = json.get(CLASS_NAME);
+    if (!expected.equals(found)) {
+      throw new ModelFormatException(
+          file, CLASS_NAME + " must be " + expected + " but is " + found);
+    }
+  }
+
+  /** Frees the model's memory. */
+  @Override
+  public void close() {
+    model.close();
+  }
+}

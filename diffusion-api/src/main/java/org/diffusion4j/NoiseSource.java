@@ -48,4 +48,17 @@ public interface NoiseSource {
   static NoiseSource perSample(long seed) {
     return () -> (first, n) -> new PerSampleNoise(seed, first, n);
   }
+
+  /**
+   * The numbers that a Python program draws after {@code torch.manual_seed(seed)} by calls of
+   * {@code torch.randn} on the CPU, one call for each draw of a batch.
+   *
+   * <p>A program that makes its samples in one batch gets the same pictures here. The batches of a
+   * run share one generator, as they do there, so that samples depend on the batch size.
+   *
+   * @param seed its low 32 bits count, as in PyTorch
+   */
+  static NoiseSource torch(long seed) {
+    return () -> new TorchNoise(seed);
+  }
 }

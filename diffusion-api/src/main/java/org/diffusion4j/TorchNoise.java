@@ -1,0 +1,97 @@
+package org.diffusion4j;
+
+import java.util.Arrays;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The numbers of PyTorch's {@code torch.randn} on the CPU: the Mersenne Twister (Matsumoto and
+ * Nishimura 1998) and the transform of Box and Muller (1958), in the order in which PyTorch applies
+ * them.
+ */
+final class TorchNoise implements NoiseSource.Run {
+
+  private static final int BLOCK = 16;
+
+  private final MersenneTwister twister;
+  private double spare = Double.NaN;
+
+  TorchNoise(long seed) {
+    twister = new MersenneTwister((int) seed);
+  }
+
+  @Override
+  public NoiseSource.Batch batch(int first, int n) {
+    return this::next;
+  }
+
+  private INDArray next(long... shape) {
+    long size = 1;
+    for (long length : shape) {
+      size = Math.multiplyExact(size, length);
+    }
+    if (size > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "shape must hold at most 2^31 - 1 numbers but was " + Arrays.toString(shape));
+    }
+    float[] values = new float[(int) size];
+    if (size < BLOCK) {
+      for (int i = 0; i < size; i++) {
+        values[i] = (float) single();
+      }
+    } else {
+      fill(values);
+    }
+    return Nd4j.create(values, shape, 'c');
+  }
+
+  /** Uniform numbers, turned to normal ones in blocks of 16; a last partial block is drawn anew. */
+  private void fill(float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = uniform24();
+    }
+    int i = 0;
+    for (; i + BLOCK <= values.length; i += BLOCK) {
+      transform(values, i);
+    }
+    if (i < values.length) {
+      int last = values.length - BLOCK;
+      for (int k = last; k < values.length; k++) {
+        values[k] = uniform24();
+      }
+      transform(values, last);
+    }
+  }
+
+  private static void transform(float[] values, int from) {
+    for (int j = from; j < from + BLOCK / 2; j++) {
+      double radius = Math.sqrt(-2 * StrictMath.log(1 - values[j]));
+      double angle = 2 * Math.PI * values[j + BLOCK / 2];
+      values[j] = (float) (radius * StrictMath.cos(angle));
+      values[j + BLOCK / 2] = (float) (radius * StrictMath.sin(angle));
+    }
+  }
+
+  /** What PyTorch draws for fewer than 16 numbers: in double, two at a time. */
+  private double single() {
+    if (!Double.isNaN(spare)) {
+      double value = spare;
+      spare = Double.NaN;
+      return value;
+    }
+    double angle = 2 * Math.PI * uniform53();
+    double radius = Math.sqrt(-2 * StrictMath.log1p(-uniform53()));
+    spare = radius * StrictMath.sin(angle);
+    return radius * StrictMath.cos(angle);
+  }
+
+  private float uniform24() {
+    return (twister.next() & 0xFFFFFF) * 0x1p-24f;
+  }
+
+  private double uniform53() {
+    long high = twister.next() & 0xFFFFFFFFL;
+    long low = twister.next() & 0xFFFFFFFFL;
+    return ((high << 32 | low) & ((1L << 53) - 1)) * 0x1p-53;
+  }
+}

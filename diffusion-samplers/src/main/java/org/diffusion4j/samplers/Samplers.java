@@ -83,7 +83,7 @@ public final class Samplers {
         : X0Correction.none();
   }
 
-  private static Timesteps timesteps(SchedulerConfig config, int steps) {
+  static Timesteps timesteps(SchedulerConfig config, int steps) {
     String name =
         config.oneOf("timestep_spacing", "leading", Set.of("leading", "linspace", "trailing"));
     StepSpacing spacing = StepSpacing.valueOf(name.toUpperCase(Locale.ROOT));

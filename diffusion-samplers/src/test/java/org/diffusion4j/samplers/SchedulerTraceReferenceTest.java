@@ -1,0 +1,183 @@
+package org.diffusion4j.samplers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.diffusion4j.reference.ReferenceCases.array;
+import static org.diffusion4j.reference.ReferenceCases.distance;
+import static org.diffusion4j.reference.ReferenceCases.doubles;
+import static org.diffusion4j.reference.ReferenceCases.ints;
+import static org.diffusion4j.reference.ReferenceCases.json;
+import static org.diffusion4j.reference.ReferenceCases.object;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.diffusion4j.ForwardProcess;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.reference.ReferenceCases;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Every trace of a scheduler that the reference implementation recorded. */
+class SchedulerTraceReferenceTest {
+
+  /** The families whose samplers this library does not have yet: docs/interchange.md. */
+  private static final Set<String> NOT_YET =
+      Set.of("dpm_multi", "dpm_single", "euler", "euler_ancestral", "heun", "lms", "pndm", "unipc");
+
+  /** Folders of another format, which other tests read. */
+  private static final Set<String> NO_TRACES = Set.of("_schedules", "_add_noise", "_saved_configs");
+
+  @TestFactory
+  Stream<DynamicTest> steps_areThoseOfTheReference() {
+    return ReferenceCases.folders("schedulers").stream()
+        .map(folder -> folder.getFileName().toString())
+        .filter(family -> !NOT_YET.contains(family) && !NO_TRACES.contains(family))
+        .flatMap(family -> ReferenceCases.files("schedulers/" + family).stream())
+        .map(file -> DynamicTest.dynamicTest(name(file), () -> checkTrace(json(file))));
+  }
+
+  @Test
+  void bundledCopy_hasTraces() {
+    if (System.getProperty("reference.dir") == null) {
+      assertThat(steps_areThoseOfTheReference().count()).isGreaterThan(30);
+    }
+  }
+
+  private static String name(Path file) {
+    return file.getParent().getFileName() + "/" + file.getFileName();
+  }
+
+  private static SchedulerConfig config(Map<String, Object> json) {
+    return new SchedulerConfig(
+        (String) json.get("scheduler_class"), object(json, "scheduler_config"));
+  }
+
+  private static void checkTrace(Map<String, Object> json) {
+    SchedulerConfig config = config(json);
+    int n = ((Number) json.get("num_inference_steps")).intValue();
+    ReferenceSampler sampler = new ReferenceSampler(config, n, object(json, "step_kwargs"));
+    assertThat(sampler.timesteps()).isEqualTo(ints(json.get("timesteps")));
+
+    long[] shape = Arrays.stream(ints(json.get("shape"))).asLongStream().toArray();
+    List<?> steps = (List<?>) json.get("steps");
+    List<?> noises = (List<?>) json.get("noises");
+    double[] scale = doubles(json.get("prev_sample_max_abs"));
+    double[] rounding = doubles(json.get("f32_vs_f64_max_abs_diff"));
+    List<String> failures = new ArrayList<>();
+    int[] done = {0};
+    SamplingRequest request =
+        SamplingRequest.builder((int) shape[0])
+            .start(array(json.get("x_T"), shape))
+            .noise(() -> (first, count) -> s -> array(noises.get(done[0]), s))
+            .listener(
+                step -> {
+                  Map<?, ?> expected = (Map<?, ?>) steps.get(step.index());
+                  double tolerance =
+                      2e-5 * Math.max(1, scale[step.index()]) + 10 * rounding[step.index()];
+                  compare(
+                      "x",
+                      step.index(),
+                      step.x(),
+                      expected.get("prev_sample"),
+                      tolerance,
+                      failures);
+                  Object x0 = expected.get("pred_original_sample");
+                  if (x0 != null) {
+                    double x0Scale = Arrays.stream(doubles(x0)).map(Math::abs).max().orElseThrow();
+                    compare(
+                        "x0", step.index(), step.x0(), x0, 2e-4 * Math.max(1, x0Scale), failures);
+                  }
+                  done[0]++;
+                })
+            .build();
+    long[] sampleShape = Arrays.copyOfRange(shape, 1, shape.length);
+    sampler.sample(DummyDenoiser.of(config, sampleShape), request).close();
+    assertThat(failures).isEmpty();
+    assertThat(done[0]).isEqualTo(steps.size());
+
+    // Where our steps are others, it is for the reasons that ReferenceSampler names.
+    if (sampler.differsFromOurs()) {
+      String spacing = config.text("timestep_spacing", "leading");
+      boolean evenly = config.schedule().steps() % n == 0;
+      boolean noiseAtTheEnd =
+          config.className().equals("DDPMScheduler") && sampler.timesteps()[n - 1] != 0;
+      assertThat(spacing.equals("linspace") || !evenly || noiseAtTheEnd).isTrue();
+    }
+  }
+
+  private static void compare(
+      String what,
+      int step,
+      INDArray actual,
+      Object expected,
+      double tolerance,
+      List<String> failures) {
+    double distance = distance(actual, array(expected, actual.shape()));
+    if (!(distance <= tolerance)) {
+      failures.add(what + " of step " + step + " is off by " + distance + ", over " + tolerance);
+    }
+  }
+
+  @TestFactory
+  Stream<DynamicTest> schedules_areThoseOfTheReference() {
+    return ReferenceCases.files("schedulers/_schedules").stream()
+        .map(file -> DynamicTest.dynamicTest(name(file), () -> checkSchedule(json(file))));
+  }
+
+  private static void checkSchedule(Map<String, Object> json) {
+    NoiseSchedule schedule =
+        new SchedulerConfig((String) json.get("scheduler_class"), object(json, "config_kwargs"))
+            .schedule();
+    double[] betas = doubles(json.get("betas"));
+    double[] alphaBars = doubles(json.get("alphas_cumprod"));
+    assertThat(schedule.steps()).isEqualTo(betas.length);
+    boolean rescaled = schedule.alphaBar(betas.length - 1) == 0;
+    for (int t = 0; t < betas.length; t++) {
+      // The reference calculates in float32. Where it takes a share of signal near 0 as the
+      // difference of two roots, what is left of their digits is that much fewer.
+      double lost = rescaled ? 1e-8 / Math.sqrt(schedule.alphaBar(t - 1)) : 0;
+      assertThat(schedule.beta(t)).as("beta %d", t).isCloseTo(betas[t], within(2e-6 + lost));
+      assertThat(schedule.alphaBar(t)).as("alphaBar %d", t).isCloseTo(alphaBars[t], within(2e-6));
+    }
+  }
+
+  @TestFactory
+  Stream<DynamicTest> noisySamples_areThoseOfTheReference() {
+    return ReferenceCases.files("schedulers/_add_noise").stream()
+        .map(file -> DynamicTest.dynamicTest(name(file), () -> checkNoisy(json(file))));
+  }
+
+  private static void checkNoisy(Map<String, Object> json) {
+    String className = (String) json.get("scheduler_class");
+    NoiseSchedule schedule =
+        new SchedulerConfig(className, object(json, "config_kwargs")).schedule();
+    long[] shape = Arrays.stream(ints(json.get("shape"))).asLongStream().toArray();
+    INDArray original = array(json.get("original"), shape);
+    INDArray noise = array(json.get("noise"), shape);
+    int[] t = ints(json.get("timesteps"));
+    ForwardProcess process = new ForwardProcess(schedule);
+    INDArray noisy = process.noisy(original, noise, t);
+    if (!className.startsWith("DD")) {
+      // The schedulers of k-diffusion keep x_t / sqrt(alphaBar) = x_0 + sigma epsilon.
+      for (int i = 0; i < t.length; i++) {
+        noisy.slice(i).divi(Math.sqrt(schedule.alphaBar(t[i])));
+      }
+    }
+    INDArray expected = array(json.get("noisy"), shape);
+    assertThat(distance(noisy, expected))
+        .isLessThan(2e-5 * Math.max(1, expected.amaxNumber().doubleValue()));
+    if (json.get("velocity") != null) {
+      assertThat(distance(process.velocity(original, noise, t), array(json.get("velocity"), shape)))
+          .isLessThan(2e-5);
+    }
+  }
+}

@@ -17,6 +17,9 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
 
   Adam {
     requirePositive("learning rate", learningRate);
+    requirePositive("epsilon", epsilon);
+    requireShare("beta1", beta1);
+    requireShare("beta2", beta2);
     if (!(weightDecay >= 0 && learningRate * weightDecay < 1)) {
       throw new IllegalArgumentException(
           "weight decay must be in [0, 1 / learning rate) but was " + weightDecay);
@@ -26,6 +29,12 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
   private static void requirePositive(String what, double value) {
     if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
       throw new IllegalArgumentException(what + " must be positive but was " + value);
+    }
+  }
+
+  private static void requireShare(String what, double value) {
+    if (!(value >= 0 && value < 1)) {
+      throw new IllegalArgumentException(what + " must be in [0, 1) but was " + value);
     }
   }
 

@@ -48,7 +48,21 @@ public interface Optimizer {
    * @param weightDecay at least 0; a step takes {@code learningRate * weightDecay} of each weight
    */
   static Optimizer adamW(double learningRate, double weightDecay) {
-    return new Adam(learningRate, weightDecay, 0.9, 0.999, 1e-8);
+    return adamW(learningRate, weightDecay, 0.9, 0.999, 1e-8);
+  }
+
+  /**
+   * Adam with every constant given.
+   *
+   * @param learningRate positive
+   * @param weightDecay at least 0
+   * @param beta1 decay of the mean gradient, in [0, 1)
+   * @param beta2 decay of the mean square, in [0, 1)
+   * @param epsilon positive; keeps the division finite
+   */
+  static Optimizer adamW(
+      double learningRate, double weightDecay, double beta1, double beta2, double epsilon) {
+    return new Adam(learningRate, weightDecay, beta1, beta2, epsilon);
   }
 
   /**

@@ -18,7 +18,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * subtracting {@code T / n} and not in the list of its timesteps, and where it adds noise to a last
  * step at which t is not 0.
  */
-final class ReferenceSampler {
+public final class ReferenceSampler {
 
   private final Method method;
   private final SchedulerConfig config;
@@ -27,7 +27,7 @@ final class ReferenceSampler {
   /**
    * @param inferenceSteps their number, or null for every step of the schedule
    */
-  ReferenceSampler(
+  public ReferenceSampler(
       SchedulerConfig config, Integer inferenceSteps, Map<String, Object> stepArguments) {
     this(config, inferenceSteps, stepArguments, 0);
   }
@@ -92,11 +92,16 @@ final class ReferenceSampler {
     steps.subList(0, skipped).clear();
   }
 
+  /** Leaves out every step but the one from a timestep. */
+  public void keepOnly(int t) {
+    steps.removeIf(step -> step.t() != t);
+  }
+
   private Timesteps timesteps(int n) {
     return Samplers.timesteps(config, n);
   }
 
-  int[] timesteps() {
+  public int[] timesteps() {
     return steps.stream().mapToInt(Transition::t).toArray();
   }
 
@@ -105,7 +110,7 @@ final class ReferenceSampler {
     return !steps.equals(method.transitions(config.schedule()));
   }
 
-  SamplingResult sample(Denoiser model, SamplingRequest request) {
+  public SamplingResult sample(Denoiser model, SamplingRequest request) {
     Method onTheirSteps =
         new Method() {
           @Override

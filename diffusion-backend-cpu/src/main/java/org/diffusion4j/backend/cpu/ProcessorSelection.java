@@ -74,10 +74,13 @@ public final class ProcessorSelection extends Nd4jBackend {
     return 0;
   }
 
-  /** Last in ND4J's order, so that it is asked only where no real backend is there. */
+  /**
+   * Last in ND4J's order, so that it is asked only where no real backend is there. ND4J compares
+   * priorities by subtracting them, so that a very low one would count as high.
+   */
   @Override
   public int getPriority() {
-    return Integer.MIN_VALUE;
+    return -1;
   }
 
   @Override

@@ -1,0 +1,149 @@
+package org.diffusion4j.pretrained;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** The networks of the reference cases, with their weight files or, without, by the formula. */
+public final class ReferenceModels {
+
+  private ReferenceModels() {}
+
+  /** A U-Net from a folder that may lack its weights. */
+  public static UNet load(
+      Path folder, int seed, NoiseSchedule schedule, Prediction prediction, int height, int width)
+      throws IOException {
+    if (hasWeights(folder)) {
+      return PretrainedModel.loadUNet(folder, schedule, prediction, height, width);
+    }
+    Path whole = Files.createTempDirectory("unet");
+    try {
+      Files.copy(folder.resolve("config.json"), whole.resolve("config.json"));
+      writeWeights(whole, seed);
+      return PretrainedModel.loadUNet(whole, schedule, prediction, height, width);
+    } finally {
+      delete(whole);
+    }
+  }
+
+  /** A pipeline from a folder that may lack its weights. */
+  public static PretrainedModel loadPipeline(Path folder, int seed) throws IOException {
+    if (hasWeights(folder.resolve("unet"))) {
+      return PretrainedModel.load(folder);
+    }
+    Path whole = Files.createTempDirectory("pipeline");
+    try {
+      try (Stream<Path> files = Files.walk(folder)) {
+        for (Path file : files.toList()) {
+          if (!file.equals(folder)) {
+            Files.copy(file, whole.resolve(folder.relativize(file)));
+          }
+        }
+      }
+      writeWeights(whole.resolve("unet"), seed);
+      return PretrainedModel.load(whole);
+    } finally {
+      delete(whole);
+    }
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted((a, b) -> b.compareTo(a)).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  private static boolean hasWeights(Path folder) {
+    return Files.exists(folder.resolve(DiffusersFormat.WEIGHTS))
+        || Files.exists(folder.resolve(DiffusersFormat.SHARD_INDEX));
+  }
+
+  static void writeWeights(Path folder, int seed) throws IOException {
+    Path config = folder.resolve("config.json");
+    UNetConfig unet = UNetConfigFile.read(config, Json.read(config), null);
+    Safetensors.write(folder.resolve(DiffusersFormat.WEIGHTS), weights(unet, seed), Map.of());
+  }
+
+  /** The weights by name, in PyTorch's layout. */
+  static Map<String, INDArray> weights(UNetConfig config, int seed) {
+    Map<String, INDArray> weights = new TreeMap<>();
+    UNet.weightShapes(config)
+        .forEach(
+            (name, shape) ->
+                weights.put(name, weight(name, TorchLayout.torchShape(name, shape), seed)));
+    return weights;
+  }
+
+  /** A tensor by the formula of the reference cases: a hash of its name, the seed and the index. */
+  static INDArray weight(String name, long[] shape, int seed) {
+    int key = 0x811C9DC5;
+    for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
+      key = (key ^ (b & 0xFF)) * 0x01000193;
+    }
+    key ^= seed;
+    int length = 1;
+    long fanIn = 1;
+    for (int d = 0; d < shape.length; d++) {
+      length *= (int) shape[d];
+      fanIn *= d == 0 ? 1 : shape[d];
+    }
+    float[] values = new float[length];
+    for (int i = 0; i < length; i++) {
+      int x = key + i * 0x9E3779B9;
+      x ^= x >>> 16;
+      x *= 0x85EBCA6B;
+      x ^= x >>> 13;
+      x *= 0xC2B2AE35;
+      x ^= x >>> 16;
+      double v = 2 * ((x >>> 8) / 16777216.0) - 1;
+      values[i] = (float) value(name, shape.length, fanIn, v);
+    }
+    return Nd4j.create(values, shape, 'c');
+  }
+
+  private static double value(String name, int rank, long fanIn, double v) {
+    boolean time = name.equals("time_proj.weight");
+    if (time && rank == 1) {
+      return 4 * v;
+    }
+    if (time || name.equals("class_embedding.weight")) {
+      return v;
+    }
+    if (rank >= 2) {
+      return 1.5 / Math.sqrt(fanIn) * v;
+    }
+    return name.endsWith(".weight") ? 1 + 0.2 * v : 0.1 * v;
+  }
+
+  /** All tensors of a safetensors file. */
+  public static Map<String, INDArray> tensors(Path file) {
+    try (Safetensors tensors = Safetensors.open(file)) {
+      Map<String, INDArray> arrays = new HashMap<>();
+      for (String name : tensors.names()) {
+        arrays.put(name, tensors.read(name));
+      }
+      return arrays;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** One of PyTorch's tensors as this library lays it out. */
+  public static INDArray fromTorch(String name, INDArray tensor) {
+    return TorchLayout.fromTorch(name, tensor);
+  }
+}

@@ -1,0 +1,136 @@
+package org.diffusion4j.pretrained;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.diffusion4j.reference.ReferenceCases.distance;
+import static org.diffusion4j.reference.ReferenceCases.doubles;
+import static org.diffusion4j.reference.ReferenceCases.json;
+import static org.diffusion4j.reference.ReferenceCases.object;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.diffusion4j.Condition;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.reference.ReferenceCases;
+import org.diffusion4j.unet.Gradients;
+import org.diffusion4j.unet.UNet;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Every U-Net that the reference implementation ran: output, loss and gradients. */
+class UNetReferenceTest {
+
+  private static final double OUTPUT_TOLERANCE = 2e-5;
+  private static final double GRADIENT_TOLERANCE = 5e-5;
+  private static final double LOSS_TOLERANCE = 1e-5;
+  private static final double ZERO = 1e-6;
+
+  @TestFactory
+  Stream<DynamicTest> outputsAndGradients_areThoseOfTheReference() {
+    return ReferenceCases.folders("unet").stream()
+        .map(
+            folder ->
+                DynamicTest.dynamicTest(folder.getFileName().toString(), () -> check(folder)));
+  }
+
+  @Test
+  void bundledCopy_hasCases() {
+    if (System.getProperty("reference.dir") == null) {
+      assertThat(ReferenceCases.folders("unet")).hasSizeGreaterThan(10);
+    }
+  }
+
+  private static void check(Path folder) throws IOException {
+    Map<String, Object> json = json(folder.resolve("case.json"));
+    Map<String, INDArray> io = ReferenceModels.tensors(folder.resolve("io.safetensors"));
+    try (UNet model =
+        ReferenceModels.load(
+            folder,
+            number(json, "weights_seed"),
+            NoiseSchedule.linear(1000),
+            Prediction.EPSILON,
+            number(json, "height"),
+            number(json, "width"))) {
+      assertThat(model.weights().values().stream().mapToLong(INDArray::length).sum())
+          .isEqualTo(number(json, "parameters"));
+      INDArray x = io.get("x");
+      INDArray t = io.get("t").castTo(DataType.FLOAT);
+      if (t.length() == 1) {
+        t = Nd4j.valueArrayOf(new long[] {x.size(0)}, t.getDouble(0), DataType.FLOAT);
+      }
+      Condition condition =
+          io.containsKey("class_labels")
+              ? Condition.labels(io.get("class_labels").toIntVector())
+              : Condition.none();
+      assertThat(distance(model.predict(x, t, condition), io.get("output")))
+          .as("output")
+          .isLessThanOrEqualTo(OUTPUT_TOLERANCE);
+
+      List<String> all = new ArrayList<>(model.parameters().keySet());
+      all.add("sample");
+      try (Gradients gradients = model.gradients(x, t, condition, io.get("target"), all)) {
+        assertThat(gradients.loss())
+            .isCloseTo(((Number) json.get("loss")).doubleValue(), within(LOSS_TOLERANCE));
+        checkGradients(gradients.of(), io);
+        checkNorms(gradients.of(), json);
+      }
+    }
+  }
+
+  private static int number(Map<String, Object> json, String key) {
+    return ((Number) json.get(key)).intValue();
+  }
+
+  /** The gradients that the case holds whole. */
+  private static void checkGradients(Map<String, INDArray> actual, Map<String, INDArray> io) {
+    assertGradient("x", actual.get("sample"), io.get("grad_x"));
+    io.forEach(
+        (name, tensor) -> {
+          if (name.startsWith("grad.")) {
+            String parameter = name.substring("grad.".length());
+            INDArray expected = ReferenceModels.fromTorch(parameter, tensor);
+            assertGradient(parameter, actual.get(parameter), expected);
+          }
+        });
+  }
+
+  private static void assertGradient(String name, INDArray actual, INDArray expected) {
+    assertThat(distance(actual, expected))
+        .as("gradient of %s", name)
+        .isLessThanOrEqualTo(GRADIENT_TOLERANCE * expected.amaxNumber().doubleValue());
+  }
+
+  /** Of the others, the sum and the norm. */
+  private static void checkNorms(Map<String, INDArray> actual, Map<String, Object> json) {
+    List<?> zero = (List<?>) json.get("zero_gradient_params");
+    object(json, "grad_sum_l2")
+        .forEach(
+            (name, sumAndNorm) -> {
+              INDArray gradient = actual.get(name);
+              assertThat(gradient).as("gradient of %s", name).isNotNull();
+              double norm = gradient.norm2Number().doubleValue();
+              double expected = doubles(sumAndNorm)[1];
+              if (zero.contains(name)) {
+                assertThat(norm).as("norm of the gradient of %s", name).isLessThan(ZERO);
+              } else {
+                assertThat(norm)
+                    .as("norm of the gradient of %s", name)
+                    .isCloseTo(expected, within(GRADIENT_TOLERANCE * expected));
+                double sum = gradient.sumNumber().doubleValue();
+                double scale = expected * Math.sqrt(gradient.length());
+                assertThat(sum)
+                    .as("sum of the gradient of %s", name)
+                    .isCloseTo(doubles(sumAndNorm)[0], within(GRADIENT_TOLERANCE * scale));
+              }
+            });
+  }
+}

@@ -12,8 +12,7 @@ import java.util.Optional;
  */
 record CudaDevice(String name, int major, int minor) {
 
-  static final String BACKEND = "nd4j-cuda-11.6";
-  static final String WAY_OUT = "use nd4j-native (diffusion-backend-cpu) instead";
+  private static final String BACKEND = "nd4j-cuda-11.6";
 
   private static final String SERVED = "compute capability 3.7 or from 5.0 to 8.9";
 
@@ -41,16 +40,16 @@ record CudaDevice(String name, int major, int minor) {
     if (unserved.isEmpty()) {
       return Optional.empty();
     }
-    String hide = unserved.size() < devices.size() ? "hide it with CUDA_VISIBLE_DEVICES, or " : "";
+    String hint = unserved.size() < devices.size() ? " (CUDA_VISIBLE_DEVICES can hide it)" : "";
     return Optional.of(
-        "%s cannot run on %s: it holds machine code for %s only; %s%s"
-            .formatted(BACKEND, String.join(", ", unserved), SERVED, hide, WAY_OUT));
+        "%s cannot run on %s%s: it holds machine code for %s only"
+            .formatted(BACKEND, String.join(", ", unserved), hint, SERVED));
   }
 
   /** The sentence that refuses a machine whose devices cannot be asked. */
   static String refusal(String reason) {
-    return "%s cannot run on this machine: %s, but it needs an NVIDIA GPU of %s and its driver; %s"
-        .formatted(BACKEND, reason, SERVED, WAY_OUT);
+    return "%s cannot run on this machine: %s, but it needs an NVIDIA GPU of %s and its driver"
+        .formatted(BACKEND, reason, SERVED);
   }
 
   @Override

@@ -1,7 +1,9 @@
 package org.diffusion4j.backend.cuda;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -14,7 +16,7 @@ final class CudaRuntime {
 
   private static final int INSUFFICIENT_DRIVER = 35;
   private static final int NO_DEVICE = 100;
-  private static final long LIMIT_SECONDS = 60;
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private CudaRuntime() {}
 
@@ -24,16 +26,21 @@ final class CudaRuntime {
    * @throws CudaUnavailableException if the libraries do not load, report an error or do not answer
    */
   static List<CudaDevice> devices() throws CudaUnavailableException {
-    FutureTask<List<CudaDevice>> query = new FutureTask<>(CudaRuntime::query);
-    // A driver in a bad state may never answer.
+    return within(LIMIT, CudaRuntime::query);
+  }
+
+  /** The answer of a query that may hang, as one to a driver in a bad state does. */
+  static List<CudaDevice> within(Duration limit, Callable<List<CudaDevice>> question)
+      throws CudaUnavailableException {
+    FutureTask<List<CudaDevice>> query = new FutureTask<>(question);
     Thread thread = new Thread(query, "cuda-device-query");
     thread.setDaemon(true);
     thread.start();
     try {
-      return query.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+      return query.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException hangs) {
       throw new CudaUnavailableException(
-          "the NVIDIA driver did not answer within " + LIMIT_SECONDS + " seconds");
+          "the NVIDIA driver did not answer within " + limit.toMillis() + " ms");
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
       throw new CudaUnavailableException("the search for a GPU was interrupted");
@@ -72,7 +79,7 @@ final class CudaRuntime {
   /** What a status of the runtime other than success means, with its own words. */
   static String statusReason(int status, String text) {
     return status == INSUFFICIENT_DRIVER
-        ? "its NVIDIA driver is missing or too old for CUDA 11.6"
+        ? "the NVIDIA driver is missing or too old for CUDA 11.6"
         : "CUDA reports error " + status + " (" + text + ")";
   }
 

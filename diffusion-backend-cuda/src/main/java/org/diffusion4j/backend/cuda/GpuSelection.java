@@ -23,6 +23,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class GpuSelection extends Nd4jBackend {
 
+  private static final String WAY_OUT = "; use nd4j-native (diffusion-backend-cpu) instead";
   private static final String EXTENSION = "platform.extension";
 
   private final DeviceQuery query;
@@ -65,10 +66,10 @@ public final class GpuSelection extends Nd4jBackend {
   private Nd4jBackend choose() {
     String refusal = refusal().orElse(null);
     if (refusal == null) {
-      leaveExtensionOfCpu();
       JCublasBackend cuda = new JCublasBackend();
       try {
         cuda.isAvailable();
+        leaveExtensionOfCpu(Loader.loadProperties());
         return cuda;
       } catch (RuntimeException unloadable) {
         refusal = CudaDevice.refusal(CudaRuntime.loadFailure(unloadable));
@@ -76,10 +77,10 @@ public final class GpuSelection extends Nd4jBackend {
     }
     Nd4jBackend other = bestOther();
     if (other == null) {
-      throw new UnsatisfiedLinkError(refusal);
+      throw new UnsatisfiedLinkError(refusal + WAY_OUT);
     }
     Logger log = LoggerFactory.getLogger(GpuSelection.class);
-    log.warn("{}; going on with {}", refusal, other.getClass().getSimpleName());
+    log.warn("{}; {} is used instead", refusal, other.getClass().getSimpleName());
     return other;
   }
 
@@ -94,12 +95,13 @@ public final class GpuSelection extends Nd4jBackend {
 
   /**
    * Drops the choice of a CPU library that diffusion-backend-cpu made, which would hide the CUDA
-   * library with cuDNN. JavaCPP has read the system property already and keeps it here.
+   * library with cuDNN.
+   *
+   * @param platform JavaCPP's own properties: it has read the system property already
    */
-  private static void leaveExtensionOfCpu() {
-    Properties platform = Loader.loadProperties();
-    if (platform.getProperty(EXTENSION, "").startsWith("-onednn")
-        || platform.getProperty(EXTENSION, "").equals("-")) {
+  static void leaveExtensionOfCpu(Properties platform) {
+    String extension = platform.getProperty(EXTENSION, "");
+    if (extension.startsWith("-onednn") || extension.equals("-")) {
       platform.remove(EXTENSION);
     }
   }

@@ -1,10 +1,43 @@
 package org.diffusion4j.backend.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
 class CudaRuntimeTest {
+
+  @Test
+  void within_silentDriver_givesUp() {
+    CountDownLatch never = new CountDownLatch(1);
+
+    assertThatThrownBy(
+            () ->
+                CudaRuntime.within(
+                    Duration.ofMillis(50),
+                    () -> {
+                      never.await();
+                      return List.of();
+                    }))
+        .isInstanceOf(CudaUnavailableException.class)
+        .hasMessage("the NVIDIA driver did not answer within 50 ms");
+  }
+
+  @Test
+  void within_failingToLoad_saysWhy() {
+    assertThatThrownBy(
+            () ->
+                CudaRuntime.within(
+                    Duration.ofSeconds(10),
+                    () -> {
+                      throw new UnsatisfiedLinkError("libcuda.so.1: cannot open");
+                    }))
+        .isInstanceOf(CudaUnavailableException.class)
+        .hasMessage("no NVIDIA driver was found");
+  }
 
   @Test
   void loadFailure_withoutDriverLibrary_saysNoDriver() {

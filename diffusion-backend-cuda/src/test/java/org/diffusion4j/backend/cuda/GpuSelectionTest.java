@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.nd4j.linalg.factory.Nd4jBackend;
 import org.nd4j.linalg.jcublas.JCublasBackend;
 
@@ -23,7 +26,7 @@ class GpuSelectionTest {
     assertThatThrownBy(selection::isAvailable)
         .isInstanceOf(UnsatisfiedLinkError.class)
         .hasMessageContaining("cannot run on NVIDIA B200 (compute capability 10.0)")
-        .hasMessageContaining("nd4j-native (diffusion-backend-cpu)");
+        .hasMessageEndingWith("; use nd4j-native (diffusion-backend-cpu) instead");
   }
 
   @Test
@@ -38,6 +41,17 @@ class GpuSelectionTest {
         .isInstanceOf(UnsatisfiedLinkError.class)
         .hasMessageStartingWith(
             "nd4j-cuda-11.6 cannot run on this machine: no NVIDIA driver was found");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"-onednn-avx512,", "-onednn-avx2,", "-,", "-cudnn,-cudnn", "-other,-other"})
+  void leaveExtensionOfCpu_keepsOnlyOthers(String before, String after) {
+    Properties platform = new Properties();
+    platform.setProperty("platform.extension", before);
+
+    GpuSelection.leaveExtensionOfCpu(platform);
+
+    assertThat(platform.getProperty("platform.extension")).isEqualTo(after);
   }
 
   @Test

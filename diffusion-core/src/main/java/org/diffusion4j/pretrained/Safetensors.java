@@ -280,7 +280,10 @@ public final class Safetensors implements AutoCloseable {
     }
 
     ByteBuffer slice(long at) {
-      return new BytePointer(start).position(at).limit(Math.min(length, at + CHUNK)).asByteBuffer();
+      return new BytePointer(start)
+          .getPointer(at)
+          .capacity(Math.min(length - at, CHUNK))
+          .asByteBuffer();
     }
   }
 }

@@ -110,22 +110,19 @@ public final class Safetensors implements AutoCloseable {
       return Nd4j.create(isHalf(type) ? DataType.FLOAT : type, tensor.shape());
     }
     INDArray array = Nd4j.createUninitialized(type, tensor.shape());
-    Memory memory = Memory.of(array, tensor.end() - tensor.begin());
-    for (long at = 0; at < memory.length(); at += CHUNK) {
-      ByteBuffer chunk = memory.slice(at);
-      long start = header.dataStart + tensor.begin() + at;
-      while (chunk.hasRemaining()) {
-        if (channel.read(chunk, start + chunk.position()) < 0) {
-          throw new ModelFormatException(
-              file, "ends at byte " + channel.size() + ", within tensor \"" + name + "\"");
+    try {
+      Memory memory = Memory.of(array, tensor.end() - tensor.begin());
+      for (long at = 0; at < memory.length(); at += CHUNK) {
+        ByteBuffer chunk = memory.slice(at);
+        readFully(name, chunk, header.dataStart + tensor.begin() + at);
+        if (type == DataType.BOOL) {
+          requireBooleans(name, chunk.flip());
         }
       }
-      if (type == DataType.BOOL) {
-        requireBooleans(name, chunk.flip());
-      }
+      Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
+    } finally {
+      Reference.reachabilityFence(array);
     }
-    Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
-    Reference.reachabilityFence(array);
     if (!isHalf(type)) {
       return array;
     }
@@ -134,8 +131,18 @@ public final class Safetensors implements AutoCloseable {
     return floats;
   }
 
+  private void readFully(String name, ByteBuffer bytes, long start) throws IOException {
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes, start + bytes.position()) < 0) {
+        throw new ModelFormatException(
+            file,
+            "ends at byte " + channel.size() + ", within tensor \"" + ModelFiles.show(name) + "\"");
+      }
+    }
+  }
+
   private static boolean isHalf(DataType type) {
-    return type == DataType.HALF || type == DataType.BFLOAT16;
+    return type == DataType.FLOAT16 || type == DataType.BFLOAT16;
   }
 
   private void requireBooleans(String name, ByteBuffer chunk) throws ModelFormatException {
@@ -143,7 +150,11 @@ public final class Safetensors implements AutoCloseable {
       byte value = chunk.get();
       if (value != 0 && value != 1) {
         throw new ModelFormatException(
-            file, "tensor \"" + name + "\": BOOL must be 0 or 1 but there is a " + (value & 0xff));
+            file,
+            "tensor \""
+                + ModelFiles.show(name)
+                + "\": BOOL must be 0 or 1 but there is a "
+                + (value & 0xff));
       }
     }
   }

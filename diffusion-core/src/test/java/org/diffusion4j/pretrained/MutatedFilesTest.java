@@ -51,7 +51,7 @@ class MutatedFilesTest {
   }
 
   @Test
-  @Timeout(value = 20, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void open_mutants_areReadOrRefused() throws IOException {
     byte[] original = Fixtures.resource(Fixtures.ALL_TYPES);
     check(
@@ -76,7 +76,7 @@ class MutatedFilesTest {
   }
 
   @Test
-  @Timeout(value = 20, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Timeout(value = 60, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void read_mutantsOfConfigurations_areReadOrRefused() throws IOException {
     List<byte[]> originals =
         List.of(Fixtures.resource("unet-config.json"), Fixtures.resource("dpm-solver-config.json"));
@@ -94,6 +94,8 @@ class MutatedFilesTest {
   private static void check(Path file, Mutator mutator, Reader reader) throws IOException {
     int read = 0;
     for (int seed = 0; seed < MUTANTS; seed++) {
+      // Overwriting makes some file systems write to the disk at once.
+      Files.deleteIfExists(file);
       Files.write(file, mutator.mutate(new Random(seed)));
       try {
         reader.read(file);

@@ -68,8 +68,8 @@ class SafetensorsTest {
           .isEqualTo(Nd4j.createFromArray((short) -32768, (short) 32767, (short) 1));
       assertThat(tensors.read("i8")).isEqualTo(Nd4j.createFromArray((byte) -128, (byte) 127));
       INDArray bytes = tensors.read("u8");
-      assertThat(bytes.dataType()).isEqualTo(DataType.UBYTE);
-      assertThat(bytes.castTo(DataType.INT).toIntVector()).containsExactly(0, 255, 128);
+      assertThat(bytes.dataType()).isEqualTo(DataType.UINT8);
+      assertThat(bytes.castTo(DataType.INT32).toIntVector()).containsExactly(0, 255, 128);
       assertThat(tensors.read("bool")).isEqualTo(Nd4j.createFromArray(true, false, true));
       assertThat(tensors.read("f16").toFloatVector())
           .containsExactly(1, -0.0f, 0x1p-24f, 65504, Float.POSITIVE_INFINITY);
@@ -123,7 +123,7 @@ class SafetensorsTest {
       for (String name : tensors.names()) {
         arrays.put(name, tensors.read(name));
       }
-      arrays.compute("f16", (name, floats) -> floats.castTo(DataType.HALF));
+      arrays.compute("f16", (name, floats) -> floats.castTo(DataType.FLOAT16));
       arrays.compute("bf16", (name, floats) -> floats.castTo(DataType.BFLOAT16));
 
       Safetensors.write(copy, arrays, tensors.metadata());

@@ -101,7 +101,8 @@ public final class Safetensors implements AutoCloseable {
    *
    * @return a new array in C order: FLOAT for F32, F16 and BF16, DOUBLE for F64, LONG, INT, SHORT,
    *     BYTE for I64, I32, I16, I8, UBYTE for U8, BOOL for BOOL
-   * @throws ModelFormatException if the data are not those of the type or the file became shorter
+   * @throws ModelFormatException if the data are not those of the type, the file became shorter or
+   *     the tensor is larger than the memory that ND4J may use
    */
   public INDArray read(String name) throws IOException {
     SafetensorsHeader.Tensor tensor = tensor(name);
@@ -109,6 +110,7 @@ public final class Safetensors implements AutoCloseable {
     if (tensor.begin() == tensor.end()) {
       return Nd4j.create(isHalf(type) ? DataType.FLOAT : type, tensor.shape());
     }
+    requireMemory(name, tensor);
     INDArray array = Nd4j.createUninitialized(type, tensor.shape());
     try {
       Memory memory = Memory.of(array, tensor.end() - tensor.begin());
@@ -129,6 +131,29 @@ public final class Safetensors implements AutoCloseable {
     INDArray floats = array.castTo(DataType.FLOAT);
     array.close();
     return floats;
+  }
+
+  /** ND4J ends the JVM when the system refuses it memory, so what cannot fit is not asked for. */
+  private void requireMemory(String name, SafetensorsHeader.Tensor tensor)
+      throws ModelFormatException {
+    long length = tensor.end() - tensor.begin();
+    long memory = Pointer.totalPhysicalBytes();
+    if (Pointer.maxPhysicalBytes() > 0) {
+      memory = Math.min(memory, Pointer.maxPhysicalBytes());
+    }
+    // Halves become floats: both are there for a moment.
+    long room = isHalf(tensor.type().dataType) ? memory / 3 : memory;
+    if (length > room) {
+      throw new ModelFormatException(
+          file,
+          "tensor \""
+              + ModelFiles.show(name)
+              + "\": must have at most "
+              + room
+              + " bytes to fit into the memory that -Xmx or"
+              + " -Dorg.bytedeco.javacpp.maxphysicalbytes allows but has "
+              + length);
+    }
   }
 
   private void readFully(String name, ByteBuffer bytes, long start) throws IOException {

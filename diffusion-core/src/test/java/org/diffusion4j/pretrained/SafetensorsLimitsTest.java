@@ -220,4 +220,19 @@ class SafetensorsLimitsTest {
     }
     assertRefused("header must start with '{'");
   }
+
+  @Test
+  void read_tensorLargerThanTheMemory_isRefused() throws IOException {
+    String header = "{" + tensor("a", "\"F32\"", "[274877906944]", "[0,1099511627776]") + "}";
+    try (var sparse = new RandomAccessFile(file.toFile(), "rw")) {
+      sparse.write(Fixtures.file(header, 0));
+      sparse.setLength(sparse.length() + (1L << 40));
+    }
+    try (Safetensors tensors = Safetensors.open(file)) {
+      assertThatThrownBy(() -> tensors.read("a"))
+          .isInstanceOf(ModelFormatException.class)
+          .hasMessageStartingWith(file + ": tensor \"a\": must have at most ")
+          .hasMessageEndingWith(" but has 1099511627776");
+    }
+  }
 }

@@ -101,7 +101,8 @@ public final class Safetensors implements AutoCloseable {
    *
    * @return a new array in C order: FLOAT for F32, F16 and BF16, DOUBLE for F64, LONG, INT, SHORT,
    *     BYTE for I64, I32, I16, I8, UBYTE for U8, BOOL for BOOL
-   * @throws ModelFormatException if the data are not those of the type or the file became shorter
+   * @throws ModelFormatException if the data are not those of the type, the file became shorter or
+   *     the tensor is larger than the memory that ND4J may use
    */
   public INDArray read(String name) throws IOException {
     SafetensorsHeader.Tensor tensor = tensor(name);
@@ -109,23 +110,21 @@ public final class Safetensors implements AutoCloseable {
     if (tensor.begin() == tensor.end()) {
       return Nd4j.create(isHalf(type) ? DataType.FLOAT : type, tensor.shape());
     }
+    requireMemory(name, tensor);
     INDArray array = Nd4j.createUninitialized(type, tensor.shape());
-    Memory memory = Memory.of(array, tensor.end() - tensor.begin());
-    for (long at = 0; at < memory.length(); at += CHUNK) {
-      ByteBuffer chunk = memory.slice(at);
-      long start = header.dataStart + tensor.begin() + at;
-      while (chunk.hasRemaining()) {
-        if (channel.read(chunk, start + chunk.position()) < 0) {
-          throw new ModelFormatException(
-              file, "ends at byte " + channel.size() + ", within tensor \"" + name + "\"");
+    try {
+      Memory memory = Memory.of(array, tensor.end() - tensor.begin());
+      for (long at = 0; at < memory.length(); at += CHUNK) {
+        ByteBuffer chunk = memory.slice(at);
+        readFully(name, chunk, header.dataStart + tensor.begin() + at);
+        if (type == DataType.BOOL) {
+          requireBooleans(name, chunk.flip());
         }
       }
-      if (type == DataType.BOOL) {
-        requireBooleans(name, chunk.flip());
-      }
+      Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
+    } finally {
+      Reference.reachabilityFence(array);
     }
-    Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
-    Reference.reachabilityFence(array);
     if (!isHalf(type)) {
       return array;
     }
@@ -134,8 +133,41 @@ public final class Safetensors implements AutoCloseable {
     return floats;
   }
 
+  /** ND4J ends the JVM when the system refuses it memory, so what cannot fit is not asked for. */
+  private void requireMemory(String name, SafetensorsHeader.Tensor tensor)
+      throws ModelFormatException {
+    long length = tensor.end() - tensor.begin();
+    long memory = Pointer.totalPhysicalBytes();
+    if (Pointer.maxPhysicalBytes() > 0) {
+      memory = Math.min(memory, Pointer.maxPhysicalBytes());
+    }
+    // Halves become floats: both are there for a moment.
+    long room = isHalf(tensor.type().dataType) ? memory / 3 : memory;
+    if (length > room) {
+      throw new ModelFormatException(
+          file,
+          "tensor \""
+              + ModelFiles.show(name)
+              + "\": must have at most "
+              + room
+              + " bytes to fit into the memory that -Xmx or"
+              + " -Dorg.bytedeco.javacpp.maxphysicalbytes allows but has "
+              + length);
+    }
+  }
+
+  private void readFully(String name, ByteBuffer bytes, long start) throws IOException {
+    while (bytes.hasRemaining()) {
+      if (channel.read(bytes, start + bytes.position()) < 0) {
+        throw new ModelFormatException(
+            file,
+            "ends at byte " + channel.size() + ", within tensor \"" + ModelFiles.show(name) + "\"");
+      }
+    }
+  }
+
   private static boolean isHalf(DataType type) {
-    return type == DataType.HALF || type == DataType.BFLOAT16;
+    return type == DataType.FLOAT16 || type == DataType.BFLOAT16;
   }
 
   private void requireBooleans(String name, ByteBuffer chunk) throws ModelFormatException {
@@ -143,7 +175,11 @@ public final class Safetensors implements AutoCloseable {
       byte value = chunk.get();
       if (value != 0 && value != 1) {
         throw new ModelFormatException(
-            file, "tensor \"" + name + "\": BOOL must be 0 or 1 but there is a " + (value & 0xff));
+            file,
+            "tensor \""
+                + ModelFiles.show(name)
+                + "\": BOOL must be 0 or 1 but there is a "
+                + (value & 0xff));
       }
     }
   }
@@ -280,7 +316,10 @@ public final class Safetensors implements AutoCloseable {
     }
 
     ByteBuffer slice(long at) {
-      return new BytePointer(start).position(at).limit(Math.min(length, at + CHUNK)).asByteBuffer();
+      return new BytePointer(start)
+          .getPointer(at)
+          .capacity(Math.min(length - at, CHUNK))
+          .asByteBuffer();
     }
   }
 }

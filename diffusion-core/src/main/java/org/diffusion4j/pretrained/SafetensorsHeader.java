@@ -277,7 +277,7 @@ final class SafetensorsHeader {
     }
   }
 
-  /** The name's encoded form, to refuse what UTF-8 cannot hold. */
+  /** Whether UTF-8 can hold the text: half of a surrogate pair it cannot. */
   static boolean isEncodable(String text) {
     return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }

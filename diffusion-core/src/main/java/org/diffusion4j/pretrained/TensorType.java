@@ -10,15 +10,15 @@ import org.nd4j.linalg.api.buffer.DataType;
  */
 enum TensorType {
   BOOL(DataType.BOOL, 1),
-  U8(DataType.UBYTE, 1),
-  I8(DataType.BYTE, 1),
-  I16(DataType.SHORT, 2),
-  F16(DataType.HALF, 2),
+  U8(DataType.UINT8, 1),
+  I8(DataType.INT8, 1),
+  I16(DataType.INT16, 2),
+  F16(DataType.FLOAT16, 2),
   BF16(DataType.BFLOAT16, 2),
-  I32(DataType.INT, 4),
+  I32(DataType.INT32, 4),
   F32(DataType.FLOAT, 4),
   F64(DataType.DOUBLE, 8),
-  I64(DataType.LONG, 8);
+  I64(DataType.INT64, 8);
 
   /** The ND4J type with the same bits. */
   final DataType dataType;

@@ -98,6 +98,9 @@ final class ArraySchedule implements NoiseSchedule {
     for (int t = 0; t < steps; t++) {
       line[t] = steps == 1 ? first : first + (last - first) * t / (steps - 1);
     }
+    if (steps > 1) {
+      line[steps - 1] = last; // exactly: a schedule is recognised by its ends
+    }
     return line;
   }
 

@@ -24,6 +24,26 @@ import org.jspecify.annotations.Nullable;
 public record SchedulerConfig(String className, Map<String, @Nullable Object> settings) {
 
   private static final int DEFAULT_STEPS = 1000;
+  private static final int MAX_STEPS = 1_000_000;
+
+  /** The classes whose betas run from 1e-4 to 0.02 by default. */
+  private static final Set<String> DDPM_ENDS =
+      Set.of(
+          "DDPMScheduler",
+          "DDIMScheduler",
+          "DDIMInverseScheduler",
+          "PNDMScheduler",
+          "EulerDiscreteScheduler",
+          "EulerAncestralDiscreteScheduler",
+          "LMSDiscreteScheduler",
+          "DPMSolverMultistepScheduler",
+          "DPMSolverSinglestepScheduler",
+          "UniPCMultistepScheduler",
+          "DEISMultistepScheduler");
+
+  /** The classes whose betas run from 0.00085 to 0.012 by default. */
+  private static final Set<String> LATENT_ENDS =
+      Set.of("HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler");
 
   public SchedulerConfig {
     Objects.requireNonNull(className, "class name");
@@ -93,9 +113,20 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
    * {@code trained_betas}; with {@code rescale_betas_zero_snr}, of zero terminal SNR.
    */
   public NoiseSchedule schedule() {
+    boolean latent = LATENT_ENDS.contains(className);
+    if (!latent && !DDPM_ENDS.contains(className)) {
+      Set<String> supported = new TreeSet<>(DDPM_ENDS);
+      supported.addAll(LATENT_ENDS);
+      throw new IllegalArgumentException(
+          "scheduler must be one of " + supported + " but was " + className);
+    }
     int steps = integer("num_train_timesteps", DEFAULT_STEPS);
-    double first = number("beta_start", 1e-4);
-    double last = number("beta_end", 0.02);
+    if (steps < 1 || steps > MAX_STEPS) {
+      throw new IllegalArgumentException(
+          "num_train_timesteps must be in [1, " + MAX_STEPS + "] but was " + steps);
+    }
+    double first = number("beta_start", latent ? 0.00085 : 1e-4);
+    double last = number("beta_end", latent ? 0.012 : 0.02);
     NoiseSchedule schedule;
     Object betas = settings.get("trained_betas");
     if (betas != null) {

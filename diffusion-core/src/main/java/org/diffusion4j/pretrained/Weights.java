@@ -11,12 +11,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A model's weights in one safetensors file, or in several with an index. */
 final class Weights {
 
   private static final int MOST_LISTED = 50;
+  private static final Pattern SHARD = Pattern.compile("[\\w.-]+\\.safetensors");
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
   private Weights() {}
@@ -121,12 +123,14 @@ final class Weights {
     }
     Set<Path> files = new TreeSet<>();
     for (Object name : map.values()) {
-      Path file = Path.of(String.valueOf(name));
-      if (file.getNameCount() != 1 || file.isAbsolute() || String.valueOf(name).equals("..")) {
+      String text = String.valueOf(name);
+      if (!SHARD.matcher(text).matches()) {
         throw new ModelFormatException(
-            index, "weight_map must name files of its own directory but names " + name);
+            index,
+            "weight_map must name safetensors files of its own directory but names "
+                + ModelFiles.show(text));
       }
-      files.add(directory.resolve(file));
+      files.add(directory.resolve(text));
     }
     if (files.isEmpty()) {
       throw new ModelFormatException(index, "weight_map must name at least one file");

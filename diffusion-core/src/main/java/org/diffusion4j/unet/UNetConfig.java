@@ -86,6 +86,8 @@ public final class UNetConfig {
 
   private static final int MAX_LEVELS = 16;
   private static final int MAX_LAYERS = 64;
+  private static final int MAX_CHANNELS = 1 << 16;
+  private static final int MAX_SIDE = 1 << 14;
 
   private final int inChannels;
   private final int outChannels;
@@ -165,8 +167,16 @@ public final class UNetConfig {
             + downBlocks.size()
             + " and "
             + upBlocks.size());
+    require(
+        attentionHeadDim == null || attentionHeadDim > 0,
+        "attention head size must be positive but was " + attentionHeadDim);
+    require(
+        height <= MAX_SIDE && width <= MAX_SIDE,
+        "height and width must be at most " + MAX_SIDE + " but were " + height + " x " + width);
     for (int channels : blockOutChannels) {
-      requirePositive("block out channels", channels);
+      require(
+          channels >= 1 && channels <= MAX_CHANNELS,
+          "block out channels must be in [1, " + MAX_CHANNELS + "] but were " + channels);
       require(
           channels % normGroups == 0,
           "norm groups must divide the channels of every level but "
@@ -205,7 +215,8 @@ public final class UNetConfig {
         "downsample padding must be 0 or 1 but was " + downsamplePadding);
     require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
     require(
-        attentionNormGroups == null || deepest() % attentionNormGroups == 0,
+        attentionNormGroups == null
+            || (attentionNormGroups > 0 && deepest() % attentionNormGroups == 0),
         "attention norm groups must divide the channels of the deepest level, "
             + deepest()
             + ", but were "

@@ -1,6 +1,7 @@
 package org.diffusion4j.pretrained;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.diffusion4j.reference.ReferenceCases.distance;
 import static org.diffusion4j.reference.ReferenceCases.ints;
 import static org.diffusion4j.reference.ReferenceCases.json;
@@ -31,6 +32,9 @@ import org.nd4j.linalg.ops.transforms.Transforms;
 class SamplingReferenceTest {
 
   private static final double TOLERANCE = 2e-5;
+
+  /** In [0, 1]. A first step divides by sqrt(alphaBar), about 1/60: rounding grows by as much. */
+  private static final double PICTURE_TOLERANCE = 2e-4;
 
   @TestFactory
   Stream<DynamicTest> steps_areThoseOfTheReference() {
@@ -123,13 +127,18 @@ class SamplingReferenceTest {
       try (SamplingResult result = sampler.sample(pretrained.model(), request)) {
         INDArray images = result.samples().mul(0.5).addi(0.5);
         images = Transforms.min(Transforms.max(images, 0), 1).permute(0, 2, 3, 1);
-        // A first step divides by sqrt(alphaBar), which is about 1/100: rounding grows with it.
-        assertThat(distance(images, io.get("images"))).isLessThan(100 * TOLERANCE / 2);
+        double tolerance = PICTURE_TOLERANCE;
+        assertThat(distance(images, io.get("images"))).isLessThan(tolerance);
+        float[] exact = io.get("images").dup('c').data().asFloat();
         float[] actual = images.dup('c').data().asFloat();
         int[] expected = io.get("images_uint8").dup('c').data().asInt();
         assertThat(actual).hasSameSizeAs(expected);
         for (int i = 0; i < actual.length; i++) {
-          assertThat((int) Math.rint(actual[i] * 255)).as("pixel %d", i).isEqualTo(expected[i]);
+          // Where the reference lies on the border of two values, float32 cannot tell which it is.
+          double fromBorder = Math.abs(exact[i] * 255 - Math.floor(exact[i] * 255) - 0.5);
+          assertThat(Math.rint(actual[i] * 255))
+              .as("pixel %d", i)
+              .isCloseTo(expected[i], within(fromBorder < 255 * tolerance ? 1.0 : 0));
         }
       }
       assertThat(draws[0]).isEqualTo(((Number) json.get("noise_tensors")).intValue());

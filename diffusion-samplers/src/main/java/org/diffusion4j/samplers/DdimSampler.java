@@ -133,10 +133,11 @@ public final class DdimSampler implements Sampler {
       double alphaBar = alphaBar(schedule, step.from());
       double alphaBarNext = alphaBar(schedule, step.to());
       double variance = (1 - alphaBarNext) / (1 - alphaBar) * (1 - alphaBar / alphaBarNext);
-      double sigma = eta * Math.sqrt(variance);
+      // Below 0 where the last step leaves more noise than it found.
+      double sigma = eta * Math.sqrt(Math.max(variance, 0));
 
       double x0Share = Math.sqrt(alphaBarNext);
-      double epsilonShare = Math.sqrt(1 - alphaBarNext - sigma * sigma);
+      double epsilonShare = Math.sqrt(Math.max(1 - alphaBarNext - sigma * sigma, 0));
       INDArray next;
       if (epsilonFromCorrected) {
         // epsilon = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar)

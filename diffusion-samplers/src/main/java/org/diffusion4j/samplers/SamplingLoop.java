@@ -140,6 +140,13 @@ final class SamplingLoop {
               + " at timestep "
               + step.t());
     }
+    if (output.dataType() != DataType.FLOAT) {
+      throw new SamplingException(
+          "the denoiser must return FLOAT but returned "
+              + output.dataType()
+              + " at timestep "
+              + step.t());
+    }
     double sum = output.sumNumber().doubleValue();
     if (!Double.isFinite(sum)) {
       for (int i = 0; i < output.size(0); i++) {

@@ -71,7 +71,10 @@ public interface X0Correction {
 
   /** The quantile of absolute values, interpolated linearly. */
   private static double quantile(INDArray sample, double ratio) {
-    float[] values = sample.dup('c').data().asFloat();
+    float[] values;
+    try (INDArray copy = sample.dup('c')) {
+      values = copy.data().asFloat();
+    }
     for (int i = 0; i < values.length; i++) {
       values[i] = Math.abs(values[i]);
     }

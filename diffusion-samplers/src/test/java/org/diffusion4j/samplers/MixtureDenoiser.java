@@ -1,0 +1,154 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The exact denoiser of a mixture of isotropic Gaussians: component k of x_t has mean {@code
+ * sqrt(alphaBar) m_k} and variance {@code alphaBar s_k^2 + 1 - alphaBar}.
+ *
+ * @param schedule of the timesteps
+ * @param prediction what to return
+ * @param means one point per component
+ * @param deviations one per component
+ * @param weights one per component, with sum 1
+ */
+record MixtureDenoiser(
+    NoiseSchedule schedule,
+    Prediction prediction,
+    double[][] means,
+    double[] deviations,
+    double[] weights)
+    implements Denoiser {
+
+  /** Two equal modes at -2 and 2 with deviation 0.5. */
+  static MixtureDenoiser twoModes(NoiseSchedule schedule, Prediction prediction) {
+    return new MixtureDenoiser(
+        schedule,
+        prediction,
+        new double[][] {{-2}, {2}},
+        new double[] {0.5, 0.5},
+        new double[] {0.5, 0.5});
+  }
+
+  /** Three modes on a line with unequal weights and deviations. */
+  static MixtureDenoiser threeModes(NoiseSchedule schedule, Prediction prediction) {
+    return new MixtureDenoiser(
+        schedule,
+        prediction,
+        new double[][] {{-2.5}, {0}, {2.5}},
+        new double[] {0.4, 0.25, 0.5},
+        new double[] {0.2, 0.5, 0.3});
+  }
+
+  /** Two modes in the plane with unequal weights and deviations. */
+  static MixtureDenoiser inThePlane(NoiseSchedule schedule, Prediction prediction) {
+    return new MixtureDenoiser(
+        schedule,
+        prediction,
+        new double[][] {{-1.5, 1}, {1.5, -0.5}},
+        new double[] {0.5, 0.3},
+        new double[] {0.4, 0.6});
+  }
+
+  int dimension() {
+    return means[0].length;
+  }
+
+  @Override
+  public long[] sampleShape() {
+    return new long[] {dimension()};
+  }
+
+  @Override
+  public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+    long[] shape = xt.shape();
+    if (xt.dataType() != DataType.FLOAT || shape.length != 2 || shape[1] != dimension()) {
+      throw new IllegalArgumentException(
+          "xt must be FLOAT [n, " + dimension() + "] but was " + Arrays.toString(shape));
+    }
+    if (t.dataType() != DataType.FLOAT || !Arrays.equals(t.shape(), new long[] {shape[0]})) {
+      throw new IllegalArgumentException(
+          "t must be FLOAT [" + shape[0] + "] but was " + Arrays.toString(t.shape()));
+    }
+    if (!condition.isNone()) {
+      throw new IllegalArgumentException("condition must be none but was " + condition);
+    }
+    float[] x = Values.of(xt);
+    float[] steps = Values.of(t);
+    float[] output = new float[x.length];
+    double[] point = new double[dimension()];
+    for (int i = 0; i < steps.length; i++) {
+      for (int d = 0; d < point.length; d++) {
+        point[d] = x[i * point.length + d];
+      }
+      double alphaBar = alphaBar(steps[i]);
+      double[] x0 = x0(point, alphaBar);
+      for (int d = 0; d < point.length; d++) {
+        output[i * point.length + d] = (float) output(point[d], x0[d], alphaBar);
+      }
+    }
+    return Nd4j.create(output, shape, 'c');
+  }
+
+  /** E[x_0 | x_t]: the components' posterior means, weighted by their responsibilities. */
+  double[] x0(double[] xt, double alphaBar) {
+    double root = Math.sqrt(alphaBar);
+    int components = weights.length;
+    double[] logs = new double[components];
+    for (int k = 0; k < components; k++) {
+      double variance = variance(k, alphaBar);
+      double squares = 0;
+      for (int d = 0; d < xt.length; d++) {
+        double distance = xt[d] - root * means[k][d];
+        squares += distance * distance;
+      }
+      logs[k] =
+          Math.log(weights[k]) - 0.5 * xt.length * Math.log(variance) - 0.5 * squares / variance;
+    }
+    double max = Arrays.stream(logs).max().orElseThrow();
+    double[] x0 = new double[xt.length];
+    double sum = 0;
+    for (int k = 0; k < components; k++) {
+      double weight = Math.exp(logs[k] - max);
+      double gain = root * deviations[k] * deviations[k] / variance(k, alphaBar);
+      for (int d = 0; d < xt.length; d++) {
+        x0[d] += weight * (means[k][d] + gain * (xt[d] - root * means[k][d]));
+      }
+      sum += weight;
+    }
+    for (int d = 0; d < xt.length; d++) {
+      x0[d] /= sum;
+    }
+    return x0;
+  }
+
+  private double variance(int k, double alphaBar) {
+    return alphaBar * deviations[k] * deviations[k] + 1 - alphaBar;
+  }
+
+  private double output(double xt, double x0, double alphaBar) {
+    double epsilon = (xt - Math.sqrt(alphaBar) * x0) / Math.sqrt(1 - alphaBar);
+    return switch (prediction) {
+      case EPSILON -> epsilon;
+      case SAMPLE -> x0;
+      case VELOCITY -> Math.sqrt(alphaBar) * epsilon - Math.sqrt(1 - alphaBar) * x0;
+    };
+  }
+
+  /** Between two timesteps, their geometric mean. */
+  private double alphaBar(float t) {
+    int below = (int) Math.floor(t);
+    double share = t - below;
+    double here = schedule.alphaBar(below);
+    return share == 0
+        ? here
+        : Math.exp((1 - share) * Math.log(here) + share * Math.log(schedule.alphaBar(below + 1)));
+  }
+}

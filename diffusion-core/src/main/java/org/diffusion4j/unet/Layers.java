@@ -24,13 +24,20 @@ final class Layers {
 
   final SameDiff sd = SameDiff.create();
   private final SplittableRandom random;
+  private final DataType type;
 
+  /** Layers that compute in FLOAT. */
   Layers(long seed) {
+    this(seed, DataType.FLOAT);
+  }
+
+  Layers(long seed, DataType type) {
     random = new SplittableRandom(seed);
+    this.type = type;
   }
 
   SDVariable input(String name, long... shape) {
-    return sd.placeHolder(name, DataType.FLOAT, shape);
+    return sd.placeHolder(name, type, shape);
   }
 
   /** Names the output. */
@@ -101,8 +108,8 @@ final class Layers {
     int channels = x.channels();
     int grouped = channels / groups;
     int pixels = x.height() * x.width();
-    SDVariable gamma = variable(name + ".weight", Nd4j.ones(DataType.FLOAT, channels));
-    SDVariable beta = variable(name + ".bias", Nd4j.zeros(DataType.FLOAT, channels));
+    SDVariable gamma = variable(name + ".weight", Nd4j.ones(type, channels));
+    SDVariable beta = variable(name + ".bias", Nd4j.zeros(type, channels));
 
     SDVariable flat = sd.reshape(x.value(), -1, groups, (long) grouped * pixels);
     SDVariable centred = flat.sub(flat.mean(true, 2));
@@ -180,20 +187,25 @@ final class Layers {
   }
 
   /** Sines and cosines of {@code log t} at frequencies that are drawn once: Song et al. 2021. */
-  SDVariable fourier(String name, SDVariable t, int size) {
-    float[] frequencies = new float[size];
-    for (int i = 0; i < size; i++) {
-      frequencies[i] = (float) (16 * gaussian());
-    }
-    SDVariable w = sd.constant(name, Nd4j.create(frequencies, new long[] {size}, 'c'));
-    SDVariable angles = sd.math().log(t).mmul(sd.reshape(w, 1, size)).mul(2).mul(Math.PI);
+  SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
+    SDVariable angles = sd.math().log(t).mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
     return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
   }
 
-  /** The rows of a learned table at integer timesteps. */
-  SDVariable lookup(String name, SDVariable t, int rows, int size) {
+  /** The random frequencies of a Fourier embedding, of standard deviation 16. */
+  SDVariable frequencies(String name, int size) {
+    float[] values = new float[size];
+    for (int i = 0; i < size; i++) {
+      values[i] = (float) (16 * gaussian());
+    }
+    return sd.constant(name, typed(Nd4j.create(values, new long[] {size}, 'c')));
+  }
+
+  /** The rows of a learned table at integer timesteps; zeros where it has none. */
+  SDVariable lookup(SDVariable table, SDVariable t, int rows) {
+    // The gradient of ND4J's gather is a loop, of which a graph can hold but one.
     SDVariable index = sd.reshape(sd.castTo(t, DataType.INT32), -1);
-    return sd.gather(table(name, rows, size), index, 0);
+    return sd.oneHot(index, rows, -1, 1, 0, type).mmul(table);
   }
 
   /** A table of standard normal entries. */
@@ -206,7 +218,7 @@ final class Layers {
   }
 
   private SDVariable constant(float[] row) {
-    return sd.constant(Nd4j.create(row, new long[] {1, row.length}, 'c'));
+    return sd.constant(typed(Nd4j.create(row, new long[] {1, row.length}, 'c')));
   }
 
   private SDVariable uniform(String name, double bound, long... shape) {
@@ -222,7 +234,11 @@ final class Layers {
   }
 
   private SDVariable variable(String name, INDArray values) {
-    return sd.var(name, values);
+    return sd.var(name, typed(values));
+  }
+
+  private INDArray typed(INDArray values) {
+    return values.dataType() == type ? values : values.castTo(type);
   }
 
   /** Box and Muller. */

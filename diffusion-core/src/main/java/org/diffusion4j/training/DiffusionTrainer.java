@@ -38,6 +38,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Map<String, INDArray> lastGood = new HashMap<>();
   private long steps;
   private int epoch;
+  private boolean closed;
 
   private DiffusionTrainer(Builder builder) {
     model = builder.model;
@@ -61,6 +62,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   public TrainingReport train(DataSetIterator data, int count, TrainingListener listener) {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + count);
+    }
+    if (closed) {
+      throw new IllegalStateException("the trainer is closed");
     }
     long start = System.nanoTime();
     long samples = 0;
@@ -164,11 +168,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return data.next();
   }
 
-  /** Frees the optimizer's state; the model stays as it is. */
+  /** Frees the optimizer's state; the model stays as it is. A closed trainer trains no more. */
   @Override
   public void close() {
-    optimizer.close();
-    lastGood.values().forEach(INDArray::close);
+    if (!closed) {
+      closed = true;
+      optimizer.close();
+      lastGood.values().forEach(INDArray::close);
+    }
   }
 
   /** Collects the settings of a trainer. */

@@ -158,6 +158,12 @@ public final class UNetConfig {
             + downBlocks.size()
             + " and "
             + upBlocks.size());
+    if (attentionHeadDim != null) {
+      requirePositive("attention head size", attentionHeadDim);
+    }
+    if (attentionNormGroups != null) {
+      requirePositive("attention norm groups", attentionNormGroups);
+    }
     for (int channels : blockOutChannels) {
       requirePositive("block out channels", channels);
       require(
@@ -175,9 +181,10 @@ public final class UNetConfig {
     }
     int base = blockOutChannels.get(0);
     require(base % 2 == 0, "channels of the first level must be even but were " + base);
+    int frequencies = base / 2;
     require(
-        base / 2 > freqShift,
-        "frequency shift must be less than " + base / 2 + " but was " + freqShift);
+        frequencies > freqShift,
+        "frequency shift must be less than " + frequencies + " but was " + freqShift);
     int unit = 1 << (levels - 1);
     require(
         height % unit == 0 && width % unit == 0,

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.diffusion4j.Condition;
+import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.TrainingException;
@@ -263,7 +264,7 @@ class DiffusionTrainerTest {
       INDArray clean = Nd4j.createFromArray(2f, -2f, 1f).reshape(3, 1);
       INDArray noise = Nd4j.createFromArray(0.5f, -1f, 2f).reshape(3, 1);
       int[] t = {0, 50, 99};
-      INDArray xt = new org.diffusion4j.ForwardProcess(SCHEDULE).noisy(clean, noise, t);
+      INDArray xt = new ForwardProcess(SCHEDULE).noisy(clean, noise, t);
       Map<String, INDArray> before = copy(model);
       try (Gradients gradients =
           model.gradients(xt, Nd4j.createFromArray(0f, 50f, 99f), Condition.none(), noise)) {

@@ -11,6 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.AdaGrad;
@@ -74,7 +75,7 @@ class OptimizerTest {
 
   @Test
   void adam_onGradientsInColumnOrder_changesTheRightWeights() {
-    INDArray p = Nd4j.zeros(2, 3).castTo(org.nd4j.linalg.api.buffer.DataType.FLOAT);
+    INDArray p = Nd4j.zeros(DataType.FLOAT, 2, 3);
     INDArray gradient = Nd4j.createFromArray(1f, 0f, 0f, 0f, 0f, -1f).reshape(2, 3).dup('f');
     try (Optimizer.Run run = Optimizer.adam(0.5).start(Map.of("p", p))) {
       run.step(Map.of("p", gradient));

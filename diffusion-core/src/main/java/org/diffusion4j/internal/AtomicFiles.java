@@ -90,10 +90,7 @@ public final class AtomicFiles {
     if (parent == null) {
       throw new IOException(path + " has no parent directory");
     }
-    // Before JDK 19 createDirectories refuses a link to a directory.
-    if (!Files.isDirectory(parent)) {
-      Files.createDirectories(parent);
-    }
+    Files.createDirectories(parent);
     return parent.resolve("." + absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
   }
 

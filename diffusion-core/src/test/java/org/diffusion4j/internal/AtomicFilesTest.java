@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 class AtomicFilesTest {
 
   private static final int WRITERS = 4;
-  private static final int ROUNDS = 25;
+  private static final int ROUNDS = 100;
 
   @TempDir private Path directory;
 
@@ -155,8 +155,8 @@ class AtomicFilesTest {
       int writer = i;
       Callable<Void> rounds =
           () -> {
+            barrier.await();
             for (int round = 0; round < ROUNDS; round++) {
-              barrier.await();
               work.of(writer);
             }
             return null;

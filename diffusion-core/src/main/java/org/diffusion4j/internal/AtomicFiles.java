@@ -4,8 +4,10 @@ import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.UUID;
 
 /** Writes files and directories beside their place and renames them when they are whole. */
 public final class AtomicFiles {
@@ -45,22 +47,40 @@ public final class AtomicFiles {
     try {
       Files.createDirectory(beside);
       writer.write(beside);
-      if (Files.exists(directory)) {
-        // Directories cannot be replaced in one step: the old one waits under another name.
-        Path old = beside(directory);
-        Files.move(directory, old, StandardCopyOption.ATOMIC_MOVE);
-        try {
-          Files.move(beside, directory, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-          Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
-          throw e;
-        }
-        delete(old);
-      } else {
-        Files.move(beside, directory, StandardCopyOption.ATOMIC_MOVE);
-      }
+      replace(directory, beside);
     } finally {
       delete(beside);
+    }
+  }
+
+  /** Directories cannot be replaced in one step: the old one waits under another name. */
+  private static void replace(Path directory, Path by) throws IOException {
+    while (true) {
+      Path old = beside(directory);
+      boolean moved = moveIfThere(directory, old);
+      try {
+        Files.move(by, directory, StandardCopyOption.ATOMIC_MOVE);
+        delete(old);
+        return;
+      } catch (IOException e) {
+        if (!Files.exists(directory)) {
+          if (moved) {
+            Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
+          }
+          throw e;
+        }
+        // Another writer was faster: what it wrote is now what is to be replaced.
+        delete(old);
+      }
+    }
+  }
+
+  private static boolean moveIfThere(Path from, Path to) throws IOException {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
     }
   }
 
@@ -71,8 +91,7 @@ public final class AtomicFiles {
       throw new IOException(path + " has no parent directory");
     }
     Files.createDirectories(parent);
-    return parent.resolve(
-        "." + absolute.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".tmp");
+    return parent.resolve("." + absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
   }
 
   private static void delete(Path directory) throws IOException {

@@ -3,6 +3,9 @@ package org.diffusion4j.training;
 import java.util.Arrays;
 import org.diffusion4j.Condition;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
@@ -15,36 +18,44 @@ final class Batch implements AutoCloseable {
   final Condition condition;
 
   Batch(DataSet data, SameDiffDenoiser model) {
+    condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model);
     x0 = samples(data.getFeatures(), model.sampleShape());
-    condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model.classes());
   }
 
   /** Rows are taken for samples of as many values: many readers give images as rows. */
-  private static INDArray samples(INDArray features, long[] sampleShape) {
+  private static INDArray samples(@Nullable INDArray features, long[] sampleShape) {
     long[] shape = new long[sampleShape.length + 1];
     System.arraycopy(sampleShape, 0, shape, 1, sampleShape.length);
-    shape[0] = features.rank() == 0 ? 0 : features.size(0);
+    shape[0] = features == null || features.rank() == 0 ? 0 : features.size(0);
     boolean rows =
-        features.rank() == 2
+        features != null
+            && features.rank() == 2
             && features.size(1) == Arrays.stream(sampleShape).reduce(1, (a, b) -> a * b);
-    if (shape[0] < 1 || !features.isR() || !(rows || Arrays.equals(features.shape(), shape))) {
+    if (features == null
+        || shape[0] < 1
+        || !features.isR()
+        || !(rows || Arrays.equals(features.shape(), shape))) {
       String expected = Arrays.toString(sampleShape);
       throw new IllegalArgumentException(
           "a batch of data must be floating-point [n, "
               + expected.substring(1)
               + " but was "
-              + features.dataType()
-              + " "
-              + Arrays.toString(features.shape()));
+              + (features == null
+                  ? "missing"
+                  : features.dataType() + " " + Arrays.toString(features.shape())));
     }
     return Nd4j.createUninitialized(DataType.FLOAT, shape).assign(features.reshape(shape));
   }
 
-  private static Condition labels(INDArray labels, int classes) {
-    if (labels == null || labels.rank() != 2 || labels.size(1) != classes) {
+  private static Condition labels(@Nullable INDArray labels, SameDiffDenoiser model) {
+    // A model whose labels are timesteps knows no number of classes.
+    boolean any =
+        model instanceof UNet unet
+            && unet.config().classEmbedding() == UNetConfig.ClassEmbedding.TIMESTEP;
+    if (labels == null || labels.rank() != 2 || !(any || labels.size(1) == model.classes())) {
       throw new IllegalArgumentException(
           "labels must be one-hot [n, "
-              + classes
+              + (any ? "classes" : model.classes())
               + "] but were "
               + (labels == null ? "missing" : Arrays.toString(labels.shape())));
     }

@@ -15,6 +15,8 @@ import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
 import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -38,14 +40,29 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Map<String, INDArray> lastGood = new HashMap<>();
   private long steps;
   private int epoch;
+  private boolean closed;
 
   private DiffusionTrainer(Builder builder) {
     model = builder.model;
+    requireTrainable(model);
     process = new ForwardProcess(model.schedule());
     optimizer = builder.optimizer.start(model.parameters());
     maxGradientNorm = builder.maxGradientNorm;
     seed = builder.seed;
     model.parameters().forEach((name, p) -> lastGood.put(name, p.dup()));
+  }
+
+  private static void requireTrainable(SameDiffDenoiser model) {
+    if (model instanceof UNet unet) {
+      if (unet.config().dropout() > 0) {
+        throw new IllegalArgumentException(
+            "dropout must be 0 in training but was " + unet.config().dropout());
+      }
+      if (unet.config().timeEmbedding() == TimeEmbedding.FOURIER) {
+        throw new IllegalArgumentException(
+            "time embedding must not be FOURIER in training, for it has no value at timestep 0");
+      }
+    }
   }
 
   /**
@@ -61,6 +78,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   public TrainingReport train(DataSetIterator data, int count, TrainingListener listener) {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + count);
+    }
+    if (closed) {
+      throw new IllegalStateException("the trainer is closed");
     }
     long start = System.nanoTime();
     long samples = 0;
@@ -164,11 +184,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return data.next();
   }
 
-  /** Frees the optimizer's state; the model stays as it is. */
+  /** Frees the optimizer's state; the model stays as it is. A closed trainer trains no more. */
   @Override
   public void close() {
-    optimizer.close();
-    lastGood.values().forEach(INDArray::close);
+    if (!closed) {
+      closed = true;
+      optimizer.close();
+      lastGood.values().forEach(INDArray::close);
+    }
   }
 
   /** Collects the settings of a trainer. */
@@ -204,7 +227,12 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
-    /** The trainer. */
+    /**
+     * The trainer.
+     *
+     * @throws IllegalArgumentException if the model cannot be trained: a U-Net with dropout, or
+     *     with a Fourier embedding of the time
+     */
     public DiffusionTrainer build() {
       return new DiffusionTrainer(this);
     }

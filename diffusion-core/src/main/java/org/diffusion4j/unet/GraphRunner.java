@@ -13,7 +13,6 @@ import org.nd4j.autodiff.listeners.Operation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.internal.InferenceSession;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -40,8 +39,9 @@ final class GraphRunner implements AutoCloseable {
   private static void addLoss(SameDiff graph, int rank) {
     long[] shape = new long[rank];
     Arrays.fill(shape, -1);
-    SDVariable target = graph.placeHolder(Graphs.TARGET, DataType.FLOAT, shape);
-    SDVariable error = graph.getVariable(Graphs.OUTPUT).sub(target);
+    SDVariable output = graph.getVariable(Graphs.OUTPUT);
+    SDVariable target = graph.placeHolder(Graphs.TARGET, output.dataType(), shape);
+    SDVariable error = output.sub(target);
     error.mul(error).mean().rename(Graphs.LOSS);
     graph.setLossVariables(Graphs.LOSS);
   }
@@ -76,7 +76,7 @@ final class GraphRunner implements AutoCloseable {
     if (backward == forward) {
       Quietly.run(() -> graph.createGradFunction(Graphs.SAMPLE));
       for (SDVariable variable : graph.getFunction("grad").variables()) {
-        if (graph.hasVariable(variable.name())) {
+        if (variable.dataType().isFPType() && graph.hasVariable(variable.name())) {
           SDVariable gradient = graph.getVariable(variable.name()).gradient();
           if (gradient != null) {
             gradientNames.put(variable.name(), gradient.name());

@@ -30,15 +30,22 @@ final class Layers {
   final SameDiff sd = SameDiff.create();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
   private final @Nullable SplittableRandom random;
+  private final DataType type;
 
-  /** Layers whose weights are drawn. */
+  /** Layers that compute in FLOAT, with weights that are drawn. */
   Layers(long seed) {
+    this(seed, DataType.FLOAT);
+  }
+
+  Layers(long seed, DataType type) {
     random = new SplittableRandom(seed);
+    this.type = type;
   }
 
   /** Layers without weights, which allocate nothing. */
   Layers() {
     random = null;
+    type = DataType.FLOAT;
   }
 
   /** The shapes of the weights so far, in order. */
@@ -47,7 +54,7 @@ final class Layers {
   }
 
   SDVariable input(String name, long... shape) {
-    return sd.placeHolder(name, DataType.FLOAT, shape);
+    return sd.placeHolder(name, type, shape);
   }
 
   /** Names the output. */
@@ -197,16 +204,21 @@ final class Layers {
   }
 
   /** Sines and cosines of {@code log t} at frequencies that are drawn once: Song et al. 2021. */
-  SDVariable fourier(String name, SDVariable t, int size) {
-    SDVariable w = weight(sd::constant, name, r -> 16 * gaussian(r), size);
-    SDVariable angles = sd.math().log(t).mmul(sd.reshape(w, 1, size)).mul(2).mul(Math.PI);
+  SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
+    SDVariable angles = sd.math().log(t).mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
     return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
   }
 
-  /** The rows of a learned table at integer timesteps. */
-  SDVariable lookup(String name, SDVariable t, int rows, int size) {
+  /** The random frequencies of a Fourier embedding, of standard deviation 16. */
+  SDVariable frequencies(String name, int size) {
+    return weight(sd::constant, name, r -> 16 * gaussian(r), size);
+  }
+
+  /** The rows of a learned table at integer timesteps; zeros where it has none. */
+  SDVariable lookup(SDVariable table, SDVariable t, int rows) {
+    // The gradient of ND4J's gather is a loop, of which a graph can hold but one.
     SDVariable index = sd.reshape(sd.castTo(t, DataType.INT32), -1);
-    return sd.gather(table(name, rows, size), index, 0);
+    return sd.oneHot(index, rows, -1, 1, 0, type).mmul(table);
   }
 
   /** A table of standard normal entries. */
@@ -215,7 +227,7 @@ final class Layers {
   }
 
   private SDVariable constant(float[] row) {
-    return sd.constant(Nd4j.create(row, new long[] {1, row.length}, 'c'));
+    return sd.constant(typed(Nd4j.create(row, new long[] {1, row.length}, 'c')));
   }
 
   private SDVariable uniform(String name, double bound, long... shape) {
@@ -243,7 +255,11 @@ final class Layers {
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) draw.applyAsDouble(random);
     }
-    return kind.apply(name, Nd4j.create(values, shape, 'c'));
+    return kind.apply(name, typed(Nd4j.create(values, shape, 'c')));
+  }
+
+  private INDArray typed(INDArray values) {
+    return values.dataType() == type ? values : values.castTo(type);
   }
 
   /** Box and Muller. */

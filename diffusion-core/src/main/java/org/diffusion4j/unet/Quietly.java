@@ -11,14 +11,20 @@ final class Quietly {
   private Quietly() {}
 
   static synchronized void run(Runnable action) {
-    PrintStream out = System.out;
+    PrintStream real = System.out;
     PrintStream filter =
-        new PrintStream(out) {
+        new PrintStream(real) {
           @Override
           public void println(@Nullable String line) {
             if (line == null || !line.startsWith(NOISE)) {
-              super.println(line);
+              real.println(line);
             }
+          }
+
+          // Text goes on as text, for the stream below has its own charset.
+          @Override
+          public void print(@Nullable String text) {
+            real.print(text);
           }
         };
     System.setOut(filter);
@@ -26,7 +32,7 @@ final class Quietly {
       action.run();
     } finally {
       if (System.out == filter) {
-        System.setOut(out);
+        System.setOut(real);
       }
     }
   }

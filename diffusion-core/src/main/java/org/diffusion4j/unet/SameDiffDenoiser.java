@@ -167,6 +167,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       }
     }
     try (Inputs inputs = new Inputs(xt, t, condition)) {
+      requireTarget(target, xt.size(0));
       return runner.gradients(inputs.placeholders, target, of);
     }
   }
@@ -182,6 +183,22 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   @Override
   public void close() {
     runner.close();
+  }
+
+  private void requireTarget(INDArray target, long n) {
+    long[] output = outputShape();
+    long[] shape = new long[output.length + 1];
+    shape[0] = n;
+    System.arraycopy(output, 0, shape, 1, output.length);
+    if (target.dataType() != DataType.FLOAT || !Arrays.equals(target.shape(), shape)) {
+      throw new IllegalArgumentException(
+          "target must be FLOAT " + Arrays.toString(shape) + " but was " + describe(target));
+    }
+  }
+
+  /** The shape of one output, without the batch. */
+  long[] outputShape() {
+    return sampleShape;
   }
 
   /** The arrays of one call, checked and brought to the placeholders' shapes. */
@@ -212,6 +229,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
     private void requireSamples(INDArray xt) {
       boolean fits = xt.dataType() == DataType.FLOAT && xt.rank() == sampleShape.length + 1;
+      fits = fits && xt.size(0) > 0;
       for (int d = 0; fits && d < sampleShape.length; d++) {
         fits = xt.size(d + 1) == sampleShape[d];
       }

@@ -65,6 +65,11 @@ public final class UNet extends SameDiffDenoiser {
   }
 
   @Override
+  long[] outputShape() {
+    return new long[] {config.outChannels(), config.height(), config.width()};
+  }
+
+  @Override
   INDArray encode(int[] labels) {
     if (config.classEmbedding() != ClassEmbedding.TIMESTEP) {
       return super.encode(labels);

@@ -167,9 +167,12 @@ public final class UNetConfig {
             + downBlocks.size()
             + " and "
             + upBlocks.size());
-    require(
-        attentionHeadDim == null || attentionHeadDim > 0,
-        "attention head size must be positive but was " + attentionHeadDim);
+    if (attentionHeadDim != null) {
+      requirePositive("attention head size", attentionHeadDim);
+    }
+    if (attentionNormGroups != null) {
+      requirePositive("attention norm groups", attentionNormGroups);
+    }
     require(
         height <= MAX_SIDE && width <= MAX_SIDE,
         "height and width must be at most " + MAX_SIDE + " but were " + height + " x " + width);
@@ -192,9 +195,10 @@ public final class UNetConfig {
     }
     int base = blockOutChannels.get(0);
     require(base % 2 == 0, "channels of the first level must be even but were " + base);
+    int frequencies = base / 2;
     require(
-        base / 2 > freqShift,
-        "frequency shift must be less than " + base / 2 + " but was " + freqShift);
+        frequencies > freqShift,
+        "frequency shift must be less than " + frequencies + " but was " + freqShift);
     int unit = 1 << (levels - 1);
     require(
         height % unit == 0 && width % unit == 0,
@@ -215,8 +219,7 @@ public final class UNetConfig {
         "downsample padding must be 0 or 1 but was " + downsamplePadding);
     require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
     require(
-        attentionNormGroups == null
-            || (attentionNormGroups > 0 && deepest() % attentionNormGroups == 0),
+        attentionNormGroups == null || deepest() % attentionNormGroups == 0,
         "attention norm groups must divide the channels of the deepest level, "
             + deepest()
             + ", but were "

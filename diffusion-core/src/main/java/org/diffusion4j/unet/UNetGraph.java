@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -32,7 +33,10 @@ final class UNetGraph {
   }
 
   static SameDiff build(UNetConfig config, long seed) {
-    Layers layers = new Layers(seed);
+    return build(config, new Layers(seed));
+  }
+
+  static SameDiff build(UNetConfig config, Layers layers) {
     new UNetGraph(config, layers).build();
     return layers.sd;
   }
@@ -73,26 +77,34 @@ final class UNetGraph {
   }
 
   private SDVariable timeAndClass(SDVariable t) {
-    SDVariable time = layers.timeMlp("time_embedding", project(t), projected(), timeChannels);
+    UnaryOperator<SDVariable> project = projection();
+    SDVariable time = layers.timeMlp("time_embedding", project.apply(t), projected(), timeChannels);
     if (config.classEmbedding() == ClassEmbedding.NONE) {
       return time;
     }
     if (config.classEmbedding() == ClassEmbedding.TIMESTEP) {
-      SDVariable label = layers.input(Graphs.CLASS, -1, 1);
-      return time.add(layers.timeMlp("class_embedding", project(label), projected(), timeChannels));
+      SDVariable label = project.apply(layers.input(Graphs.CLASS, -1, 1));
+      return time.add(layers.timeMlp("class_embedding", label, projected(), timeChannels));
     }
     int classes = config.classes().orElseThrow();
     SDVariable oneHot = layers.input(Graphs.CLASS, -1, classes);
     return time.add(oneHot.mmul(layers.table("class_embedding.weight", classes, timeChannels)));
   }
 
-  private SDVariable project(SDVariable t) {
+  /** What is done to timesteps, and to labels that are timesteps, with the same weights. */
+  private UnaryOperator<SDVariable> projection() {
     int base = config.blockOutChannels().get(0);
     return switch (config.timeEmbedding()) {
-      case POSITIONAL -> layers.sinusoidal(t, base, config.flipSinToCos(), config.freqShift());
-      case FOURIER -> layers.fourier(FOURIER_WEIGHT, t, base);
-      case LEARNED ->
-          layers.lookup("time_proj.weight", t, config.trainTimesteps().orElseThrow(), base);
+      case POSITIONAL -> t -> layers.sinusoidal(t, base, config.flipSinToCos(), config.freqShift());
+      case FOURIER -> {
+        SDVariable frequencies = layers.frequencies(FOURIER_WEIGHT, base);
+        yield t -> layers.fourier(frequencies, t, base);
+      }
+      case LEARNED -> {
+        int rows = config.trainTimesteps().orElseThrow();
+        SDVariable table = layers.table("time_proj.weight", rows, base);
+        yield t -> layers.lookup(table, t, rows);
+      }
     };
   }
 

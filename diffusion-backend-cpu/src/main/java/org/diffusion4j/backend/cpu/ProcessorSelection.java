@@ -30,6 +30,7 @@ public final class ProcessorSelection extends Nd4jBackend {
 
   /** Sets the library to load, unless the application has done so. */
   public ProcessorSelection() {
+    NativeHeap.keepSmall();
     if (System.getProperty(EXTENSION) == null) {
       String extension = extension(System.getProperty("os.arch", ""), vectorLevel());
       if (!extension.isEmpty()) {

@@ -1,0 +1,105 @@
+package org.diffusion4j.unet;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.diffusion4j.unet.UNetConfig.Block;
+import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
+import org.diffusion4j.unet.UNetConfig.Resampling;
+import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
+import org.diffusion4j.unet.UNetConfig.TimeInjection;
+
+/** Tiny U-Nets, one for each thing that a U-Net may have. */
+final class Architectures {
+
+  private Architectures() {}
+
+  /** One channel of 8 x 8, two levels of 8 and 16 channels, two attention heads in the middle. */
+  static UNetConfig.Builder tiny() {
+    return UNetConfig.builder(1, 8, 8)
+        .blockOutChannels(8, 16)
+        .downBlocks(Block.PLAIN, Block.PLAIN)
+        .layersPerBlock(1)
+        .normGroups(4)
+        .attentionHeadDim(8);
+  }
+
+  static Map<String, UNetConfig> all() {
+    Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
+    all.put("attention", tiny().downBlocks(Block.PLAIN, Block.ATTENTION));
+    all.put("no attention", tiny().midAttention(false));
+    all.put("one head", tiny().attentionHeadDim(null));
+    all.put("attention norm groups", tiny().attentionNormGroups(2));
+    all.put("scale and shift", tiny().timeInjection(TimeInjection.SCALE_SHIFT));
+    all.put(
+        "residual resampling of attention levels",
+        tiny()
+            .downBlocks(Block.ATTENTION, Block.PLAIN)
+            .downsampling(Resampling.RESNET)
+            .upsampling(Resampling.RESNET));
+    all.put("residual resampling levels", tiny().downBlocks(Block.RESNET, Block.RESNET));
+    all.put(
+        "up blocks of their own",
+        tiny().downBlocks(Block.RESNET, Block.PLAIN).upBlocks(Block.ATTENTION, Block.PLAIN));
+    all.put("padding 0", tiny().downsamplePadding(0));
+    all.put("Fourier", tiny().timeEmbedding(TimeEmbedding.FOURIER));
+    all.put("learned times", tiny().timeEmbedding(TimeEmbedding.LEARNED).trainTimesteps(100));
+    all.put("class table", tiny().classes(3));
+    all.put("class timestep", tiny().classEmbedding(ClassEmbedding.TIMESTEP));
+    all.put(
+        "class timestep, learned times",
+        tiny()
+            .classEmbedding(ClassEmbedding.TIMESTEP)
+            .timeEmbedding(TimeEmbedding.LEARNED)
+            .trainTimesteps(100));
+    all.put(
+        "class timestep, Fourier",
+        tiny().classEmbedding(ClassEmbedding.TIMESTEP).timeEmbedding(TimeEmbedding.FOURIER));
+    all.put("mid-block scale", tiny().midBlockScale(Math.sqrt(2)));
+    all.put("centred input", tiny().centerInput(true));
+    all.put("sines first, shifted", tiny().flipSinToCos(false).freqShift(1));
+    all.put("rectangular images, two layers", rectangular());
+    all.put("one level", tiny().blockOutChannels(8).downBlocks(Block.ATTENTION));
+    return build(all);
+  }
+
+  /** Few U-Nets that have everything between them. */
+  static Map<String, UNetConfig> combined() {
+    Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
+    all.put(
+        "attention, padding 0, class table, centred",
+        tiny()
+            .downBlocks(Block.PLAIN, Block.ATTENTION)
+            .downsamplePadding(0)
+            .classes(3)
+            .centerInput(true));
+    all.put(
+        "scale and shift, residual resampling, mid-block scale, learned times as classes",
+        tiny()
+            .downBlocks(Block.ATTENTION, Block.PLAIN)
+            .upBlocks(Block.RESNET, Block.PLAIN)
+            .downsampling(Resampling.RESNET)
+            .timeInjection(TimeInjection.SCALE_SHIFT)
+            .attentionNormGroups(2)
+            .midBlockScale(2)
+            .timeEmbedding(TimeEmbedding.LEARNED)
+            .trainTimesteps(100)
+            .classEmbedding(ClassEmbedding.TIMESTEP));
+    return build(all);
+  }
+
+  private static Map<String, UNetConfig> build(Map<String, UNetConfig.Builder> all) {
+    Map<String, UNetConfig> built = new LinkedHashMap<>();
+    all.forEach((name, builder) -> built.put(name, builder.build()));
+    return built;
+  }
+
+  private static UNetConfig.Builder rectangular() {
+    return UNetConfig.builder(2, 4, 8)
+        .outChannels(3)
+        .blockOutChannels(4, 8)
+        .downBlocks(Block.PLAIN, Block.PLAIN)
+        .layersPerBlock(2)
+        .normGroups(2)
+        .attentionHeadDim(4);
+  }
+}

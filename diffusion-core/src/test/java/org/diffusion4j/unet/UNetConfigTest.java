@@ -24,12 +24,14 @@ class UNetConfigTest {
   static Stream<Arguments> contradictions() {
     return Stream.of(
         wrong(b -> b.outChannels(0), "output channels must be positive but was 0"),
-        wrong(b -> b.layersPerBlock(0), "layers per block must be positive but was 0"),
+        wrong(b -> b.layersPerBlock(0), "layers per block must be in [1, 64] but was 0"),
         wrong(b -> b.normGroups(0), "norm groups must be positive but was 0"),
         wrong(
             b -> b.normGroups(3),
             "norm groups must divide the channels of every level but 3 does not divide 8"),
-        wrong(b -> b.blockOutChannels(8, -16), "block out channels must be positive but was -16"),
+        wrong(
+            b -> b.blockOutChannels(8, -16),
+            "block out channels must be in [1, 65536] but were -16"),
         wrong(
             b -> b.downBlocks(Block.PLAIN, Block.PLAIN, Block.PLAIN),
             "down and up blocks must be as many as block out channels, 2, but were 3 and 3"),
@@ -126,7 +128,7 @@ class UNetConfigTest {
     "0, 2, 1, features must be at least 1 but were 0",
     "1, 3, 1, width must be even and at least 2 but was 3",
     "1, 0, 1, width must be even and at least 2 but was 0",
-    "1, 2, 0, layers must be at least 1 but were 0"
+    "1, 2, 0, 'layers must be in [1, 1000] but were 0'"
   })
   void mlpConfig_outOfRange_namesIt(int features, int width, int layers, String message) {
     assertThatIllegalArgumentException()

@@ -63,11 +63,14 @@ final class Charts {
     return means;
   }
 
-  /** A histogram of numbers as shares of their count; numbers outside the range are left out. */
-  static BufferedImage histogram(double[] values, double low, double high) {
+  /** A histogram over [-4, 4], as a density; numbers outside are left out. */
+  static BufferedImage histogram(double[] values) {
+    // Bars of 0.1 whose middles are round numbers.
+    double low = -4.05;
+    double high = 4.05;
+    int bins = 81;
     List<Double> inside =
         DoubleStream.of(values).filter(v -> v >= low && v <= high).boxed().toList();
-    int bins = 60;
     Histogram histogram = new Histogram(inside, bins, low, high);
     CategoryChart chart =
         new CategoryChartBuilder()

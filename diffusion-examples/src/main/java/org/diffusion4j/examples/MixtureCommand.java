@@ -43,7 +43,7 @@ final class MixtureCommand implements Callable<Integer> {
   private CommandSpec spec;
 
   @Mixin
-  private final TrainingOptions training = new TrainingOptions(2000, 512, 2e-3, "out/mixture");
+  private final TrainingOptions training = new TrainingOptions(1500, 256, 2e-3, "out/mixture");
 
   @Option(
       names = "--count",
@@ -69,8 +69,8 @@ final class MixtureCommand implements Callable<Integer> {
         directory.resolve("histograms.png"),
         Pictures.sideBySide(
             List.of(
-                new Pictures.Panel("data", Charts.histogram(data, -4, 4)),
-                new Pictures.Panel("samples of the model", Charts.histogram(samples, -4, 4)))));
+                new Pictures.Panel("data", Charts.histogram(data)),
+                new Pictures.Panel("samples of the model", Charts.histogram(samples)))));
     out.println("data     " + Modes.of(data));
     out.println("samples  " + Modes.of(samples));
     out.println("written  " + directory.resolve("{histograms.png,samples.csv}"));
@@ -106,7 +106,7 @@ final class MixtureCommand implements Callable<Integer> {
   private double[] sample(Mlp model, Scaling scaling) {
     SamplingRequest request =
         SamplingRequest.builder(count).seed(training.seed).batchSize(count).build();
-    try (SamplingResult result = DdpmSampler.withPosteriorVariance().sample(model, request);
+    try (SamplingResult result = DdpmSampler.withBeta().sample(model, request);
         INDArray original = scaling.invert(result.samples())) {
       return original.ravel().toDoubleVector();
     }

@@ -61,7 +61,7 @@ final class ImageTraining {
   /** Writes {@code model/}, {@code loss.png}, {@code samples.png} and {@code denoising.png}. */
   void run() throws IOException {
     Path directory = Files.createDirectories(options.out);
-    try (UNet model = UNet.create(network, NoiseSchedule.linear(TIMESTEPS), options.seed)) {
+    try (UNet model = UNet.create(network, NoiseSchedule.cosine(TIMESTEPS), options.seed)) {
       out.printf(Locale.ROOT, "data     %s%n", data);
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
       double[] losses = train(model);

@@ -12,6 +12,7 @@ import java.util.random.RandomGeneratorFactory;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.InMemorySamples;
@@ -43,7 +44,7 @@ final class MixtureCommand implements Callable<Integer> {
   private CommandSpec spec;
 
   @Mixin
-  private final TrainingOptions training = new TrainingOptions(1500, 256, 2e-3, "out/mixture");
+  private final TrainingOptions training = new TrainingOptions(1500, 512, 2e-3, "out/mixture");
 
   @Option(
       names = "--count",
@@ -59,8 +60,14 @@ final class MixtureCommand implements Callable<Integer> {
     // The means become -1 and 1: a standard deviation of about 1 in all, as the noise has.
     Scaling scaling = Scaling.of(new double[] {-2}, new double[] {2});
     double[] samples;
+    // Small errors of a predicted noise add up where there is little but noise, and tip the balance
+    // of the two heaps; those of a predicted velocity vanish there.
     try (Mlp model =
-        Mlp.create(new MlpConfig(1, 64, 3), NoiseSchedule.linear(TIMESTEPS), training.seed)) {
+        Mlp.create(
+            new MlpConfig(1, 64, 3),
+            NoiseSchedule.linear(TIMESTEPS),
+            Prediction.VELOCITY,
+            training.seed)) {
       train(model, data, scaling);
       samples = sample(model, scaling);
     }
@@ -106,7 +113,7 @@ final class MixtureCommand implements Callable<Integer> {
   private double[] sample(Mlp model, Scaling scaling) {
     SamplingRequest request =
         SamplingRequest.builder(count).seed(training.seed).batchSize(count).build();
-    try (SamplingResult result = DdpmSampler.withBeta().sample(model, request);
+    try (SamplingResult result = DdpmSampler.withPosteriorVariance().sample(model, request);
         INDArray original = scaling.invert(result.samples())) {
       return original.ravel().toDoubleVector();
     }

@@ -84,7 +84,7 @@ final class Charts {
     CategoryStyler style = chart.getStyler();
     style.setAvailableSpaceFill(0.95);
     style.setLegendVisible(false);
-    style.setXAxisDecimalPattern("0.0");
+    style.setXAxisDecimalPattern("0");
     style.setXAxisMaxLabelCount(9);
     style.setYAxisMax(0.5);
     chart.addSeries("values", histogram.getxAxisData(), density).setFillColor(SMOOTH);

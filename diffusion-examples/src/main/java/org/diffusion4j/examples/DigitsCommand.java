@@ -1,0 +1,47 @@
+package org.diffusion4j.examples;
+
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import org.diffusion4j.unet.UNetConfig;
+import org.diffusion4j.unet.UNetConfig.Block;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Trains on the digits that come with the examples. */
+@Command(
+    name = "digits",
+    description = "Trains a small U-Net on handwritten digits and draws some of its own.",
+    mixinStandardHelpOptions = true)
+final class DigitsCommand implements Callable<Integer> {
+
+  /** 0.7 million weights: two levels, 8 x 8 and 4 x 4 with attention. */
+  private static final UNetConfig NETWORK =
+      UNetConfig.builder(1, 8, 8)
+          .blockOutChannels(32, 64)
+          .downBlocks(Block.PLAIN, Block.ATTENTION)
+          .layersPerBlock(1)
+          .normGroups(8)
+          .build();
+
+  @SuppressWarnings("NullAway.Init")
+  @Spec
+  private CommandSpec spec;
+
+  @Mixin private final TrainingOptions training = new TrainingOptions(1200, 64, 2e-3, "out/digits");
+
+  @Option(
+      names = "--sampling-steps",
+      converter = Positive.class,
+      description = "Steps of the sampler, at most 1000 (${DEFAULT-VALUE}).")
+  private int samplingSteps = 250;
+
+  @Override
+  public Integer call() throws IOException {
+    new ImageTraining(Digits.train(), NETWORK, training, samplingSteps, spec.commandLine().getOut())
+        .run();
+    return 0;
+  }
+}

@@ -1,0 +1,51 @@
+package org.diffusion4j.examples;
+
+import java.nio.file.FileSystemException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ExecutionException;
+
+/** What to tell a user of an error, in one line. */
+final class Failures {
+
+  private Failures() {}
+
+  /** The message of the first throwable in the chain of causes that has something to say. */
+  static String message(Throwable thrown) {
+    for (Throwable at = thrown; at != null; at = at.getCause()) {
+      if (at.getClass().getSimpleName().equals("NoAvailableBackendException")) {
+        return "ND4J found no backend that runs here: "
+            + "diffusion-backend-cpu, or nd4j-native for this platform, must be on the class path";
+      }
+    }
+    Throwable at = thrown;
+    for (Throwable cause = at.getCause(); cause != null && wraps(at, cause); ) {
+      at = cause;
+      cause = at.getCause();
+    }
+    return oneLine(describe(at));
+  }
+
+  private static boolean wraps(Throwable outer, Throwable cause) {
+    String message = outer.getMessage();
+    return outer instanceof ExecutionException
+        || outer instanceof LinkageError
+        || message == null
+        || message.equals(cause.toString());
+  }
+
+  private static String describe(Throwable thrown) {
+    @Nullable String message = thrown.getMessage();
+    if (thrown instanceof OutOfMemoryError) {
+      return "out of memory: a smaller --batch needs less, java -Xmx gives more (" + message + ")";
+    }
+    if (thrown instanceof FileSystemException e && e.getReason() == null) {
+      return message + ": " + thrown.getClass().getSimpleName();
+    }
+    boolean telling = message != null && !(thrown instanceof LinkageError);
+    return telling ? String.valueOf(message) : thrown.toString();
+  }
+
+  static String oneLine(String message) {
+    return message.strip().replaceAll("\\s*\\R\\s*", " ");
+  }
+}

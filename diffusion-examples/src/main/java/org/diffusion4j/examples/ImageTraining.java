@@ -1,0 +1,191 @@
+package org.diffusion4j.examples;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingListener;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.TrainingReport;
+import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
+import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.pretrained.Provenance;
+import org.diffusion4j.samplers.Samplers;
+import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/** Trains a U-Net on pictures; saves it, what it makes, and how the training went. */
+final class ImageTraining {
+
+  /**
+   * 1000 steps of the cosine schedule, which leaves small pictures recognisable for longer than the
+   * linear one does. Samplers begin at the noisiest step and clip predicted pictures to [-1, 1].
+   */
+  private static final SchedulerConfig SCHEDULER =
+      new SchedulerConfig(
+          "DDPMScheduler",
+          Map.of(
+              "num_train_timesteps", 1000L,
+              "beta_schedule", "squaredcos_cap_v2",
+              "prediction_type", "epsilon",
+              "variance_type", "fixed_small",
+              "clip_sample", true,
+              "timestep_spacing", "trailing"));
+
+  private static final int COLUMNS = 10;
+  private static final int FRAMES = 12;
+  private static final int SHOWN = 8;
+
+  private final SampleSource data;
+  private final UNetConfig network;
+  private final TrainingOptions options;
+  private final int samplingSteps;
+  private final PrintWriter out;
+
+  ImageTraining(
+      SampleSource data,
+      UNetConfig network,
+      TrainingOptions options,
+      int samplingSteps,
+      PrintWriter out) {
+    this.data = data;
+    this.network = network;
+    this.options = options;
+    this.samplingSteps = samplingSteps;
+    this.out = out;
+  }
+
+  /** Writes {@code model/}, {@code loss.png}, {@code samples.png} and {@code denoising.png}. */
+  void run() throws IOException {
+    Path directory = Files.createDirectories(options.out);
+    try (UNet model = UNet.create(network, SCHEDULER.schedule(), options.seed)) {
+      out.printf(Locale.ROOT, "data     %s%n", data);
+      out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
+      double[] losses = train(model);
+      PretrainedModel trained = new PretrainedModel(model, SCHEDULER, provenance());
+      trained.save(directory.resolve("model"));
+      Pictures.write(directory.resolve("loss.png"), Charts.loss(losses));
+      draw(directory, trained);
+    }
+    out.printf(Locale.ROOT, "written  %s%n", directory.resolve("{samples,denoising,loss}.png"));
+    out.printf(Locale.ROOT, "         %s%n", directory.resolve("model"));
+    out.flush();
+  }
+
+  private double[] train(UNet model) {
+    double[] losses = new double[options.steps];
+    SampleIterator batches = SampleIterator.of(data, options.batch).shuffle(options.seed).build();
+    TrainingReport report;
+    try (DiffusionTrainer trainer =
+            DiffusionTrainer.builder(model)
+                .optimizer(Rates.fallingAdam(options.learningRate, options.steps))
+                .maxGradientNorm(1)
+                .seed(options.seed)
+                .build();
+        WeightAverage average = new WeightAverage(model, 0.995);
+        Progress progress = new Progress("training", options.steps, out)) {
+      report =
+          trainer.train(
+              batches,
+              options.steps,
+              average
+                  .andThen(progress.training())
+                  .andThen(step -> losses[(int) step.index()] = step.loss()));
+      average.writeBack();
+    }
+    out.printf(
+        Locale.ROOT,
+        "trained  %d steps in %d s, loss %.4f%n",
+        report.steps(),
+        report.duration().toSeconds(),
+        report.meanLoss());
+    return losses;
+  }
+
+  private Provenance provenance() {
+    return Provenance.ofThisLibrary()
+        .with("data", data)
+        .with("steps", options.steps)
+        .with("batch", options.batch)
+        .with("optimizer", "Adam, learning rate " + options.learningRate + " falling to 0")
+        .with("weights", "exponential average, decay 0.995")
+        .with("seed", options.seed)
+        .with("date", LocalDate.now());
+  }
+
+  private void draw(Path directory, PretrainedModel trained) throws IOException {
+    UNet model = (UNet) trained.model();
+    int count = COLUMNS * COLUMNS;
+    List<INDArray> frames = new ArrayList<>();
+    Sampler sampler = Samplers.ddpm(trained.scheduler(), samplingSteps);
+    try (Progress progress = new Progress("sampling", samplingSteps, out)) {
+      SamplingListener bar = progress.sampling();
+      SamplingRequest request =
+          SamplingRequest.builder(count)
+              .seed(options.seed)
+              .batchSize(count)
+              .condition(cycling(count, model.classes()))
+              .listener(
+                  step -> {
+                    int frame = frames.size() * (step.steps() - 1) / (FRAMES - 1);
+                    if (step.index() >= frame) {
+                      frames.add(step.x().get(NDArrayIndex.interval(0, SHOWN)).dup());
+                    }
+                    bar.onStep(step);
+                  })
+              .build();
+      try (INDArray samples = sampler.sample(model, request).samples();
+          INDArray real = pictures(count)) {
+        Pictures.write(
+            directory.resolve("samples.png"),
+            Pictures.sideBySide(
+                List.of(
+                    new Pictures.Panel("samples of the model", Pictures.grid(samples, COLUMNS)),
+                    new Pictures.Panel("real pictures", Pictures.grid(real, COLUMNS)))));
+      }
+    }
+    try (INDArray table = table(frames)) {
+      Pictures.write(
+          directory.resolve("denoising.png"),
+          Pictures.sideBySide(
+              List.of(
+                  new Pictures.Panel(
+                      "from noise to a sample, " + samplingSteps + " steps from left to right",
+                      Pictures.grid(table, frames.size())))));
+    }
+    frames.forEach(INDArray::close);
+  }
+
+  /** Every class in turn, so that the columns of the grid are classes where there are ten. */
+  private static Condition cycling(int count, int classes) {
+    return classes == 0
+        ? Condition.none()
+        : Condition.labels(IntStream.range(0, count).map(i -> i % classes).toArray());
+  }
+
+  /** Some pictures of the data, at random. */
+  private INDArray pictures(int count) {
+    return SampleIterator.of(data, count).shuffle(options.seed).build().next().getFeatures();
+  }
+
+  /** The frames of each sample in a row of their own: {@code [SHOWN * frames, c, h, w]}. */
+  private static INDArray table(List<INDArray> frames) {
+    INDArray stacked = Nd4j.stack(1, frames.toArray(INDArray[]::new));
+    long[] shape = stacked.shape();
+    return stacked.reshape(shape[0] * shape[1], shape[2], shape[3], shape[4]);
+  }
+}

@@ -1,0 +1,79 @@
+package org.diffusion4j.examples;
+
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.diffusion4j.data.ImageFiles;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Pictures with captions, side by side. */
+final class Pictures {
+
+  static final int GAP = 24;
+  static final int CAPTION = 36;
+  private static final int CELL = 48;
+
+  private Pictures() {}
+
+  /** A picture and what is written above it. */
+  record Panel(String caption, BufferedImage picture) {}
+
+  /**
+   * Samples side by side, magnified to cells of about 48 pixels.
+   *
+   * @param samples {@code [n, channels, height, width]}
+   */
+  static BufferedImage grid(INDArray samples, int columns) {
+    return ImageFiles.grid(samples, columns, scale(samples));
+  }
+
+  /** Writes samples as a grid about as wide as high, magnified. */
+  static void writeGrid(Path file, INDArray samples) throws IOException {
+    int columns = (int) Math.ceil(Math.sqrt(samples.size(0)));
+    ImageFiles.writeGrid(file, samples, columns, scale(samples));
+  }
+
+  private static int scale(INDArray samples) {
+    return (int) Math.max(1, CELL / samples.size(2));
+  }
+
+  /** The panels from left to right on white. */
+  static BufferedImage sideBySide(List<Panel> panels) {
+    int width = GAP;
+    int height = 0;
+    for (Panel panel : panels) {
+      width += panel.picture().getWidth() + GAP;
+      height = Math.max(height, panel.picture().getHeight());
+    }
+    BufferedImage sheet =
+        new BufferedImage(width, CAPTION + height + GAP, BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = sheet.createGraphics();
+    graphics.setRenderingHint(
+        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+    graphics.setColor(Color.WHITE);
+    graphics.fillRect(0, 0, sheet.getWidth(), sheet.getHeight());
+    graphics.setColor(Color.DARK_GRAY);
+    graphics.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 15));
+    int x = GAP;
+    for (Panel panel : panels) {
+      graphics.drawString(panel.caption(), x, CAPTION - 12);
+      graphics.drawImage(panel.picture(), x, CAPTION, null);
+      x += panel.picture().getWidth() + GAP;
+    }
+    graphics.dispose();
+    return sheet;
+  }
+
+  /** Writes a picture as PNG. */
+  static void write(Path file, BufferedImage picture) throws IOException {
+    if (!ImageIO.write(picture, "png", file.toFile())) {
+      throw new IOException(file + ": this Java runtime cannot write PNG");
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package org.diffusion4j.examples;
+
+import java.io.Console;
+import java.io.PrintWriter;
+import java.util.Locale;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.diffusion4j.SamplingListener;
+import org.diffusion4j.TrainingListener;
+
+/** A progress bar on a terminal, or a line every few seconds where there is none. */
+final class Progress implements AutoCloseable {
+
+  private static final int MILLIS_ON_TERMINAL = 250;
+  private static final int MILLIS_IN_LOG = 5000;
+  private static final int LINE = 90;
+
+  private final ProgressBar bar;
+  private double smoothLoss = Double.NaN;
+
+  Progress(String task, long steps, PrintWriter out) {
+    ProgressBarBuilder builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(steps);
+    if (onTerminal()) {
+      builder
+          .setConsumer(new ConsoleProgressBarConsumer(System.err))
+          .setUpdateIntervalMillis(MILLIS_ON_TERMINAL);
+    } else {
+      builder
+          .setConsumer(new DelegatingProgressBarConsumer(line -> print(out, line), LINE))
+          .setStyle(ProgressBarStyle.ASCII)
+          .setUpdateIntervalMillis(MILLIS_IN_LOG);
+    }
+    bar = builder.build();
+  }
+
+  private static void print(PrintWriter out, String line) {
+    out.println(line.stripTrailing());
+    out.flush();
+  }
+
+  /** Whether a person watches; from Java 22 on there is a console even where none does. */
+  private static boolean onTerminal() {
+    Console console = System.console();
+    if (console == null) {
+      return false;
+    }
+    try {
+      return (boolean) Console.class.getMethod("isTerminal").invoke(console);
+    } catch (ReflectiveOperationException beforeJava22) {
+      return true;
+    }
+  }
+
+  /** Counts training steps and shows their loss, smoothed. */
+  TrainingListener training() {
+    return step -> {
+      double keep = Math.min(0.98, step.index() / (step.index() + 1.0));
+      smoothLoss = step.index() == 0 ? step.loss() : keep * smoothLoss + (1 - keep) * step.loss();
+      bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f", smoothLoss));
+      bar.step();
+    };
+  }
+
+  /** Counts the steps of a sampler, over all batches. */
+  SamplingListener sampling() {
+    return step -> bar.step();
+  }
+
+  @Override
+  public void close() {
+    bar.close();
+  }
+}

@@ -1,0 +1,131 @@
+package org.diffusion4j.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class MisuseTest {
+
+  private static final int MISUSED = 2;
+  private static final int FAILED = 1;
+
+  @TempDir Path directory;
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "digits --steps 0 | must be at least 1 but was 0",
+        "digits --steps x | must be a whole number but was x",
+        "digits --batch -1 | must be at least 1 but was -1",
+        "mixture --count 0 | must be at least 1 but was 0",
+        "generate --count 0 | '--count': must be at least 1 but was 0",
+        "generate --sampler euler | must be ddpm, ddpm-posterior or ddim but was euler",
+        "generate --sampler ddpm --eta 1 | --eta is for ddim but the sampler is ddpm",
+        "generate --eta 2 | --eta must be in [0, 1] but was 2.0",
+        "generate --out x.jpg | --out must end in .png or .npy",
+        "images | Missing required option: '--data",
+        "images --data nowhere --gray | --gray and --class-folders are for folders",
+        "paint | paint",
+        "'' | Missing required subcommand",
+      })
+  void badArguments_exitWithOneLine(String arguments, String message) {
+    Object[] parts = arguments.isEmpty() ? new Object[0] : arguments.split(" ");
+    assertFails(Runs.of(parts), MISUSED, message);
+  }
+
+  @Test
+  void images_unknownPath_isNamed() {
+    Path data = directory.resolve("nowhere");
+    assertFails(Runs.of("images", "--data", data), FAILED, data + ": does not exist");
+  }
+
+  @Test
+  void images_emptyFolder_isNamed() {
+    assertFails(
+        Runs.of("images", "--data", directory), FAILED, directory + ": has no PNG or JPEG image");
+  }
+
+  @Test
+  void generate_missingModel_isNamed() {
+    Path model = directory.resolve("model");
+    assertFails(Runs.of("generate", "--model", model), FAILED, model.toString());
+  }
+
+  @Test
+  void generate_damagedModel_namesTheFile() throws IOException {
+    Path model = directory.resolve("model");
+    Runs trained =
+        Runs.of("digits", "--steps=1", "--batch=2", "--sampling-steps=1", "--out", directory);
+    assertThat(trained.exitCode()).as(trained.err()).isZero();
+    Path weights = model.resolve("unet/diffusion_pytorch_model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    Files.write(weights, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+    assertFails(Runs.of("generate", "--model", model), FAILED, weights.toString());
+
+    Path config = model.resolve("unet/config.json");
+    Files.writeString(config, "{");
+    assertFails(Runs.of("generate", "--model", model), FAILED, config.toString());
+  }
+
+  @Test
+  void verbose_printsTheStackTrace() {
+    Runs run = Runs.of("images", "--verbose", "--data", directory.resolve("nowhere"));
+    assertThat(run.exitCode()).isEqualTo(FAILED);
+    assertThat(run.err()).startsWith("error: ").contains("\tat org.diffusion4j.examples.");
+  }
+
+  @Test
+  void help_tellsTheDefaults() {
+    Runs run = Runs.of("mixture", "--help");
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out()).contains("--steps", "out/mixture").doesNotContain("DEFAULT-VALUE");
+  }
+
+  @Test
+  void message_ofWrappedErrors_isThatOfTheCause() {
+    Throwable cause = new IllegalStateException("what\n  happened");
+    assertThat(Failures.message(new ExceptionInInitializerError(new RuntimeException(cause))))
+        .isEqualTo("what happened");
+    assertThat(
+            Failures.message(
+                new CommandLine.ExecutionException(
+                    new CommandLine(Examples.commandLine().getCommandSpec()), "outer", cause)))
+        .isEqualTo("what happened");
+    assertThat(Failures.message(new RuntimeException("outer", cause))).isEqualTo("outer");
+  }
+
+  @Test
+  void message_withoutText_namesTheError() {
+    assertThat(Failures.message(new NullPointerException()))
+        .isEqualTo("java.lang.NullPointerException");
+    assertThat(Failures.message(new NoClassDefFoundError("a/B")))
+        .isEqualTo("java.lang.NoClassDefFoundError: a/B");
+    assertThat(Failures.message(new AccessDeniedException("file")))
+        .isEqualTo("file: AccessDeniedException");
+    assertThat(Failures.message(new FileNotFoundException("file: gone"))).isEqualTo("file: gone");
+  }
+
+  @Test
+  void message_ofNoBackend_saysWhatIsMissing() {
+    Throwable none = new org.nd4j.linalg.factory.Nd4jBackend.NoAvailableBackendException("none");
+    assertThat(Failures.message(new ExceptionInInitializerError(new RuntimeException(none))))
+        .startsWith("ND4J found no backend that runs here");
+  }
+
+  private static void assertFails(Runs run, int exitCode, String message) {
+    assertThat(run.err()).contains(message);
+    assertThat(run.err().lines()).hasSize(1);
+    assertThat(run.err()).startsWith("error: ");
+    assertThat(run.exitCode()).isEqualTo(exitCode);
+  }
+}

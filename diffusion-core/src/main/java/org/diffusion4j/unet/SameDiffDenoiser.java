@@ -213,6 +213,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
         throw new IllegalArgumentException(
             "timesteps must be FLOAT [" + n + "] but were " + describe(t));
       }
+      for (float timestep : t.dup().data().asFloat()) {
+        if (!(timestep >= 0 && timestep <= schedule.steps() - 1)) {
+          throw new IllegalArgumentException(
+              "timestep must be in [0, " + (schedule.steps() - 1) + "] but was " + timestep);
+        }
+      }
       placeholders.put(Graphs.SAMPLE, xt);
       placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
       if (classes > 0 != !condition.isNone()) {

@@ -149,6 +149,11 @@ class SameDiffDenoiserTest {
             Nd4j.create(DataType.FLOAT, 0, 1, 8, 8),
             Nd4j.create(DataType.FLOAT, 0),
             samples + "FLOAT [0, 1, 8, 8]"),
+        Arguments.of(x, Nd4j.createFromArray(3f, -1f), "timestep must be in [0, 99] but was -1.0"),
+        Arguments.of(
+            x, Nd4j.createFromArray(100f, 3f), "timestep must be in [0, 99] but was 100.0"),
+        Arguments.of(
+            x, Nd4j.createFromArray(Float.NaN, 3f), "timestep must be in [0, 99] but was NaN"),
         Arguments.of(x, floats(DataType.FLOAT, 2, 1), times + "FLOAT [2, 1]"),
         Arguments.of(x, floats(DataType.FLOAT, 3), times + "FLOAT [3]"),
         Arguments.of(x, floats(DataType.INT64, 2), times + "LONG [2]"),

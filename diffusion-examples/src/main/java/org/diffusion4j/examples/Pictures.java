@@ -11,13 +11,16 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import org.diffusion4j.data.ImageFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Pictures with captions, side by side. */
 final class Pictures {
 
   static final int GAP = 24;
   static final int CAPTION = 36;
-  private static final int CELL = 48;
+  private static final int CELL = 64;
+  private static final int SMALL = 16;
 
   private Pictures() {}
 
@@ -25,18 +28,32 @@ final class Pictures {
   record Panel(String caption, BufferedImage picture) {}
 
   /**
-   * Samples side by side, magnified to cells of about 48 pixels.
+   * Samples side by side, magnified to cells of about 64 pixels. Small ones, which fill their
+   * frame, are given a dark border, or the eye could not tell them apart.
    *
    * @param samples {@code [n, channels, height, width]}
    */
   static BufferedImage grid(INDArray samples, int columns) {
-    return ImageFiles.grid(samples, columns, scale(samples));
+    int border = samples.size(2) < SMALL ? 1 : 0;
+    long[] shape = samples.shape();
+    shape[2] += 2L * border;
+    shape[3] += 2L * border;
+    try (INDArray framed = Nd4j.valueArrayOf(shape, -1.0, samples.dataType())) {
+      framed
+          .get(
+              NDArrayIndex.all(),
+              NDArrayIndex.all(),
+              NDArrayIndex.interval(border, shape[2] - border),
+              NDArrayIndex.interval(border, shape[3] - border))
+          .assign(samples);
+      return ImageFiles.grid(framed, columns, scale(framed));
+    }
   }
 
   /** Writes samples as a grid about as wide as high, magnified. */
   static void writeGrid(Path file, INDArray samples) throws IOException {
     int columns = (int) Math.ceil(Math.sqrt(samples.size(0)));
-    ImageFiles.writeGrid(file, samples, columns, scale(samples));
+    write(file, grid(samples, columns));
   }
 
   private static int scale(INDArray samples) {

@@ -104,8 +104,8 @@ public record ForwardProcess(NoiseSchedule schedule) {
   }
 
   /**
-   * The two variances that the reverse step may take, DDPM section 3.2: the smaller is exact for a
-   * single data point, the larger for standard normal data.
+   * The smaller of the two variances that the reverse step may take, that of q(x_{t-1} | x_t, x_0):
+   * exact for a single data point (DDPM, section 3.2).
    *
    * @param t in [0, T-1]
    */
@@ -114,7 +114,8 @@ public record ForwardProcess(NoiseSchedule schedule) {
   }
 
   /**
-   * The larger of the two variances of the reverse step, beta_t.
+   * The larger of the two variances that the reverse step may take, beta_t: exact for standard
+   * normal data (DDPM, section 3.2).
    *
    * @param t in [0, T-1]
    */

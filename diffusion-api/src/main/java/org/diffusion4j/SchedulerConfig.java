@@ -47,7 +47,13 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
 
   public SchedulerConfig {
     Objects.requireNonNull(className, "class name");
-    settings = Collections.unmodifiableMap(new TreeMap<>(settings));
+    Map<String, @Nullable Object> copy = new TreeMap<>(settings);
+    copy.replaceAll(
+        (name, value) ->
+            value instanceof List<?> list
+                ? Collections.unmodifiableList(new ArrayList<>(list))
+                : value);
+    settings = Collections.unmodifiableMap(copy);
   }
 
   /**
@@ -197,7 +203,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * A setting that is a string.
+   * A setting that is a string; another kind of value is refused, as by the methods below.
    *
    * @param key its name
    * @param byDefault its value where it is missing

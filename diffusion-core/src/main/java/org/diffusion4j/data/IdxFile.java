@@ -97,11 +97,14 @@ final class IdxFile {
     if (length > mostBytes) {
       throw new IOException(file + ": is cut off, it should hold " + length + " bytes of data");
     }
-    byte[] bytes = new byte[(int) length];
-    int read = in.readNBytes(bytes, 0, bytes.length);
-    if (read < length) {
+    byte[] bytes = in.readNBytes((int) length);
+    if (bytes.length < length) {
       throw new IOException(
-          file + ": is cut off, it should hold " + length + " bytes of data but has " + read);
+          file
+              + ": is cut off, it should hold "
+              + length
+              + " bytes of data but has "
+              + bytes.length);
     }
     if (in.read() >= 0) {
       throw new IOException(file + ": goes on after its " + length + " bytes of data");

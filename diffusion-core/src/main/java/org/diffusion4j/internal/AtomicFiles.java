@@ -3,11 +3,14 @@ package org.diffusion4j.internal;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 /** Writes files and directories beside their place and renames them when they are whole. */
 public final class AtomicFiles {
@@ -30,6 +33,7 @@ public final class AtomicFiles {
     Path beside = beside(file);
     try {
       writer.write(beside);
+      force(beside);
       Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(beside);
@@ -47,6 +51,11 @@ public final class AtomicFiles {
     try {
       Files.createDirectory(beside);
       writer.write(beside);
+      try (Stream<Path> files = Files.walk(beside)) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
+          force(file);
+        }
+      }
       replace(directory, beside);
     } finally {
       delete(beside);
@@ -72,6 +81,13 @@ public final class AtomicFiles {
         // Another writer was faster: what it wrote is now what is to be replaced.
         delete(old);
       }
+    }
+  }
+
+  /** Waits until a file is on the disk, so that no crash leaves an empty one under a final name. */
+  private static void force(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
     }
   }
 

@@ -78,7 +78,8 @@ public record PretrainedModel(
   /**
    * Writes the model directory. It is written beside its place and renamed when it is whole.
    *
-   * @param directory where it is to be; one that is there is replaced if it holds a model
+   * @param directory where it is to be; one that is there is replaced, with all that is in it, if
+   *     it is empty or holds a {@code model_index.json}
    * @throws IOException if it cannot be written, or if another kind of thing is in its place; what
    *     was there is then unchanged
    */
@@ -180,11 +181,12 @@ public record PretrainedModel(
           String.valueOf(e.getMessage()),
           e);
     }
+    Provenance provenance = provenance(directory);
     SameDiffDenoiser model =
         mlp
             ? loadMlp(directory.resolve(DiffusersFormat.MLP), schedule, prediction)
             : loadUNet(directory.resolve(DiffusersFormat.UNET), schedule, prediction);
-    return new PretrainedModel(model, scheduler, provenance(directory));
+    return new PretrainedModel(model, scheduler, provenance);
   }
 
   private static List<String> supportedPipelines() {

@@ -3,6 +3,7 @@ package org.diffusion4j.pretrained;
 import com.fasterxml.jackson.core.io.NumberOutput;
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.util.Locale;
 
 /** Floating-point numbers as Python's {@code json} module writes them. */
 final class PythonFloat {
@@ -34,7 +35,12 @@ final class PythonFloat {
     String digits = shortest.unscaledValue().toString();
     String fraction = digits.length() > 1 ? "." + digits.substring(1) : "";
     return String.format(
-        "%s%se%s%02d", digits.charAt(0), fraction, exponent < 0 ? "-" : "+", Math.abs(exponent));
+        Locale.ROOT,
+        "%s%se%s%02d",
+        digits.charAt(0),
+        fraction,
+        exponent < 0 ? "-" : "+",
+        Math.abs(exponent));
   }
 
   private static BigDecimal shortest(double value) {

@@ -112,6 +112,7 @@ public final class Safetensors implements AutoCloseable {
     }
     requireMemory(name, tensor);
     INDArray array = Nd4j.createUninitialized(type, tensor.shape());
+    boolean done = false;
     try {
       Memory memory = Memory.of(array, tensor.end() - tensor.begin());
       for (long at = 0; at < memory.length(); at += CHUNK) {
@@ -122,15 +123,14 @@ public final class Safetensors implements AutoCloseable {
         }
       }
       Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
+      done = !isHalf(type);
+      return done ? array : array.castTo(DataType.FLOAT);
     } finally {
       Reference.reachabilityFence(array);
+      if (!done) {
+        array.close();
+      }
     }
-    if (!isHalf(type)) {
-      return array;
-    }
-    INDArray floats = array.castTo(DataType.FLOAT);
-    array.close();
-    return floats;
   }
 
   /** ND4J ends the JVM when the system refuses it memory, so what cannot fit is not asked for. */

@@ -172,10 +172,11 @@ final class UNetConfigFile {
             .centerInput(flag("center_input_sample", false))
             .dropout(number("dropout", 0));
     Integer classes = integerOrNull("num_class_embeds", null);
+    if (classes != null) {
+      b.classes(classes);
+    }
     if (values.get("class_embed_type") != null) {
       b.classEmbedding(oneOf("class_embed_type", "", CLASS_EMBEDDINGS));
-    } else if (classes != null) {
-      b.classes(classes);
     }
     return b.build();
   }
@@ -204,7 +205,9 @@ final class UNetConfigFile {
     if (size instanceof List<?> list
         && list.size() == 2
         && list.get(0) instanceof Number h
-        && list.get(1) instanceof Number w) {
+        && list.get(1) instanceof Number w
+        && h.intValue() == h.doubleValue()
+        && w.intValue() == w.doubleValue()) {
       return new int[] {h.intValue(), w.intValue()};
     }
     throw new IllegalArgumentException(
@@ -233,8 +236,8 @@ final class UNetConfigFile {
   }
 
   private <V> V oneOf(String key, String byDefault, Map<String, V> supported) {
-    Object value = values.get(key);
-    V found = supported.get(value == null ? byDefault : String.valueOf(value));
+    Object value = values.getOrDefault(key, byDefault);
+    V found = value instanceof String name ? supported.get(name) : null;
     if (found == null) {
       throw mustBe(key, "one of " + new TreeSet<>(supported.keySet()));
     }

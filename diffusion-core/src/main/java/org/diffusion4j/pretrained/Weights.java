@@ -26,7 +26,15 @@ final class Weights {
   /** Writes weights under diffusers' names and in PyTorch's layout. */
   static void save(Map<String, INDArray> weights, Path file) throws IOException {
     Map<String, INDArray> tensors = new TreeMap<>();
-    weights.forEach((name, weight) -> tensors.put(name, TorchLayout.toTorch(name, weight)));
+    for (Map.Entry<String, INDArray> entry : weights.entrySet()) {
+      String name = entry.getKey();
+      double sum = entry.getValue().sumNumber().doubleValue();
+      if (!Double.isFinite(sum)) {
+        throw new ModelFormatException(
+            file, "weights must be finite to be written but the sum of " + name + " is " + sum);
+      }
+      tensors.put(name, TorchLayout.toTorch(name, entry.getValue()));
+    }
     Safetensors.write(file, tensors, Map.of("format", "pt"));
   }
 
@@ -65,6 +73,7 @@ final class Weights {
 
   /** Reads a directory that was {@linkplain #check checked} into a model's weights. */
   static void load(Map<String, INDArray> weights, Path directory) throws IOException {
+    Set<String> missing = new TreeSet<>(weights.keySet());
     for (Path file : files(directory)) {
       try (Safetensors tensors = Safetensors.open(file)) {
         for (String stored : tensors.names()) {
@@ -73,10 +82,14 @@ final class Weights {
           if (weight != null) {
             try (INDArray tensor = tensors.read(stored)) {
               weight.assign(TorchLayout.fromTorch(name, tensor));
+              missing.remove(name);
             }
           }
         }
       }
+    }
+    if (!missing.isEmpty()) {
+      throw new ModelFormatException(directory, "was changed while it was read, lacks " + missing);
     }
   }
 

@@ -81,6 +81,9 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
                     new AdamUpdater(
                         update, v, m, learningRate, beta1, beta2, scaledEpsilon, steps));
             p.subi(update);
+            if (update != gradient) {
+              update.close();
+            }
           });
       steps++;
     }

@@ -59,7 +59,9 @@ final class Batch implements AutoCloseable {
               + "] but were "
               + (labels == null ? "missing" : Arrays.toString(labels.shape())));
     }
-    return Condition.labels(labels.argMax(1).toIntVector());
+    try (INDArray indices = labels.argMax(1)) {
+      return Condition.labels(indices.toIntVector());
+    }
   }
 
   @Override

@@ -1,7 +1,6 @@
 package org.diffusion4j.training;
 
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -84,7 +83,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
     long start = System.nanoTime();
     long samples = 0;
-    double[] losses = new double[count];
+    int tail = Math.max(1, count / 10);
+    double first = Double.NaN;
+    double last = Double.NaN;
+    double tailSum = 0;
     for (int i = 0; i < count; i++) {
       try (Batch batch = new Batch(next(data), model)) {
         int size = (int) batch.x0.size(0);
@@ -93,15 +95,15 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         try (INDArray noise = noise(batch.x0.shape())) {
           step = step(batch.x0, batch.condition, t, noise);
         }
-        losses[i] = step.loss();
+        last = step.loss();
+        first = i == 0 ? last : first;
+        tailSum += i >= count - tail ? last : 0;
         samples += size;
         listener.onStep(step);
       }
     }
-    int tail = Math.max(1, count / 10);
-    double mean = Arrays.stream(losses, count - tail, count).average().orElseThrow();
     Duration duration = Duration.ofNanos(System.nanoTime() - start);
-    return new TrainingReport(count, samples, losses[0], losses[count - 1], mean, duration);
+    return new TrainingReport(count, samples, first, last, tailSum / tail, duration);
   }
 
   /** One step on given draws. */
@@ -116,7 +118,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         Gradients gradients = model.gradients(xt, time, condition, target)) {
       double norm = norm(gradients.of());
       if (!Double.isFinite(gradients.loss()) || !Double.isFinite(norm)) {
-        model.parameters().forEach((name, p) -> p.assign(lastGood.get(name)));
+        restore();
         throw new TrainingException(
             steps,
             "loss and gradient norm must be finite but were "
@@ -130,8 +132,24 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       model.parameters().forEach((name, p) -> Objects.requireNonNull(lastGood.get(name)).assign(p));
       clip(gradients.of(), norm);
       optimizer.step(gradients.of());
+      for (Map.Entry<String, INDArray> entry : model.parameters().entrySet()) {
+        if (!Double.isFinite(entry.getValue().sumNumber().doubleValue())) {
+          restore();
+          throw new TrainingException(
+              steps,
+              "weights must be finite but "
+                  + entry.getKey()
+                  + " was not after step "
+                  + steps
+                  + "; the weights are those before it");
+        }
+      }
       return new TrainingStep(steps++, epoch, t.length, gradients.loss(), norm);
     }
+  }
+
+  private void restore() {
+    model.parameters().forEach((name, p) -> p.assign(lastGood.get(name)));
   }
 
   /** What the model's output should be. */

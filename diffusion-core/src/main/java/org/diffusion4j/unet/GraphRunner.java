@@ -105,7 +105,7 @@ final class GraphRunner implements AutoCloseable {
     return Objects.requireNonNull(results.get(name), name);
   }
 
-  private void requireOpen() {
+  synchronized void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the model is closed");
     }

@@ -100,7 +100,7 @@ final class Layers {
       int stride,
       int padding,
       PaddingMode mode) {
-    double bound = 1 / Math.sqrt(in * kernel * kernel);
+    double bound = 1 / Math.sqrt((double) in * kernel * kernel);
     SDVariable w = uniform(name + ".weight", bound, kernel, kernel, in, out);
     SDVariable b = uniform(name + ".bias", bound, out);
     return sd.cnn().conv2d(x, w, b, convConfig(kernel, stride, padding, mode));

@@ -24,8 +24,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>A graph of your own has a placeholder {@code sample} FLOAT {@code [-1, sampleShape...]}, a
  * placeholder {@code timestep} FLOAT {@code [-1, 1]}, an operation's result {@code output} of the
  * shape of {@code sample}, and, if it is conditional, a placeholder {@code class_labels} FLOAT
- * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The graph
- * belongs to the denoiser from then on.
+ * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The names {@code
+ * target} and {@code loss} are taken. The graph belongs to the denoiser from then on.
  *
  * <p>Several threads may ask one denoiser for predictions; they take turns, for ND4J uses every
  * core for one of them. Nobody may ask while it is trained.
@@ -76,10 +76,13 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
                 + graph.variableMap().keySet());
       }
     }
-    classes =
-        graph.hasVariable(Graphs.CLASS)
-            ? Math.toIntExact(graph.getVariable(Graphs.CLASS).placeholderShape()[1])
-            : 0;
+    for (String name : new String[] {Graphs.TARGET, Graphs.LOSS}) {
+      if (graph.hasVariable(name)) {
+        throw new IllegalArgumentException(
+            "graph must have no variable named " + name + ", which training adds");
+      }
+    }
+    classes = graph.hasVariable(Graphs.CLASS) ? classes(graph.getVariable(Graphs.CLASS)) : 0;
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
@@ -93,6 +96,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
     runner = new GraphRunner(graph, this.sampleShape);
+  }
+
+  private static int classes(SDVariable labels) {
+    long[] shape = labels.isPlaceHolder() ? labels.placeholderShape() : new long[0];
+    if (shape == null || shape.length != 2 || shape[1] < 1) {
+      throw new IllegalArgumentException(
+          Graphs.CLASS + " must be a placeholder [-1, classes] but was " + Arrays.toString(shape));
+    }
+    return Math.toIntExact(shape[1]);
   }
 
   @Override
@@ -120,11 +132,13 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * graph computes with: what is written into them is in force at once.
    */
   public Map<String, INDArray> parameters() {
+    runner.requireOpen();
     return parameters;
   }
 
   /** {@link #parameters()} and the weights that training leaves alone. */
   public Map<String, INDArray> weights() {
+    runner.requireOpen();
     return weights;
   }
 
@@ -213,7 +227,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
         throw new IllegalArgumentException(
             "timesteps must be FLOAT [" + n + "] but were " + describe(t));
       }
-      for (float timestep : t.dup().data().asFloat()) {
+      for (float timestep : t.toFloatVector()) {
         if (!(timestep >= 0 && timestep <= schedule.steps() - 1)) {
           throw new IllegalArgumentException(
               "timestep must be in [0, " + (schedule.steps() - 1) + "] but was " + timestep);

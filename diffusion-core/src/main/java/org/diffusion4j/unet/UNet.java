@@ -5,6 +5,7 @@ import java.util.Set;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
+import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -47,6 +48,14 @@ public final class UNet extends SameDiffDenoiser {
    */
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
+    int rows = config.trainTimesteps().orElse(schedule.steps());
+    if (config.timeEmbedding() == TimeEmbedding.LEARNED && rows < schedule.steps()) {
+      throw new IllegalArgumentException(
+          "train timesteps must be at least the schedule's steps, "
+              + schedule.steps()
+              + ", but were "
+              + rows);
+    }
     return new UNet(config, schedule, prediction, seed);
   }
 

@@ -79,9 +79,7 @@ public final class UNetConfig {
     /** A row of a learned table. */
     TABLE,
     /** Another timestep, embedded as the timestep is. */
-    TIMESTEP,
-    /** Added to the time embedding as it is: not supported, named for a clear message. */
-    IDENTITY
+    TIMESTEP
   }
 
   private static final int MAX_LEVELS = 16;
@@ -228,9 +226,6 @@ public final class UNetConfig {
         timeEmbedding != TimeEmbedding.LEARNED || (trainTimesteps != null && trainTimesteps > 0),
         "a learned time embedding needs the number of train timesteps but it was "
             + trainTimesteps);
-    require(
-        classEmbedding != ClassEmbedding.IDENTITY,
-        "class embedding identity is not supported; supported are NONE, TABLE and TIMESTEP");
     require(
         classEmbedding != ClassEmbedding.TABLE || (classes != null && classes > 0),
         "a class table needs a positive number of classes but it was " + classes);

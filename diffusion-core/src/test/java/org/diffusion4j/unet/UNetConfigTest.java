@@ -68,9 +68,6 @@ class UNetConfigTest {
             b -> b.timeEmbedding(TimeEmbedding.LEARNED).trainTimesteps(0),
             "a learned time embedding needs the number of train timesteps but it was 0"),
         wrong(
-            b -> b.classEmbedding(ClassEmbedding.IDENTITY),
-            "class embedding identity is not supported; supported are NONE, TABLE and TIMESTEP"),
-        wrong(
             b -> b.classEmbedding(ClassEmbedding.TABLE),
             "a class table needs a positive number of classes but it was null"),
         wrong(b -> b.classes(0), "a class table needs a positive number of classes but it was 0"));

@@ -35,7 +35,7 @@ final class Pictures {
    */
   static BufferedImage grid(INDArray samples, int columns) {
     int border = samples.size(2) < SMALL ? 1 : 0;
-    long[] shape = samples.shape();
+    long[] shape = samples.shape().clone();
     shape[2] += 2L * border;
     shape[3] += 2L * border;
     try (INDArray framed = Nd4j.valueArrayOf(shape, -1.0, samples.dataType())) {

@@ -16,9 +16,18 @@ record Estimate(INDArray x0, INDArray epsilon) implements AutoCloseable {
       INDArray output,
       double alphaBar,
       X0Correction correction) {
-    INDArray x0 = prediction.x0(x, output, alphaBar);
-    correction.correct(x0);
-    return new Estimate(x0, prediction.epsilon(x, output, alphaBar));
+    INDArray epsilon = prediction.epsilon(x, output, alphaBar);
+    Estimate estimate = new Estimate(prediction.x0(x, output, alphaBar), epsilon);
+    boolean done = false;
+    try {
+      correction.correct(estimate.x0);
+      done = true;
+      return estimate;
+    } finally {
+      if (!done) {
+        estimate.close();
+      }
+    }
   }
 
   @Override

@@ -37,6 +37,7 @@ public final class Samplers {
    *
    * @param config of any scheduler
    * @param steps in [1, T]
+   * @throws IllegalArgumentException if a setting is not supported
    */
   public static DdpmSampler ddpm(SchedulerConfig config, int steps) {
     return DdpmSampler.of(variance(config), timesteps(config, steps))
@@ -49,6 +50,7 @@ public final class Samplers {
    * @param config of any scheduler
    * @param steps in [1, T]
    * @param eta in [0, 1]
+   * @throws IllegalArgumentException if a setting is not supported
    */
   public static DdimSampler ddim(SchedulerConfig config, int steps, double eta) {
     return new DdimSampler(timesteps(config, steps), eta)
@@ -61,6 +63,7 @@ public final class Samplers {
    *
    * @param config of any scheduler
    * @param steps in [1, T]
+   * @throws IllegalArgumentException if a setting is not supported
    */
   public static DdimInversion ddimInversion(SchedulerConfig config, int steps) {
     return new DdimInversion(timesteps(config, steps))

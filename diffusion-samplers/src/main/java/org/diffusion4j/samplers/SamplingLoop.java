@@ -99,7 +99,8 @@ final class SamplingLoop {
       int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
     try (Estimate estimate = estimate(step, x, condition, first)) {
-      INDArray next = method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape()));
+      INDArray next =
+          method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape().clone()));
       boolean done = false;
       try {
         request

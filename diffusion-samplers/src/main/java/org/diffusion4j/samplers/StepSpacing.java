@@ -18,7 +18,7 @@ public enum StepSpacing {
     }
   },
 
-  /** Evenly from T-1 to 0, both included. */
+  /** Evenly from T-1 to 0, both included; a single step is timestep 0, as in NumPy. */
   LINSPACE {
     @Override
     int[] descending(int total, int n) {
@@ -29,7 +29,7 @@ public enum StepSpacing {
     }
   },
 
-  /** Evenly from T-1 down, 0 left out; what zero terminal SNR needs. */
+  /** Evenly from T-1 down, 0 left out unless n is T; what zero terminal SNR needs. */
   TRAILING {
     @Override
     int[] descending(int total, int n) {

@@ -19,6 +19,9 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class ReferenceCases {
 
+  private static final List<String> PARTS =
+      List.of("unet", "training", "sampling", "pipelines", "schedulers", "diffusers-suite.json");
+
   private ReferenceCases() {}
 
   /** The folder with all cases. */
@@ -30,6 +33,14 @@ public final class ReferenceCases {
             : Path.of(System.getProperty("project.top", "")).resolve(property);
     if (!Files.isDirectory(root)) {
       throw new IllegalArgumentException("reference.dir must be a folder but was " + root);
+    }
+    try (Stream<Path> entries = Files.list(root)) {
+      if (entries.noneMatch(entry -> PARTS.contains(entry.getFileName().toString()))) {
+        throw new IllegalArgumentException(
+            "reference.dir must hold at least one of " + PARTS + " but " + root + " holds none");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
     return root;
   }

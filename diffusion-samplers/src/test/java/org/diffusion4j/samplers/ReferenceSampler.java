@@ -106,7 +106,7 @@ public final class ReferenceSampler {
   }
 
   /** Whether our own sampler takes other steps than the reference. */
-  boolean differsFromOurs() {
+  public boolean differsFromOurs() {
     return !steps.equals(method.transitions(config.schedule()));
   }
 

@@ -32,20 +32,22 @@ public final class ProcessorSelection extends Nd4jBackend {
   public ProcessorSelection() {
     NativeHeap.keepSmall();
     if (System.getProperty(EXTENSION) == null) {
-      String extension = extension(System.getProperty("os.arch", ""), vectorLevel());
+      String extension =
+          extension(
+              System.getProperty("os.name", ""), System.getProperty("os.arch", ""), vectorLevel());
       if (!extension.isEmpty()) {
         System.setProperty(EXTENSION, extension);
       }
     }
   }
 
-  /** The suffix of the library for an architecture and a {@link #vectorLevel()}. */
-  static String extension(String architecture, int vectorLevel) {
+  /** The suffix of the library for a system, an architecture and a {@link #vectorLevel()}. */
+  static String extension(String system, String architecture, int vectorLevel) {
     boolean x86 = Set.of("amd64", "x86_64").contains(architecture.toLowerCase(Locale.ROOT));
     if (!x86) {
       return "";
     }
-    boolean mac = System.getProperty("os.name", "").startsWith("Mac");
+    boolean mac = system.startsWith("Mac");
     return vectorLevel >= 3 && !mac ? "-onednn-avx512" : vectorLevel >= 2 ? "-onednn-avx2" : "-";
   }
 
@@ -59,7 +61,7 @@ public final class ProcessorSelection extends Nd4jBackend {
           ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class)
               .getVMOption("UseAVX")
               .getValue());
-    } catch (IOException | RuntimeException unknownProcessor) {
+    } catch (IOException | RuntimeException | LinkageError unknownProcessor) {
       return 0;
     }
   }

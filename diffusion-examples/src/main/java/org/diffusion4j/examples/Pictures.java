@@ -17,6 +17,7 @@ final class Pictures {
 
   static final int GAP = 24;
   static final int CAPTION = 36;
+  static final int LINE = 4;
   private static final int CELL = 48;
 
   private Pictures() {}
@@ -25,12 +26,33 @@ final class Pictures {
   record Panel(String caption, BufferedImage picture) {}
 
   /**
-   * Samples side by side, magnified to cells of about 48 pixels.
+   * Samples side by side, smoothly magnified to cells of about 48 pixels: blocks are hard to read.
    *
    * @param samples {@code [n, channels, height, width]}
    */
   static BufferedImage grid(INDArray samples, int columns) {
-    return ImageFiles.grid(samples, columns, scale(samples));
+    int scale = scale(samples);
+    int width = (int) samples.size(3) * scale;
+    int height = (int) samples.size(2) * scale;
+    int n = (int) samples.size(0);
+    BufferedImage grid =
+        new BufferedImage(
+            Math.min(columns, n) * (width + LINE) - LINE,
+            (n + columns - 1) / columns * (height + LINE) - LINE,
+            BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = grid.createGraphics();
+    graphics.setRenderingHint(
+        RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BICUBIC);
+    graphics.setColor(Color.WHITE);
+    graphics.fillRect(0, 0, grid.getWidth(), grid.getHeight());
+    for (int i = 0; i < n; i++) {
+      BufferedImage sample = ImageFiles.image(samples.slice(i));
+      int x = i % columns * (width + LINE);
+      int y = i / columns * (height + LINE);
+      graphics.drawImage(sample, x, y, width, height, null);
+    }
+    graphics.dispose();
+    return grid;
   }
 
   /** Writes samples as a grid about as wide as high, magnified. */

@@ -30,7 +30,7 @@ final class DigitsCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Mixin private final TrainingOptions training = new TrainingOptions(1200, 64, 2e-3, "out/digits");
+  @Mixin private final TrainingOptions training = new TrainingOptions(1000, 64, 2e-3, "out/digits");
 
   @Option(
       names = "--sampling-steps",

@@ -11,16 +11,14 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import org.diffusion4j.data.ImageFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Pictures with captions, side by side. */
 final class Pictures {
 
   static final int GAP = 24;
   static final int CAPTION = 36;
-  private static final int CELL = 64;
-  private static final int SMALL = 16;
+  static final int LINE = 4;
+  private static final int CELL = 48;
 
   private Pictures() {}
 
@@ -28,32 +26,39 @@ final class Pictures {
   record Panel(String caption, BufferedImage picture) {}
 
   /**
-   * Samples side by side, magnified to cells of about 64 pixels. Small ones, which fill their
-   * frame, are given a dark border, or the eye could not tell them apart.
+   * Samples side by side, smoothly magnified to cells of about 48 pixels: blocks are hard to read.
    *
    * @param samples {@code [n, channels, height, width]}
    */
   static BufferedImage grid(INDArray samples, int columns) {
-    int border = samples.size(2) < SMALL ? 1 : 0;
-    long[] shape = samples.shape().clone();
-    shape[2] += 2L * border;
-    shape[3] += 2L * border;
-    try (INDArray framed = Nd4j.valueArrayOf(shape, -1.0, samples.dataType())) {
-      framed
-          .get(
-              NDArrayIndex.all(),
-              NDArrayIndex.all(),
-              NDArrayIndex.interval(border, shape[2] - border),
-              NDArrayIndex.interval(border, shape[3] - border))
-          .assign(samples);
-      return ImageFiles.grid(framed, columns, scale(framed));
+    int scale = scale(samples);
+    int width = (int) samples.size(3) * scale;
+    int height = (int) samples.size(2) * scale;
+    int n = (int) samples.size(0);
+    BufferedImage grid =
+        new BufferedImage(
+            Math.min(columns, n) * (width + LINE) - LINE,
+            (n + columns - 1) / columns * (height + LINE) - LINE,
+            BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = grid.createGraphics();
+    graphics.setRenderingHint(
+        RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BICUBIC);
+    graphics.setColor(Color.WHITE);
+    graphics.fillRect(0, 0, grid.getWidth(), grid.getHeight());
+    for (int i = 0; i < n; i++) {
+      BufferedImage sample = ImageFiles.image(samples.slice(i));
+      int x = i % columns * (width + LINE);
+      int y = i / columns * (height + LINE);
+      graphics.drawImage(sample, x, y, width, height, null);
     }
+    graphics.dispose();
+    return grid;
   }
 
   /** Writes samples as a grid about as wide as high, magnified. */
   static void writeGrid(Path file, INDArray samples) throws IOException {
     int columns = (int) Math.ceil(Math.sqrt(samples.size(0)));
-    write(file, grid(samples, columns));
+    ImageFiles.writeGrid(file, samples, columns, scale(samples));
   }
 
   private static int scale(INDArray samples) {

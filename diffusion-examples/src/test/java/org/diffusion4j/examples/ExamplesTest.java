@@ -19,9 +19,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 class ExamplesTest {
 
-  /** A digit of 8 pixels and a border of 1, six times as large, and the grid's line. */
-  private static final int CELL = (8 + 2) * 6 + 1;
-
   private static final int SHEET_HEIGHT = Pictures.CAPTION + Pictures.GAP;
 
   @TempDir static Path shared;
@@ -41,13 +38,11 @@ class ExamplesTest {
     assertThat(digits.err()).isEmpty();
     assertThat(digits.exitCode()).isZero();
     assertThat(digits.out()).contains("3823", "trained  3 steps", "loss", "samples");
-    int grid = 10 * CELL + 1;
+    int grid = cells(10);
     assertSize(shared.resolve("samples.png"), 2 * grid + 3 * Pictures.GAP, grid + SHEET_HEIGHT);
     assertSize(shared.resolve("loss.png"), 900, 500);
     assertSize(
-        shared.resolve("denoising.png"),
-        2 * CELL + 1 + 2 * Pictures.GAP,
-        8 * CELL + 1 + SHEET_HEIGHT);
+        shared.resolve("denoising.png"), cells(2) + 2 * Pictures.GAP, cells(8) + SHEET_HEIGHT);
   }
 
   @Test
@@ -77,7 +72,7 @@ class ExamplesTest {
             file);
     assertThat(run.err()).isEmpty();
     assertThat(run.exitCode()).isZero();
-    assertSize(file, 3 * CELL + 1, 2 * CELL + 1);
+    assertSize(file, 3 * 49 + 1, 2 * 49 + 1);
   }
 
   @Test
@@ -133,10 +128,8 @@ class ExamplesTest {
             "--out",
             out);
     assertThat(run.exitCode()).as(run.err()).isZero();
-    int cell = (12 + 2) * 4 + 1;
-    int grid = 10 * cell + 1;
-    assertSize(
-        out.resolve("samples.png"), grid + 3 * cell + 1 + 3 * Pictures.GAP, grid + SHEET_HEIGHT);
+    int grid = cells(10);
+    assertSize(out.resolve("samples.png"), grid + cells(3) + 3 * Pictures.GAP, grid + SHEET_HEIGHT);
     assertThat(out.resolve("model/model_index.json")).exists();
   }
 
@@ -213,6 +206,11 @@ class ExamplesTest {
             line ->
                 assertThat(line)
                     .matches(".* share 0\\.[45]\\d+  mean -[12]\\.[09]\\d.*deviation 0\\.[45].*"));
+  }
+
+  /** The length of some cells of 48 pixels in a row. */
+  private static int cells(int count) {
+    return count * (48 + Pictures.LINE) - Pictures.LINE;
   }
 
   private static void assertSize(Path png, int width, int height) throws IOException {

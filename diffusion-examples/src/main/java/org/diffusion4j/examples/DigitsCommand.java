@@ -30,13 +30,13 @@ final class DigitsCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Mixin private final TrainingOptions training = new TrainingOptions(1000, 64, 2e-3, "out/digits");
+  @Mixin private final TrainingOptions training = new TrainingOptions(700, 64, 2e-3, "out/digits");
 
   @Option(
       names = "--sampling-steps",
       converter = Positive.class,
       description = "Steps of the sampler, at most 1000 (${DEFAULT-VALUE}).")
-  private int samplingSteps = 250;
+  private int samplingSteps = 100;
 
   @Override
   public Integer call() throws IOException {

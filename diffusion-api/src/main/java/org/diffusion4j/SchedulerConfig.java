@@ -102,16 +102,20 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   /** The name by which diffusers knows a schedule, or nothing. */
   private static String name(NoiseSchedule schedule, double first, double last) {
     int steps = schedule.steps();
-    if (last >= 1) {
+    if (schedule.equals(NoiseSchedule.cosine(steps))) {
+      return "squaredcos_cap_v2";
+    }
+    if (schedule.equals(NoiseSchedule.sigmoid(steps))) {
+      return "sigmoid";
+    }
+    try {
+      if (schedule.equals(NoiseSchedule.linear(steps, first, last))) {
+        return "linear";
+      }
+      return schedule.equals(NoiseSchedule.scaledLinear(steps, first, last)) ? "scaled_linear" : "";
+    } catch (IllegalArgumentException noScheduleHasTheseEnds) {
       return "";
     }
-    return schedule.equals(NoiseSchedule.linear(steps, first, last))
-        ? "linear"
-        : schedule.equals(NoiseSchedule.scaledLinear(steps, first, last))
-            ? "scaled_linear"
-            : schedule.equals(NoiseSchedule.cosine(steps))
-                ? "squaredcos_cap_v2"
-                : schedule.equals(NoiseSchedule.sigmoid(steps)) ? "sigmoid" : "";
   }
 
   /**

@@ -2,6 +2,7 @@ package org.diffusion4j.examples;
 
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -38,7 +39,7 @@ final class CustomCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    MixtureDenoiser model = new MixtureDenoiser(NoiseSchedule.linear(200), 0.5, -2, 2);
+    MixtureDenoiser model = new MixtureDenoiser(NoiseSchedule.linear(200), 0.5, List.of(-2.0, 2.0));
     Map<String, Sampler> samplers = new LinkedHashMap<>();
     samplers.put("ddpm", DdpmSampler.withBeta());
     samplers.put("ddpm-posterior", DdpmSampler.withPosteriorVariance());

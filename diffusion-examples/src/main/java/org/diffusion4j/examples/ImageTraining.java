@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -124,7 +125,7 @@ final class ImageTraining {
         .with("optimizer", "Adam, learning rate " + options.learningRate + " falling to 0")
         .with("weights", "exponential average, decay 0.995")
         .with("seed", options.seed)
-        .with("date", LocalDate.now());
+        .with("date", LocalDate.now(ZoneOffset.UTC));
   }
 
   private void draw(Path directory, PretrainedModel trained) throws IOException {

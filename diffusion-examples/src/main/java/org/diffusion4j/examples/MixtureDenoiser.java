@@ -1,5 +1,6 @@
 package org.diffusion4j.examples;
 
+import java.util.List;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
@@ -13,7 +14,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param means of the Gaussians
  * @param deviation standard deviation of each
  */
-record MixtureDenoiser(NoiseSchedule schedule, double deviation, double... means)
+record MixtureDenoiser(NoiseSchedule schedule, double deviation, List<Double> means)
     implements Denoiser {
 
   @Override

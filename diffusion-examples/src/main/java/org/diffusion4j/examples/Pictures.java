@@ -57,7 +57,7 @@ final class Pictures {
 
   /** Writes samples as a grid about as wide as high, magnified. */
   static void writeGrid(Path file, INDArray samples) throws IOException {
-    int columns = (int) Math.ceil(Math.sqrt(samples.size(0)));
+    int columns = (int) Math.ceil(Math.sqrt((double) samples.size(0)));
     ImageFiles.writeGrid(file, samples, columns, scale(samples));
   }
 

@@ -42,6 +42,7 @@ final class Progress implements AutoCloseable {
   }
 
   /** Whether a person watches; from Java 22 on there is a console even where none does. */
+  @SuppressWarnings("SystemConsoleNull") // What it returns there is asked below.
   private static boolean onTerminal() {
     Console console = System.console();
     if (console == null) {

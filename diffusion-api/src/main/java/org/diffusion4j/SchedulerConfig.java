@@ -99,6 +99,18 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     return new SchedulerConfig("DDPMScheduler", settings);
   }
 
+  /**
+   * These settings with another value of one.
+   *
+   * @param key its name, such as {@code clip_sample}
+   * @param value a string, boolean, {@code Long}, {@code Double}, list, or null
+   */
+  public SchedulerConfig with(String key, @Nullable Object value) {
+    Map<String, @Nullable Object> changed = new TreeMap<>(settings);
+    changed.put(key, value);
+    return new SchedulerConfig(className, changed);
+  }
+
   /** The name by which diffusers knows a schedule, or nothing. */
   private static String name(NoiseSchedule schedule, double first, double last) {
     int steps = schedule.steps();

@@ -17,7 +17,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /** A model's weights in one safetensors file, or in several with an index. */
 final class Weights {
 
-  private static final int MOST_LISTED = 50;
   private static final Pattern SHARD = Pattern.compile("[\\w.-]+\\.safetensors");
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
@@ -61,13 +60,9 @@ final class Weights {
     }
     compare(shapes, found, problems);
     if (!problems.isEmpty()) {
-      int more = problems.size() - MOST_LISTED;
-      String list = String.join("; ", problems.subList(0, Math.min(MOST_LISTED, problems.size())));
       throw new ModelFormatException(
           files.size() == 1 ? files.get(0) : directory,
-          "weights must fit the configuration but "
-              + list
-              + (more > 0 ? "; and " + more + " more" : ""));
+          "weights must fit the configuration but " + String.join("; ", problems));
     }
   }
 

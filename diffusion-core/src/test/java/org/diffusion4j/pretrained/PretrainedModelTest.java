@@ -148,6 +148,20 @@ class PretrainedModelTest {
   }
 
   @Test
+  void changedSettings_survive() throws IOException {
+    Path path = directory.resolve("clipping");
+    try (UNet model = unet(NoiseSchedule.linear(50), Prediction.EPSILON)) {
+      PretrainedModel pretrained = PretrainedModel.of(model);
+      assertThat(pretrained.scheduler().flag("clip_sample", true)).isFalse();
+      SchedulerConfig clipping = pretrained.scheduler().with("clip_sample", true);
+      pretrained.withScheduler(clipping).save(path);
+    }
+    try (PretrainedModel loaded = PretrainedModel.load(path)) {
+      assertThat(loaded.scheduler().flag("clip_sample", false)).isTrue();
+    }
+  }
+
+  @Test
   void anMlp_survives() throws IOException {
     Path path = directory.resolve("mlp");
     try (Mlp model = Mlp.create(new MlpConfig(3, 8, 2), NoiseSchedule.linear(100), 5)) {

@@ -1,10 +1,10 @@
 package org.diffusion4j.pretrained;
 
+import com.google.common.primitives.Longs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +50,8 @@ final class Weights {
     for (Path file : files) {
       try (Safetensors tensors = Safetensors.open(file)) {
         for (String stored : tensors.names()) {
-          Found tensor = new Found(file, stored, tensors.shape(stored), tensors.dtype(stored));
+          Found tensor =
+              new Found(file, stored, Longs.asList(tensors.shape(stored)), tensors.dtype(stored));
           Found other = found.putIfAbsent(TorchLayout.modernName(stored), tensor);
           if (other != null) {
             problems.add(stored + " is there twice, also in " + other.file.getFileName());
@@ -88,23 +89,18 @@ final class Weights {
     }
   }
 
-  private record Found(Path file, String storedName, long[] shape, String dtype) {}
+  private record Found(Path file, String storedName, List<Long> shape, String dtype) {}
 
   private static void compare(
       Map<String, long[]> shapes, Map<String, Found> found, List<String> problems) {
     shapes.forEach(
         (name, shape) -> {
           Found tensor = found.get(name);
-          long[] expected = TorchLayout.torchShape(name, shape);
+          List<Long> expected = Longs.asList(TorchLayout.torchShape(name, shape));
           if (tensor == null) {
-            problems.add(name + " " + Arrays.toString(expected) + " is missing");
-          } else if (!Arrays.equals(expected, tensor.shape)) {
-            problems.add(
-                name
-                    + " must be "
-                    + Arrays.toString(expected)
-                    + " but is "
-                    + Arrays.toString(tensor.shape));
+            problems.add(name + " " + expected + " is missing");
+          } else if (!expected.equals(tensor.shape)) {
+            problems.add(name + " must be " + expected + " but is " + tensor.shape);
           } else if (!FLOATING.contains(tensor.dtype)) {
             problems.add(name + " must be one of " + FLOATING + " but is " + tensor.dtype);
           }
@@ -114,7 +110,7 @@ final class Weights {
     for (String name : surplus) {
       Found tensor = found.get(name);
       if (tensor != null) {
-        problems.add(tensor.storedName + " " + Arrays.toString(tensor.shape) + " is surplus");
+        problems.add(tensor.storedName + " " + tensor.shape + " is surplus");
       }
     }
   }

@@ -236,7 +236,7 @@ class PretrainedModelTest {
     tensors.remove("conv_in.bias");
     tensors.put("conv_out.bias", Nd4j.zeros(DataType.FLOAT, 9));
     tensors.put("something.else", Nd4j.zeros(DataType.FLOAT, 2, 3));
-    tensors.put("conv_norm_out.bias", Nd4j.zeros(DataType.LONG, 4));
+    tensors.put("conv_norm_out.bias", Nd4j.zeros(DataType.INT64, 4));
     Safetensors.write(weights, tensors, Map.of());
     assertThatThrownBy(() -> PretrainedModel.load(path))
         .isInstanceOf(ModelFormatException.class)

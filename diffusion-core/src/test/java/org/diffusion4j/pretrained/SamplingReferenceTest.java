@@ -85,14 +85,14 @@ class SamplingReferenceTest {
             .build();
     Path weights = folder.resolve((String) json.get("weights_dir")).normalize();
     try (UNet model =
-            ReferenceModels.load(
-                weights,
-                ((Number) json.get("weights_seed")).intValue(),
-                config.schedule(),
-                config.prediction(),
-                (int) start.size(2),
-                (int) start.size(3));
-        SamplingResult result = sampler.sample(model, request)) {
+        ReferenceModels.load(
+            weights,
+            ((Number) json.get("weights_seed")).intValue(),
+            config.schedule(),
+            config.prediction(),
+            (int) start.size(2),
+            (int) start.size(3))) {
+      sampler.sample(model, request).close();
       assertThat(failures).isEmpty();
       assertThat(done[0]).isEqualTo(timesteps.length);
     }

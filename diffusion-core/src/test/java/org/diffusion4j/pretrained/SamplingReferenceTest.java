@@ -134,8 +134,7 @@ class SamplingReferenceTest {
               : sampler.sample(pretrained.model(), request)) {
         INDArray images = result.samples().mul(0.5).addi(0.5);
         images = Transforms.min(Transforms.max(images, 0), 1).permute(0, 2, 3, 1);
-        double tolerance = PICTURE_TOLERANCE;
-        assertThat(distance(images, io.get("images"))).isLessThan(tolerance);
+        assertThat(distance(images, io.get("images"))).isLessThan(PICTURE_TOLERANCE);
         float[] exact = io.get("images").dup('c').data().asFloat();
         float[] actual = images.dup('c').data().asFloat();
         int[] expected = io.get("images_uint8").dup('c').data().asInt();
@@ -145,7 +144,7 @@ class SamplingReferenceTest {
           double fromBorder = Math.abs(exact[i] * 255 - Math.floor(exact[i] * 255) - 0.5);
           assertThat(Math.rint(actual[i] * 255))
               .as("pixel %d", i)
-              .isCloseTo(expected[i], within(fromBorder < 255 * tolerance ? 1.0 : 0));
+              .isCloseTo(expected[i], within(fromBorder < 255 * PICTURE_TOLERANCE ? 1.0 : 0));
         }
       }
       assertThat(draws[0]).isEqualTo(((Number) json.get("noise_tensors")).intValue());

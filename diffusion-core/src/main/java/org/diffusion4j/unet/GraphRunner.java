@@ -8,22 +8,34 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.diffusion4j.plan.PlannedGraph;
+import org.diffusion4j.plan.UnplannableException;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.listeners.At;
 import org.nd4j.autodiff.listeners.Operation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.internal.InferenceSession;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Runs a graph forward and backward, one call at a time.
+ * Runs a graph forward and backward: as a plan where one can be made, any number of calls at once,
+ * and otherwise in SameDiff's sessions, one call at a time.
  *
  * <p>The sessions are our own, for SameDiff keeps one for each thread that ever asked it.
  */
 final class GraphRunner implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(GraphRunner.class);
+
+  /** The system property that, set to {@code session}, has SameDiff's sessions run everything. */
+  static final String PROPERTY = "diffusion4j.executor";
+
   private final SameDiff graph;
   private final InferenceSession forward;
+  private @Nullable PlannedGraph planned;
   private InferenceSession backward;
   private final Map<String, String> gradientNames = new HashMap<>();
   private boolean closed;
@@ -33,6 +45,9 @@ final class GraphRunner implements AutoCloseable {
     forward = new InferenceSession(graph);
     addLoss(graph, sampleShape.length + 1);
     backward = forward;
+    if (!"session".equals(System.getProperty(PROPERTY))) {
+      planned = PlannedGraph.of(graph).orElse(null);
+    }
   }
 
   /** Equation 14 of DDPM: the mean squared error. */
@@ -46,29 +61,80 @@ final class GraphRunner implements AutoCloseable {
     graph.setLossVariables(Graphs.LOSS);
   }
 
-  synchronized INDArray output(Map<String, INDArray> placeholders) {
+  /**
+   * @param shape of the output
+   */
+  INDArray output(Map<String, INDArray> placeholders, long[] shape) {
+    PlannedGraph plan = plan();
+    if (plan != null) {
+      try {
+        return plan.output(placeholders, Graphs.OUTPUT, shape);
+      } catch (UnplannableException e) {
+        giveUp(plan, e);
+      }
+    }
+    return outputOfSession(placeholders);
+  }
+
+  private synchronized INDArray outputOfSession(Map<String, INDArray> placeholders) {
     requireOpen();
     return result(run(forward, placeholders, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
   }
 
-  synchronized Gradients gradients(
-      Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
-    requireOpen();
-    differentiate();
+  Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
     Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
     all.put(Graphs.TARGET, target);
+    PlannedGraph plan = plan();
+    if (plan != null) {
+      try {
+        // Who asks for gradients again has used the last ones to change the weights.
+        plan.weightsChanged();
+        PlannedGraph.Result result = plan.gradients(all, Graphs.LOSS, of);
+        return new Gradients(result.loss(), result.gradients(), result::close);
+      } catch (UnplannableException e) {
+        giveUp(plan, e);
+      }
+    }
+    return gradientsOfSession(all, of);
+  }
+
+  private synchronized Gradients gradientsOfSession(
+      Map<String, INDArray> placeholders, Collection<String> of) {
+    requireOpen();
+    differentiate();
     List<String> wanted = new ArrayList<>();
     wanted.add(Graphs.LOSS);
     for (String name : of) {
       wanted.add(gradientName(name));
     }
-    Map<String, INDArray> results = run(backward, all, wanted);
+    Map<String, INDArray> results = run(backward, placeholders, wanted);
     Map<String, INDArray> gradients = new LinkedHashMap<>();
     for (String name : of) {
       gradients.put(name, result(results, gradientName(name)));
     }
     try (INDArray loss = result(results, Graphs.LOSS)) {
-      return new Gradients(loss.getDouble(0), gradients);
+      Runnable closer = () -> gradients.values().forEach(INDArray::close);
+      return new Gradients(loss.getDouble(0), gradients, closer);
+    }
+  }
+
+  /** Says that somebody may have written to the weights. */
+  synchronized void weightsChanged() {
+    if (planned != null) {
+      planned.weightsChanged();
+    }
+  }
+
+  private synchronized @Nullable PlannedGraph plan() {
+    requireOpen();
+    return planned;
+  }
+
+  private synchronized void giveUp(PlannedGraph plan, UnplannableException reason) {
+    if (planned == plan) {
+      LOG.info("the graph runs in SameDiff's session, for {}", reason.getMessage());
+      planned = null;
+      plan.close();
     }
   }
 
@@ -115,6 +181,9 @@ final class GraphRunner implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
+      if (planned != null) {
+        planned.close();
+      }
       for (SDVariable variable : graph.variables()) {
         INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
         if (array != null && array.closeable()) {

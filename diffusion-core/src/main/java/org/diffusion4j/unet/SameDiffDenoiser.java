@@ -27,8 +27,12 @@ import org.nd4j.linalg.factory.Nd4j;
  * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The names {@code
  * target} and {@code loss} are taken. The graph belongs to the denoiser from then on.
  *
- * <p>Several threads may ask one denoiser for predictions; they take turns, for ND4J uses every
- * core for one of them. Nobody may ask while it is trained.
+ * <p>Several threads may ask one denoiser for predictions. Nobody may ask while it is trained.
+ *
+ * <p>On the CPU the graph runs as a plan (docs/architecture.md), with the results of SameDiff's own
+ * session but faster and in less memory; what cannot be planned runs in the session. The system
+ * property {@code diffusion4j.executor=session} has the session run everything, and {@code
+ * diffusion4j.threads} sets the number of threads of plans.
  */
 public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
@@ -129,15 +133,19 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /**
    * The weights that training changes, by name, in the graph's order. The arrays are those that the
-   * graph computes with: what is written into them is in force at once.
+   * graph computes with: write into them before the next call of another method. Who keeps them and
+   * writes later calls this again afterwards, for predictions work on copies of the weights that
+   * are brought up to date after each call of this.
    */
   public Map<String, INDArray> parameters() {
+    runner.weightsChanged();
     runner.requireOpen();
     return parameters;
   }
 
-  /** {@link #parameters()} and the weights that training leaves alone. */
+  /** {@link #parameters()} and the weights that training leaves alone, of which the same holds. */
   public Map<String, INDArray> weights() {
+    runner.weightsChanged();
     runner.requireOpen();
     return weights;
   }
@@ -155,7 +163,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
     try (Inputs inputs = new Inputs(xt, t, condition)) {
-      return runner.output(inputs.placeholders);
+      long[] output = outputShape();
+      long[] shape = new long[output.length + 1];
+      shape[0] = xt.size(0);
+      System.arraycopy(output, 0, shape, 1, output.length);
+      return runner.output(inputs.placeholders, shape);
     }
   }
 

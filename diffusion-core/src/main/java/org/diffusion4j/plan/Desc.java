@@ -1,0 +1,79 @@
+package org.diffusion4j.plan;
+
+import static org.diffusion4j.plan.OneDnn.check;
+
+import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.global.dnnl;
+
+/** A shape and a layout of FLOAT values, as oneDNN describes them. */
+final class Desc implements AutoCloseable {
+
+  private final dnnl_memory_desc handle;
+  private final boolean owned;
+
+  private Desc(dnnl_memory_desc handle, boolean owned) {
+    this.handle = handle;
+    this.owned = owned;
+  }
+
+  /** A description that belongs to something else. */
+  static Desc borrowed(dnnl_memory_desc handle) {
+    return new Desc(handle, false);
+  }
+
+  /** The value as it lies in memory. */
+  static Desc of(Value value) {
+    return strided(value.shape(), value.strides());
+  }
+
+  /** The value as if it were one row. */
+  static Desc flat(Value value) {
+    return strided(new long[] {value.length()}, new long[] {1});
+  }
+
+  static Desc strided(long[] dims, long[] strides) {
+    dnnl_memory_desc handle = new dnnl_memory_desc();
+    check(
+        dnnl.dnnl_memory_desc_create_with_strides(
+            handle, dims.length, dims, dnnl.dnnl_f32, strides),
+        "memory description");
+    return new Desc(handle, true);
+  }
+
+  /** Any layout that suits the operation. */
+  static Desc any(long... dims) {
+    dnnl_memory_desc handle = new dnnl_memory_desc();
+    check(
+        dnnl.dnnl_memory_desc_create_with_tag(
+            handle, dims.length, dims, dnnl.dnnl_f32, dnnl.dnnl_format_tag_any),
+        "memory description");
+    return new Desc(handle, true);
+  }
+
+  dnnl_memory_desc handle() {
+    return handle;
+  }
+
+  /** The memory that it takes, in floats. */
+  long floats() {
+    return (dnnl.dnnl_memory_desc_get_size(handle) + Float.BYTES - 1) / Float.BYTES;
+  }
+
+  /** The same description with a life of its own. */
+  Desc copy() {
+    dnnl_memory_desc copy = new dnnl_memory_desc();
+    check(dnnl.dnnl_memory_desc_clone(copy, handle), "memory description");
+    return new Desc(copy, true);
+  }
+
+  boolean sameAs(Desc other) {
+    return dnnl.dnnl_memory_desc_equal(handle, other.handle) != 0;
+  }
+
+  @Override
+  public void close() {
+    if (owned) {
+      dnnl.dnnl_memory_desc_destroy(handle);
+    }
+  }
+}

@@ -1,0 +1,491 @@
+package org.diffusion4j.plan;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.diffusion4j.plan.Patterns.AttentionMatch;
+import org.diffusion4j.plan.Patterns.Group;
+import org.diffusion4j.plan.Patterns.GroupNormMatch;
+import org.diffusion4j.plan.Patterns.SumMatch;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.autodiff.functions.DifferentialFunction;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.BaseTransformOp;
+import org.nd4j.linalg.api.ops.ScalarOp;
+import org.nd4j.linalg.api.shape.LongShapeDescriptor;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Turns the operations of a SameDiff graph into nodes, for given shapes of the placeholders. */
+final class GraphReader {
+
+  private final WeightStore weights;
+  private final Nd4jOp.LocalGradient localGradient;
+  private final Map<String, Value> values = new HashMap<>();
+  private final Map<Value, Value> relaid = new HashMap<>();
+  private final List<Node> nodes = new ArrayList<>();
+
+  GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient) {
+    this.weights = weights;
+    this.localGradient = localGradient;
+  }
+
+  /** The nodes so far, in order. */
+  List<Node> nodes() {
+    return nodes;
+  }
+
+  /** Declares a value by its name in the graph. */
+  void define(String name, Value value) {
+    values.put(name, value);
+  }
+
+  Set<String> known() {
+    return values.keySet();
+  }
+
+  /** A value by its name in the graph. */
+  Value value(String name) {
+    Value value = values.get(name);
+    if (value == null && weights.contains(name)) {
+      INDArray array = weights.array(name);
+      value = Value.weight(name, array.dataType(), array.shape().clone());
+      values.put(name, value);
+    }
+    if (value == null) {
+      throw new UnplannableException("nothing makes " + name);
+    }
+    return value;
+  }
+
+  /** Adds the nodes of all operations. */
+  void read(Ops ops, Collection<String> kept) {
+    Map<Op, Runnable> groups = new HashMap<>();
+    Set<Op> hidden = new HashSet<>();
+    match(ops, new Patterns(ops, Set.copyOf(kept)), groups, hidden);
+    for (Op op : ops.ordered()) {
+      Runnable group = groups.get(op);
+      if (group != null) {
+        group.run();
+      } else if (!hidden.contains(op)) {
+        emit(op);
+      }
+    }
+  }
+
+  private void match(Ops ops, Patterns patterns, Map<Op, Runnable> groups, Set<Op> hidden) {
+    for (Op op : ops.ordered()) {
+      if (op.is("reshape")) {
+        Optional<GroupNormMatch> match = patterns.groupNorm(op);
+        match.ifPresent(m -> claim(m.group(), () -> emitGroupNorm(m), groups, hidden));
+      } else if (op.is("softmax")) {
+        Optional<AttentionMatch> match = patterns.attention(op);
+        match.ifPresent(m -> claim(m.group(), () -> emitAttention(m), groups, hidden));
+      }
+    }
+    for (Op op : ops.ordered()) {
+      if (op.is("add") && !hidden.contains(op)) {
+        patterns
+            .sumWith("conv2d", op)
+            .ifPresent(m -> claim(m.group(), () -> emitConvolutionSum(m, op), groups, hidden));
+        patterns
+            .sumWith("matmul", op)
+            .ifPresent(m -> claim(m.group(), () -> emitDense(m, op), groups, hidden));
+      }
+    }
+  }
+
+  private static void claim(Group group, Runnable emit, Map<Op, Runnable> groups, Set<Op> hidden) {
+    if (group.members().stream().noneMatch(hidden::contains)) {
+      hidden.addAll(group.members());
+      groups.put(group.last(), emit);
+    }
+  }
+
+  private void emitGroupNorm(GroupNormMatch m) {
+    Value x = image(value(m.x()));
+    Value y = Value.activation(m.group().last().result(), x.shape());
+    add(
+        new GroupNorm(
+            new GroupNorm.Inputs(
+                x,
+                rows(m.bias(), x),
+                value(m.gamma()),
+                value(m.beta()),
+                rows(m.scale(), x),
+                rows(m.shift(), x)),
+            m.groups(),
+            m.eps(),
+            m.silu(),
+            y));
+  }
+
+  /** One value for each sample and channel of an image. */
+  private @Nullable Value rows(@Nullable String name, Value image) {
+    return name == null ? null : value(name).view(name, image.size(0), image.size(1));
+  }
+
+  private void emitAttention(AttentionMatch m) {
+    Value q = image(value(m.q()));
+    Value k = image(value(m.k()));
+    Value v = image(value(m.v()));
+    String name = m.group().last().result();
+    long heads = q.size(1) / m.headChannels();
+    long pixels = q.size(2) * q.size(3);
+    Value scores = Value.plain(name + "-scores", q.type, q.size(0), heads, pixels, pixels);
+    Value probabilities = scores.likeThis(name + "-weights");
+    Value mixed = Value.activation(name, q.shape());
+    nodes.add(
+        new Product(
+            m.factor(),
+            Matrices.heads(q, heads),
+            Matrices.heads(k, heads).transposed(),
+            null,
+            Matrices.of(scores)));
+    nodes.add(new Softmax(scores, probabilities));
+    add(
+        new Product(
+            1,
+            Matrices.of(probabilities),
+            Matrices.heads(v, heads),
+            null,
+            Matrices.heads(mixed, heads)));
+  }
+
+  private void emitConvolutionSum(SumMatch m, Op sum) {
+    Value addend = value(m.addend());
+    Optional<Convolution> fused =
+        convolution(m.operation(), addend.rank() == 4 ? image(addend) : addend, sum.result());
+    if (fused.isPresent()) {
+      add(fused.get());
+    } else {
+      emit(m.operation());
+      emit(sum);
+    }
+  }
+
+  private void emitDense(SumMatch m, Op sum) {
+    Value bias = value(m.addend());
+    Op product = m.operation();
+    Value x = value(product.in().get(0));
+    Value w = value(product.in().get(1));
+    boolean dense = isPlainProduct(product) && x.rank() == 2 && w.rank() == 2;
+    if (dense && bias.isWeight() && bias.length() == w.size(1)) {
+      emitProduct(x, w, bias, sum.result());
+    } else {
+      emit(product);
+      emit(sum);
+    }
+  }
+
+  private static boolean isPlainProduct(Op op) {
+    return Arrays.equals(op.integers(), new long[] {0, 0, 0});
+  }
+
+  private void emitProduct(Value x, Value w, @Nullable Value bias, String result) {
+    Value y = Value.activation(result, x.size(0), w.size(1));
+    add(new Product(1, Matrices.of(x), Matrices.of(w), bias, Matrices.of(y)));
+  }
+
+  private void emit(Op op) {
+    boolean done =
+        switch (op.kind()) {
+          case "identity" -> emitView(op, value(op.in().get(0)));
+          case "reshape" -> emitReshape(op);
+          case "conv2d" -> emitConvolution(op);
+          case "matmul" -> emitMatmul(op);
+          case "swish" -> emitSilu(op);
+          case "mul_scalar" -> emitLinear(op, op.scalar(), 0);
+          case "div_scalar" -> emitLinear(op, 1 / op.scalar(), 0);
+          case "add_scalar" -> emitLinear(op, 1, op.scalar());
+          case "sub_scalar" -> emitLinear(op, 1, -op.scalar());
+          case "add" -> emitBinary(op, Binary.Kind.ADD);
+          case "subtract" -> emitBinary(op, Binary.Kind.SUBTRACT);
+          case "multiply" -> emitBinary(op, Binary.Kind.MULTIPLY);
+          case "concat" -> emitConcat(op);
+          case "split" -> emitSplit(op);
+          case "upsampling2d" -> emitUpsampling(op);
+          case "avgpool2d" -> emitPooling(op);
+          case "reduce_mean" -> emitMean(op);
+          default -> false;
+        };
+    if (!done) {
+      emitNd4j(op);
+    }
+  }
+
+  private boolean emitView(Op op, Value x) {
+    values.put(op.result(), x);
+    return true;
+  }
+
+  private boolean emitReshape(Op op) {
+    if (op.in().size() != 1 || op.integers().length < 2 || op.integers()[0] != -'c') {
+      return false;
+    }
+    Value x = plain(value(op.in().get(0)));
+    long[] shape = Arrays.copyOfRange(op.integers(), 1, op.integers().length);
+    long known = 1;
+    for (long size : shape) {
+      known *= size < 0 ? 1 : size;
+    }
+    for (int d = 0; d < shape.length; d++) {
+      shape[d] = shape[d] < 0 ? x.length() / known : shape[d];
+    }
+    boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
+    Value view =
+        flat && !x.isWeight() ? x.activationView(op.result(), shape) : x.view(op.result(), shape);
+    values.put(op.result(), view);
+    return true;
+  }
+
+  private boolean emitConvolution(Op op) {
+    Optional<Convolution> node = convolution(op, null, op.result());
+    node.ifPresent(this::add);
+    return node.isPresent();
+  }
+
+  /** A convolution as oneDNN does it, if the graph's is one. */
+  private Optional<Convolution> convolution(Op op, @Nullable Value addend, String result) {
+    long[] i = op.integers();
+    boolean simple = op.in().size() == 3 && i.length >= 11 && i[6] == 1 && i[7] == 1;
+    if (!simple || i[8] > 1 || i[9] != 0 || i[10] != 0) {
+      return Optional.empty();
+    }
+    Value w = value(op.in().get(1));
+    Value b = value(op.in().get(2));
+    if (!w.isWeight() || !b.isWeight()) {
+      return Optional.empty();
+    }
+    Value x = image(value(op.in().get(0)));
+    long[] strides = {i[2], i[3]};
+    long[] before = {i[4], i[5]};
+    long[] after = {i[4], i[5]};
+    long[] size = new long[2];
+    for (int d = 0; d < 2; d++) {
+      long in = x.size(2 + d);
+      long kernel = w.size(d);
+      if (i[8] == 1) {
+        size[d] = (in + strides[d] - 1) / strides[d];
+        long total = Math.max(0, (size[d] - 1) * strides[d] + kernel - in);
+        before[d] = total / 2;
+        after[d] = total - before[d];
+      } else {
+        size[d] = (in + 2 * before[d] - kernel) / strides[d] + 1;
+        // What the last window does not reach is no padding.
+        after[d] = (size[d] - 1) * strides[d] + kernel - in - before[d];
+      }
+    }
+    Value y = Value.activation(result, x.size(0), w.size(3), size[0], size[1]);
+    if (addend != null && !addend.sameShape(y)) {
+      return Optional.empty();
+    }
+    Convolution.Geometry geometry = new Convolution.Geometry(strides, before, after);
+    return Optional.of(new Convolution(weights, geometry, x, w, b, addend, y));
+  }
+
+  private boolean emitMatmul(Op op) {
+    Value x = value(op.in().get(0));
+    Value w = value(op.in().get(1));
+    if (!isPlainProduct(op) || x.rank() != 2 || w.rank() != 2) {
+      return false;
+    }
+    emitProduct(x, w, null, op.result());
+    return true;
+  }
+
+  private boolean emitSilu(Op op) {
+    Value x = value(op.in().get(0));
+    add(Eltwise.silu(op.result(), x, x.likeThis(op.result())));
+    return true;
+  }
+
+  private boolean emitLinear(Op op, double alpha, double beta) {
+    Value x = value(op.in().get(0));
+    if (x.type != DataType.FLOAT) {
+      return false;
+    }
+    add(Eltwise.linear(op.result(), alpha, beta, x, x.likeThis(op.result())));
+    return true;
+  }
+
+  private boolean emitBinary(Op op, Binary.Kind kind) {
+    Value a = value(op.in().get(0));
+    Value b = value(op.in().get(1));
+    if (!a.sameShape(b) || a.type != DataType.FLOAT || b.type != DataType.FLOAT) {
+      return false;
+    }
+    if (a.channelsLast != b.channelsLast) {
+      a = image(a);
+      b = image(b);
+    }
+    add(new Binary(op.result(), kind, a, b, a.likeThis(op.result())));
+    return true;
+  }
+
+  private boolean emitConcat(Op op) {
+    List<Value> parts = new ArrayList<>();
+    long channels = 0;
+    for (String name : op.in()) {
+      Value part = value(name);
+      parts.add(part.rank() == 4 ? image(part) : part);
+      channels += part.size(1);
+    }
+    int rank = parts.get(0).rank();
+    if (op.integers().length != 1 || op.integers()[0] != 1 || (rank != 2 && rank != 4)) {
+      return false;
+    }
+    long[] shape = parts.get(0).shape();
+    shape[1] = channels;
+    add(Concat.join(op.result(), parts, Value.activation(op.result(), shape)));
+    return true;
+  }
+
+  private boolean emitSplit(Op op) {
+    long[] i = op.integers();
+    Value x = value(op.in().get(0));
+    if (op.in().size() != 1 || i.length != 2 || i[1] != 1 || (x.rank() != 2 && x.rank() != 4)) {
+      return false;
+    }
+    Value whole = x.rank() == 4 ? image(x) : x;
+    long[] shape = whole.shape();
+    shape[1] /= i[0];
+    List<Value> parts = new ArrayList<>();
+    for (String name : op.out()) {
+      parts.add(Value.activation(name, shape));
+    }
+    add(Concat.split("split " + op.result(), whole, parts));
+    return true;
+  }
+
+  private boolean emitUpsampling(Op op) {
+    long[] i = op.integers();
+    if (i.length < 3 || i[0] != 2 || i[1] != 2 || i[2] != 1) {
+      return false;
+    }
+    Value x = image(value(op.in().get(0)));
+    Value y = Value.activation(op.result(), x.size(0), x.size(1), 2 * x.size(2), 2 * x.size(3));
+    add(Resample.up(op.result(), 1, x, y));
+    return true;
+  }
+
+  private boolean emitPooling(Op op) {
+    long[] i = op.integers();
+    Value x = value(op.in().get(0));
+    boolean halves =
+        i.length >= 11
+            && Arrays.equals(Arrays.copyOf(i, 6), new long[] {2, 2, 2, 2, 0, 0})
+            && i[8] == 0
+            && i[10] == 0
+            && x.size(2) % 2 == 0
+            && x.size(3) % 2 == 0;
+    if (!halves) {
+      return false;
+    }
+    Value y = Value.activation(op.result(), x.size(0), x.size(1), x.size(2) / 2, x.size(3) / 2);
+    add(Resample.down(op.result(), 0.25, image(x), y));
+    return true;
+  }
+
+  private boolean emitMean(Op op) {
+    Value x = value(op.in().get(0));
+    if (!op.reducesAll() || x.type != DataType.FLOAT) {
+      return false;
+    }
+    add(new Mean(x, Value.plain(op.result(), DataType.FLOAT)));
+    return true;
+  }
+
+  private void emitNd4j(Op op) {
+    DifferentialFunction function = op.function();
+    boolean elementwise =
+        op.in().size() == 1
+            && (function instanceof BaseTransformOp || function instanceof ScalarOp);
+    List<Value> in = new ArrayList<>();
+    for (String name : op.in()) {
+      in.add(elementwise ? value(name) : plain(value(name)));
+    }
+    List<LongShapeDescriptor> shapes = Nd4jOp.resultsOf(function, examples(in));
+    List<Value> out = new ArrayList<>();
+    for (int i = 0; i < op.out().size(); i++) {
+      LongShapeDescriptor shape = shapes.get(i);
+      if (!Nd4jOp.isSupported(shape.dataType())) {
+        throw new UnplannableException(op.kind() + " makes " + shape.dataType());
+      }
+      boolean like = elementwise && shape.dataType() == in.get(0).type;
+      out.add(
+          like
+              ? in.get(0).likeThis(op.out().get(i))
+              : Value.plain(op.out().get(i), shape.dataType(), shape.getShape()));
+    }
+    add(new Nd4jOp(function, in, out, elementwise, localGradient));
+  }
+
+  /** Arrays of the values' shapes: weights themselves, for an operation may need their contents. */
+  private List<INDArray> examples(List<Value> in) {
+    List<INDArray> arrays = new ArrayList<>();
+    for (Value value : in) {
+      arrays.add(
+          value.isWeight()
+              ? weights.array(value.storage.weight()).reshape('c', value.shape())
+              : Nd4j.createUninitialized(value.type, value.shape()));
+    }
+    return arrays;
+  }
+
+  private void add(Node node) {
+    nodes.add(node);
+    for (Value output : node.outputs()) {
+      values.putIfAbsent(output.name, output);
+    }
+  }
+
+  /** The value in C order. */
+  private Value plain(Value value) {
+    if (value.isPlain()) {
+      return value;
+    }
+    return relaid.computeIfAbsent(
+        value,
+        v -> {
+          Value copy = Value.plain(v.name + "-plain", v.type, v.shape());
+          nodes.add(Transfer.relayout(copy.name, v, copy));
+          return copy;
+        });
+  }
+
+  /** The value with its channels last. */
+  Value image(Value value) {
+    if (value.channelsLast || value.rank() != 4) {
+      return value;
+    }
+    Value last = Value.activation(value.name, value.shape());
+    if (last.isPlain() && !value.isWeight()) {
+      return value.activationView(value.name, value.shape());
+    }
+    return relaid.computeIfAbsent(
+        value,
+        v -> {
+          nodes.add(Transfer.relayout(v.name + "-image", v, last));
+          return last;
+        });
+  }
+
+  /** The names of nodes by kind that ND4J runs, for a report. */
+  Map<String, Integer> leftToNd4j() {
+    Map<String, Integer> counts = new LinkedHashMap<>();
+    for (Node node : nodes) {
+      if (node instanceof Nd4jOp op) {
+        counts.merge(op.function().opName(), 1, Integer::sum);
+      }
+    }
+    return counts;
+  }
+}

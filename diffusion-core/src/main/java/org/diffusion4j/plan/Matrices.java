@@ -1,0 +1,54 @@
+package org.diffusion4j.plan;
+
+/**
+ * A value read as matrices.
+ *
+ * @param value that holds them
+ * @param dims batches if any, rows, columns
+ * @param strides of each of them, in floats
+ */
+record Matrices(Value value, long[] dims, long[] strides) {
+
+  /** A value in C order, whose last two dimensions are rows and columns. */
+  static Matrices of(Value value) {
+    return new Matrices(value, value.shape(), value.strides());
+  }
+
+  /**
+   * The heads of an image {@code [batch, channels, height, width]}: for each sample and head a
+   * matrix of pixels and the head's channels.
+   */
+  static Matrices heads(Value image, long heads) {
+    long channels = image.size(1);
+    long pixels = image.size(2) * image.size(3);
+    long perHead = channels / heads;
+    return new Matrices(
+        image,
+        new long[] {image.size(0), heads, pixels, perHead},
+        new long[] {pixels * channels, perHead, channels, 1});
+  }
+
+  Matrices in(Value other) {
+    return new Matrices(other, dims, strides);
+  }
+
+  Matrices transposed() {
+    long[] d = dims.clone();
+    long[] s = strides.clone();
+    int last = d.length - 1;
+    d[last] = dims[last - 1];
+    d[last - 1] = dims[last];
+    s[last] = strides[last - 1];
+    s[last - 1] = strides[last];
+    return new Matrices(value, d, s);
+  }
+
+  /** Whether the values of a row lie side by side. */
+  boolean byRows() {
+    return strides[strides.length - 1] == 1;
+  }
+
+  Desc desc() {
+    return Desc.strided(dims, strides);
+  }
+}

@@ -1,0 +1,95 @@
+package org.diffusion4j.plan;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.autodiff.functions.DifferentialFunction;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.buffer.DataType;
+
+/**
+ * The gradient of an operation that the plan has no kernel for: ND4J says which operations it is
+ * made of, and these are read as any others.
+ */
+final class Nd4jGradient implements Nd4jOp.LocalGradient {
+
+  private static final String SEED = "-incoming-gradient";
+
+  private final SameDiff graph;
+  private final WeightStore weights;
+
+  Nd4jGradient(SameDiff graph, WeightStore weights) {
+    this.graph = graph;
+    this.weights = weights;
+  }
+
+  @Override
+  public void differentiate(Nd4jOp node, Tape tape) {
+    SameDiff scratch = gradientGraph();
+    DifferentialFunction function = scratch.getVariableOutputOp(node.outputs().get(0).name);
+    if (function == null) {
+      throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
+    }
+    GraphReader reader = new GraphReader(weights, this);
+    List<SDVariable> seeds = new ArrayList<>();
+    for (Value output : node.outputs()) {
+      Value dy = tape.gradient(output);
+      if (dy == null) {
+        throw new UnplannableException("not every result of " + node.name() + " is used");
+      }
+      String name = output.name + SEED;
+      seeds.add(
+          scratch.hasVariable(name)
+              ? scratch.getVariable(name)
+              : scratch.placeHolder(name, DataType.FLOAT, output.shape()));
+      reader.define(name, dy);
+      reader.define(output.name, output);
+    }
+    String[] names = function.argNames();
+    for (int i = 0; i < names.length; i++) {
+      reader.define(names[i], node.inputs().get(i));
+    }
+    List<SDVariable> results = differentiate(function, seeds);
+    for (int i = 0; i < names.length; i++) {
+      SDVariable result = i < results.size() ? results.get(i) : null;
+      if (result != null && tape.wants(node.inputs().get(i))) {
+        contribute(tape, reader, scratch, node.inputs().get(i), result.name());
+      }
+    }
+  }
+
+  private static List<@Nullable SDVariable> differentiate(
+      DifferentialFunction function, List<SDVariable> seeds) {
+    try {
+      return new ArrayList<>(function.doDiff(seeds));
+    } catch (RuntimeException e) {
+      throw new UnplannableException("ND4J cannot differentiate " + function.opName() + ": " + e);
+    }
+  }
+
+  private static void contribute(
+      Tape tape, GraphReader reader, SameDiff scratch, Value input, String result) {
+    int before = reader.nodes().size();
+    Set<String> known = new HashSet<>(reader.known());
+    reader.read(new Ops(scratch, List.of(result), known), List.of(result));
+    for (Node node : reader.nodes().subList(before, reader.nodes().size())) {
+      tape.add(node);
+    }
+    Value gradient = reader.value(result);
+    if (!gradient.sameShape(input)) {
+      gradient = gradient.view(gradient.name, input.shape());
+    }
+    tape.contribute(input, input.channelsLast ? reader.image(gradient) : gradient);
+  }
+
+  /** ND4J's own copy of the graph, made for gradients, to which operations may be added. */
+  private SameDiff gradientGraph() {
+    if (graph.getFunction("grad") == null) {
+      throw new UnplannableException("its gradient was not made");
+    }
+    return graph.getFunction("grad");
+  }
+}

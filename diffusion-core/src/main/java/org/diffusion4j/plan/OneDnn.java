@@ -1,0 +1,56 @@
+package org.diffusion4j.plan;
+
+import org.bytedeco.dnnl.dnnl_engine;
+import org.bytedeco.dnnl.dnnl_stream;
+import org.bytedeco.dnnl.global.dnnl;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The oneDNN library of this process. */
+final class OneDnn {
+
+  private static final Logger LOG = LoggerFactory.getLogger(OneDnn.class);
+
+  private OneDnn() {}
+
+  /** Loads the library at its first use. */
+  private static final class Library {
+
+    static final dnnl_engine ENGINE = new dnnl_engine();
+    static final boolean AVAILABLE = load();
+
+    private static boolean load() {
+      try {
+        check(dnnl.dnnl_engine_create(ENGINE, dnnl.dnnl_cpu, 0), "engine");
+        return true;
+      } catch (LinkageError e) {
+        LOG.info("oneDNN cannot be loaded, graphs run in SameDiff's sessions: {}", e.getMessage());
+        return false;
+      }
+    }
+  }
+
+  /** Whether the library is on the class path and runs here. */
+  static boolean available() {
+    return Library.AVAILABLE;
+  }
+
+  static dnnl_engine engine() {
+    return Library.ENGINE;
+  }
+
+  static dnnl_stream stream() {
+    dnnl_stream stream = new dnnl_stream();
+    check(dnnl.dnnl_stream_create(stream, engine(), dnnl.dnnl_stream_in_order), "stream");
+    return stream;
+  }
+
+  static void check(int status, String what) {
+    if (status == dnnl.dnnl_out_of_memory) {
+      throw new OutOfMemoryError("oneDNN has no memory for " + what);
+    }
+    if (status != dnnl.dnnl_success) {
+      throw new IllegalStateException("oneDNN refused " + what + " with status " + status);
+    }
+  }
+}

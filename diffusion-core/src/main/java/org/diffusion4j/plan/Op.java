@@ -1,0 +1,51 @@
+package org.diffusion4j.plan;
+
+import java.util.Arrays;
+import java.util.List;
+import org.nd4j.autodiff.functions.DifferentialFunction;
+import org.nd4j.linalg.api.ops.BaseReduceOp;
+import org.nd4j.linalg.api.ops.CustomOp;
+import org.nd4j.linalg.api.ops.ScalarOp;
+
+/** An operation of a SameDiff graph: its kind and the names of what it reads and writes. */
+record Op(String kind, DifferentialFunction function, List<String> in, List<String> out) {
+
+  Op {
+    in = List.copyOf(in);
+    out = List.copyOf(out);
+  }
+
+  String result() {
+    return out.get(0);
+  }
+
+  boolean is(String name) {
+    return kind.equals(name);
+  }
+
+  /** The integer settings, none if it has none. */
+  long[] integers() {
+    return function instanceof CustomOp custom ? custom.iArgs() : new long[0];
+  }
+
+  /** Whether it reduces one dimension alone and keeps it with size 1. */
+  boolean reduces(int dimension) {
+    return function instanceof BaseReduceOp reduce
+        && reduce.isKeepDims()
+        && Arrays.equals(reduce.getDimensions(), new int[] {dimension});
+  }
+
+  /** Whether it reduces everything to one number. */
+  boolean reducesAll() {
+    return function instanceof BaseReduceOp reduce
+        && !reduce.isKeepDims()
+        && (reduce.getDimensions() == null
+            || reduce.getDimensions().length == 0
+            || reduce.getDimensions()[0] == Integer.MAX_VALUE);
+  }
+
+  /** The number of an operation with a number. */
+  double scalar() {
+    return ((ScalarOp) function).scalar().getDouble(0);
+  }
+}

@@ -1,0 +1,108 @@
+package org.diffusion4j.plan;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reverse-mode differentiation of a list of nodes: each, last to first, adds the nodes that carry
+ * the gradient of its outputs to its inputs.
+ */
+final class Tape {
+
+  private final WeightStore weights;
+  private final List<Node> added = new ArrayList<>();
+  private final Map<Storage, Value> gradients = new HashMap<>();
+  private final Set<Storage> wanted = new HashSet<>();
+
+  Tape(WeightStore weights) {
+    this.weights = weights;
+  }
+
+  /**
+   * Differentiates.
+   *
+   * @param nodes in the order of their execution
+   * @param of what the gradients are wanted of
+   * @param output what is differentiated, and {@code seed} its gradient
+   * @return the nodes of the gradient, in order
+   */
+  List<Node> run(List<Node> nodes, List<Value> of, Value output, Value seed) {
+    of.forEach(value -> wanted.add(value.storage.root()));
+    for (Node node : nodes) {
+      if (node.inputs().stream().anyMatch(this::wants)) {
+        node.outputs().forEach(value -> wanted.add(value.storage.root()));
+      }
+    }
+    contribute(output, seed);
+    for (int i = nodes.size() - 1; i >= 0; i--) {
+      Node node = nodes.get(i);
+      boolean reached = node.outputs().stream().anyMatch(v -> gradient(v) != null);
+      if (reached && node.inputs().stream().anyMatch(this::wants)) {
+        node.differentiate(this);
+      }
+    }
+    return added;
+  }
+
+  WeightStore weights() {
+    return weights;
+  }
+
+  /** Whether the gradient with respect to a value is needed. */
+  boolean wants(Value value) {
+    return wanted.contains(value.storage.root());
+  }
+
+  /** The gradient with respect to a value as far as it is known, in the value's own shape. */
+  @Nullable Value gradient(Value value) {
+    Value gradient = gradients.get(value.storage.root());
+    if (gradient == null || gradient.sameShape(value)) {
+      return gradient;
+    }
+    String name = gradient.name;
+    return value.channelsLast
+        ? gradient.activationView(name, value.shape())
+        : gradient.view(name, value.shape());
+  }
+
+  /** {@link #gradient} of a value that the loss depends on. */
+  Value gradientOf(Value value) {
+    Value gradient = gradient(value);
+    if (gradient == null) {
+      throw new IllegalStateException("the loss does not depend on " + value);
+    }
+    return gradient;
+  }
+
+  /** Removes what was contributed so far, for a node that adds to it itself. */
+  @Nullable Value take(Value value) {
+    Value gradient = gradient(value);
+    gradients.remove(value.storage.root());
+    return gradient;
+  }
+
+  /** Adds a node of the gradient. */
+  void add(Node node) {
+    added.add(node);
+  }
+
+  /** Adds to the gradient with respect to a value, if that is wanted. */
+  void contribute(Value value, Value gradient) {
+    if (!wants(value)) {
+      return;
+    }
+    Value known = gradient(value);
+    if (known == null) {
+      gradients.put(value.storage.root(), gradient);
+    } else {
+      Value sum = value.likeThis(value.name + "-grad");
+      add(Binary.add(sum.name, known, gradient, sum));
+      gradients.put(value.storage.root(), sum);
+    }
+  }
+}

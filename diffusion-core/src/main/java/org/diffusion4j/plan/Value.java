@@ -1,0 +1,117 @@
+package org.diffusion4j.plan;
+
+import java.util.Arrays;
+import org.nd4j.linalg.api.buffer.DataType;
+
+/**
+ * A tensor of a plan. An activation of rank 4 has the shape {@code [batch, channels, height,
+ * width]} and lies in memory with its channels last; everything else lies in C order.
+ */
+final class Value {
+
+  final String name;
+  final DataType type;
+  final boolean channelsLast;
+  final Storage storage;
+  private final long[] shape;
+
+  private Value(String name, long[] shape, DataType type, boolean channelsLast, Storage storage) {
+    this.name = name;
+    this.shape = shape;
+    this.type = type;
+    this.channelsLast = channelsLast;
+    this.storage = storage;
+  }
+
+  /** A result, or a copy of a placeholder. */
+  static Value activation(String name, long... shape) {
+    return new Value(name, shape, DataType.FLOAT, shape.length == 4, new Storage(length(shape)));
+  }
+
+  /** A result in C order whatever its rank. */
+  static Value plain(String name, DataType type, long... shape) {
+    Storage storage =
+        type == DataType.FLOAT
+            ? new Storage(length(shape))
+            : Storage.of(Storage.Kind.APART, name, length(shape));
+    return new Value(name, shape, type, false, storage);
+  }
+
+  static Value weight(String name, DataType type, long... shape) {
+    return new Value(
+        name, shape, type, false, Storage.of(Storage.Kind.WEIGHT, name, length(shape)));
+  }
+
+  /** The same memory under another shape, in C order. */
+  Value view(String viewName, long... other) {
+    return new Value(viewName, other, type, false, storage);
+  }
+
+  /** The same memory under another shape, with channels last if of rank 4. */
+  Value activationView(String viewName, long... other) {
+    return new Value(viewName, other, type, other.length == 4, storage);
+  }
+
+  /** A new value for the gradient with respect to this one, laid out as it. */
+  Value likeThis(String gradientName) {
+    return new Value(gradientName, shape, type, channelsLast, new Storage(length()));
+  }
+
+  long[] shape() {
+    return shape.clone();
+  }
+
+  int rank() {
+    return shape.length;
+  }
+
+  long size(int dimension) {
+    return shape[dimension];
+  }
+
+  long length() {
+    return length(shape);
+  }
+
+  boolean sameShape(Value other) {
+    return Arrays.equals(shape, other.shape);
+  }
+
+  boolean isWeight() {
+    return storage.kind() == Storage.Kind.WEIGHT;
+  }
+
+  /** Whether the order of the values in memory is C order too. */
+  boolean isPlain() {
+    return !channelsLast || shape[1] == 1 || shape[2] * shape[3] == 1;
+  }
+
+  /** The strides in memory of each dimension of the shape. */
+  long[] strides() {
+    if (channelsLast) {
+      long c = shape[1];
+      long w = shape[3];
+      return new long[] {shape[2] * w * c, 1, w * c, c};
+    }
+    long[] strides = new long[shape.length];
+    long stride = 1;
+    for (int d = shape.length - 1; d >= 0; d--) {
+      strides[d] = stride;
+      stride *= shape[d];
+    }
+    return strides;
+  }
+
+  static long length(long[] shape) {
+    long length = 1;
+    for (long size : shape) {
+      length = Math.multiplyExact(length, size);
+    }
+    return length;
+  }
+
+  @Override
+  public String toString() {
+    return name + Arrays.toString(shape);
+  }
+}

@@ -1,0 +1,195 @@
+package org.diffusion4j.plan;
+
+import static org.diffusion4j.plan.OneDnn.check;
+
+import java.nio.FloatBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.dnnl.dnnl_memory;
+import org.bytedeco.dnnl.dnnl_stream;
+import org.bytedeco.dnnl.global.dnnl;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The memory that one run of a plan works in, and the plan's operations bound to it. Used by one
+ * thread at a time.
+ */
+final class Workspace implements AutoCloseable {
+
+  private static final long ALIGNMENT = 64;
+
+  private final INDArray arena;
+  private final long start;
+  private final dnnl_stream stream = OneDnn.stream();
+  private final Deque<Runnable> closers = new ArrayDeque<>();
+  private final Map<Storage, INDArray> apart = new HashMap<>();
+  private final Map<Integer, float[]> heap = new HashMap<>();
+  private final Map<Node, Storage> scratch;
+  private final WeightStore weights;
+  private final INDArray gradient;
+  private final long[] callerAddresses;
+  private List<Runnable> steps = List.of();
+  private float lossShare = 1;
+
+  /** A workspace of scratch memory alone. */
+  Workspace(long scratchFloats) {
+    this(scratchFloats, 0, 0, Map.of(), new WeightStore(Map.of(), Map.of()));
+  }
+
+  /**
+   * @param arenaFloats size of the arena
+   * @param gradientFloats size of the gradient of all weights, or 0
+   * @param arrays number of the caller's arrays, placeholders and outputs
+   * @param scratch where nodes work
+   */
+  Workspace(
+      long arenaFloats,
+      long gradientFloats,
+      int arrays,
+      Map<Node, Storage> scratch,
+      WeightStore weights) {
+    arena =
+        Nd4j.createUninitialized(
+            DataType.FLOAT, Math.max(1, arenaFloats) + ALIGNMENT / Float.BYTES);
+    long address = Address.of(arena);
+    start = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    gradient = Nd4j.createUninitialized(DataType.FLOAT, Math.max(1, gradientFloats));
+    callerAddresses = new long[arrays];
+    this.scratch = scratch;
+    this.weights = weights;
+  }
+
+  /** Binds operations to this memory. */
+  void bind(List<Node> nodes) {
+    List<Runnable> bound = new ArrayList<>();
+    for (Node node : nodes) {
+      bound.add(Profile.timed(node, node.bind(this)));
+    }
+    steps = bound;
+  }
+
+  /** Runs the operations that were bound. */
+  void run() {
+    for (Runnable step : steps) {
+      step.run();
+    }
+  }
+
+  /** What part of the batch's loss this workspace's loss is. */
+  float lossShare() {
+    return lossShare;
+  }
+
+  void lossShare(float share) {
+    lossShare = share;
+  }
+
+  dnnl_stream stream() {
+    return stream;
+  }
+
+  /** Where the scratch of a workspace without values begins. */
+  long scratchAddress() {
+    return start;
+  }
+
+  /** Where a node may work. */
+  long scratchAddress(Node node) {
+    Storage storage = scratch.get(node);
+    return storage == null ? start : address(storage);
+  }
+
+  long address(Storage storage) {
+    return switch (storage.kind()) {
+      case ARENA -> start + storage.offset() * Float.BYTES;
+      case WEIGHT -> weights.address(storage.weight());
+      case GRADIENT -> Address.of(gradient) + weights.offset(storage.weight()) * Float.BYTES;
+      case APART -> throw new IllegalStateException(storage.weight() + " is not FLOAT");
+    };
+  }
+
+  long address(Value value) {
+    return address(value.storage);
+  }
+
+  FloatBuffer floats(Value value) {
+    return Address.floats(address(value), value.length());
+  }
+
+  /** The value as an array in C order over the workspace's own memory. */
+  INDArray array(Value value, long... shape) {
+    return switch (value.storage.kind()) {
+      case ARENA -> view(arena, (address(value) - Address.of(arena)) / Float.BYTES, shape);
+      case WEIGHT -> weights.array(value.storage.weight()).reshape('c', shape);
+      case GRADIENT -> view(gradient, weights.offset(value.storage.weight()), shape);
+      case APART ->
+          apart
+              .computeIfAbsent(
+                  value.storage.root(), s -> Nd4j.createUninitialized(value.type, value.length()))
+              .reshape('c', shape);
+    };
+  }
+
+  static INDArray view(INDArray base, long offset, long... shape) {
+    return Nd4j.create(
+        Nd4j.createBuffer(base.data(), offset, Value.length(shape)),
+        shape,
+        Nd4j.getStrides(shape, 'c'),
+        0,
+        'c');
+  }
+
+  /** The gradient of all weights, one after the other. */
+  INDArray gradient() {
+    return gradient;
+  }
+
+  /** A Java array for a kernel to work in; its contents are lost from one kernel to the next. */
+  float[] heap(int slot, long length) {
+    float[] array = heap.get(slot);
+    if (array == null || array.length < length) {
+      array = new float[Math.toIntExact(length)];
+      heap.put(slot, array);
+    }
+    return array;
+  }
+
+  /** Says where the caller's array lies that a run copies from or to. */
+  void caller(int index, long address) {
+    callerAddresses[index] = address;
+  }
+
+  long caller(int index) {
+    return callerAddresses[index];
+  }
+
+  dnnl_memory memory(Desc desc, long address) {
+    dnnl_memory memory = new dnnl_memory();
+    check(
+        dnnl.dnnl_memory_create(memory, desc.handle(), OneDnn.engine(), Address.of(address)),
+        "memory");
+    own(() -> dnnl.dnnl_memory_destroy(memory));
+    return memory;
+  }
+
+  /** Has something freed with the workspace. */
+  void own(Runnable closer) {
+    closers.push(closer);
+  }
+
+  @Override
+  public void close() {
+    closers.forEach(Runnable::run);
+    closers.clear();
+    dnnl.dnnl_stream_destroy(stream);
+    apart.values().forEach(INDArray::close);
+    gradient.close();
+    arena.close();
+  }
+}

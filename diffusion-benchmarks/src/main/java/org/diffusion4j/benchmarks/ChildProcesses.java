@@ -1,0 +1,82 @@
+package org.diffusion4j.benchmarks;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Runs every contestant in a process of its own, with this one's class path and the settings that
+ * are best for it.
+ */
+final class ChildProcesses implements Stage {
+
+  private static final long PATIENCE_MINUTES = 15;
+
+  /** Settings of whoever started this process, which are not the contestants'. */
+  private static final String SETTINGS = "(OMP|GOMP|OPENBLAS|MALLOC)_.*";
+
+  @Override
+  public Measurement run(Contestant contestant, Case what) {
+    try {
+      return contestant == Contestant.ONNXRUNTIME
+          ? runWithModel(contestant, what)
+          : run(contestant, what, List.of());
+    } catch (IOException e) {
+      throw new UncheckedIOException(contestant + ": " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while " + contestant + " ran", e);
+    }
+  }
+
+  private static Measurement runWithModel(Contestant contestant, Case what)
+      throws IOException, InterruptedException {
+    Path model = Files.createTempFile("unet", ".onnx");
+    try {
+      long parameters = OnnxUNet.write(what.net(), what.batch(), model);
+      return run(contestant, what, List.of(model.toString(), String.valueOf(parameters)));
+    } finally {
+      Files.delete(model);
+    }
+  }
+
+  private static Measurement run(Contestant contestant, Case what, List<String> more)
+      throws IOException, InterruptedException {
+    Process process = start(contestant, what, more);
+    CompletableFuture.delayedExecutor(PATIENCE_MINUTES, TimeUnit.MINUTES)
+        .execute(process::destroyForcibly);
+    List<String> lines;
+    try (BufferedReader output = process.inputReader()) {
+      lines = output.lines().filter(Measurement::isLine).toList();
+    }
+    int exitCode = process.waitFor();
+    if (exitCode != 0 || lines.size() != 1) {
+      throw new IllegalStateException(
+          "exit code of " + contestant + " must be 0 but was " + exitCode + " for " + what);
+    }
+    return Measurement.parse(lines.get(0));
+  }
+
+  private static Process start(Contestant contestant, Case what, List<String> more)
+      throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(contestant.jvmOptions(what.threads()));
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(contestant.program().getName());
+    command.addAll(what.toArguments());
+    command.addAll(more);
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.environment().keySet().removeIf(name -> name.matches(SETTINGS));
+    builder.environment().putAll(contestant.environment(what.threads()));
+    return builder.start();
+  }
+}

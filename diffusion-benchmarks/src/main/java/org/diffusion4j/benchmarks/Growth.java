@@ -1,0 +1,106 @@
+package org.diffusion4j.benchmarks;
+
+import java.io.PrintStream;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Runs many steps of our U-Net in this process and prints the memory that is resident on the way.
+ * Exits with 1 if there is over 5 % more at the end than after 100 steps.
+ */
+@Command(
+    name = "Growth",
+    description = "Watches the memory of many predictions or training steps.",
+    mixinStandardHelpOptions = true)
+public final class Growth implements Callable<Integer> {
+
+  private static final double LIMIT = 1.05;
+  private static final int FIRST = 100;
+  private static final int INTERVAL = 500;
+
+  @Mixin private NetOptions nets = new NetOptions();
+
+  @Option(names = "--mode", defaultValue = "TRAIN", description = "infer or train; default train.")
+  private Mode mode = Mode.TRAIN;
+
+  @Option(
+      names = "--steps",
+      defaultValue = "2000",
+      converter = Positive.class,
+      description = "How many steps, over 100; default ${DEFAULT-VALUE}.")
+  private int steps;
+
+  @Option(
+      names = "--batch",
+      defaultValue = "16",
+      converter = Positive.class,
+      description = "Batch size; default ${DEFAULT-VALUE}.")
+  private int batch;
+
+  @Option(
+      names = "--precision",
+      defaultValue = "FLOAT32",
+      description = "float32 or bfloat16; default float32.")
+  private Precision precision = Precision.FLOAT32;
+
+  private final PrintStream out;
+
+  private Growth(PrintStream out) {
+    this.out = out;
+  }
+
+  /** Runs the steps and ends the program. */
+  public static void main(String[] args) {
+    System.exit(Programs.commandLine(new Growth(System.out)).execute(args));
+  }
+
+  /** Whether memory is to be looked at after this many of all steps. */
+  static boolean isCheckpoint(int step, int steps) {
+    return step == FIRST || step % INTERVAL == 0 || step == steps;
+  }
+
+  /** Whether there is too much more at the end. */
+  static boolean hasGrown(double firstMb, double lastMb) {
+    return lastMb > LIMIT * firstMb;
+  }
+
+  @Override
+  public Integer call() {
+    if (steps <= FIRST) {
+      throw new IllegalArgumentException("steps must be more than " + FIRST + " but were " + steps);
+    }
+    int exitCode = 0;
+    for (Net net : nets.nets()) {
+      out.printf("# %s; %s, batch %d, %s%n", net, mode, batch, precision);
+      exitCode = Math.max(exitCode, watch(net));
+    }
+    return exitCode;
+  }
+
+  private int watch(Net net) {
+    double first = Double.NaN;
+    double last = Double.NaN;
+    try (OurNetwork network = new OurNetwork(net, batch, precision)) {
+      for (int step = 1; step <= steps; step++) {
+        network.step(mode);
+        if (isCheckpoint(step, steps)) {
+          last = ResidentMemory.currentMb();
+          first = step == FIRST ? last : first;
+          out.printf(Locale.ROOT, "step=%d rss_mb=%.0f%n", step, last);
+        }
+      }
+    }
+    boolean grown = hasGrown(first, last);
+    out.printf(
+        Locale.ROOT,
+        "growth=%+.1f%% from step %d to step %d: %s%n",
+        100 * (last / first - 1),
+        FIRST,
+        steps,
+        grown ? "more than 5 %" : "at most 5 %");
+    return grown ? 1 : 0;
+  }
+}

@@ -1,0 +1,74 @@
+package org.diffusion4j.benchmarks;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options that choose networks: a name, and what is to be different. */
+final class NetOptions {
+
+  /** A network by its name. */
+  enum Named {
+    STANDARD,
+    FASHION,
+    CIFAR,
+    ALL
+  }
+
+  @Option(
+      names = "--net",
+      defaultValue = "STANDARD",
+      description =
+          "standard (32x32x1, base 32), fashion (28x28x1, base 32), cifar (32x32x3, base 64) or"
+              + " all; default standard.")
+  private Named named = Named.STANDARD;
+
+  @Option(
+      names = "--size",
+      converter = Positive.class,
+      description = "Height and width of the images, instead of the net's.")
+  private @Nullable Integer size;
+
+  @Option(
+      names = "--channels",
+      converter = Positive.class,
+      description = "Channels of the images, instead of the net's.")
+  private @Nullable Integer channels;
+
+  @Option(
+      names = "--base",
+      converter = Positive.class,
+      description = "Channels of the first level, instead of the net's.")
+  private @Nullable Integer base;
+
+  @Option(
+      names = "--mult",
+      split = ",",
+      converter = Positive.class,
+      description = "Multiples of base, one a level, instead of the net's.")
+  private @Nullable List<Integer> mult;
+
+  /** The networks that have been chosen. */
+  List<Net> nets() {
+    List<Net> chosen =
+        switch (named) {
+          case STANDARD -> List.of(Net.STANDARD);
+          case FASHION -> List.of(Net.FASHION);
+          case CIFAR -> List.of(Net.CIFAR);
+          case ALL -> List.of(Net.STANDARD, Net.FASHION, Net.CIFAR);
+        };
+    return chosen.stream().map(this::changed).toList();
+  }
+
+  private Net changed(Net net) {
+    Net changed =
+        new Net(
+            net.name(),
+            size == null ? net.size() : size,
+            channels == null ? net.channels() : channels,
+            base == null ? net.base() : base,
+            mult == null ? net.mult() : mult);
+    changed.config(); // Refuses what no contestant could build.
+    return changed;
+  }
+}

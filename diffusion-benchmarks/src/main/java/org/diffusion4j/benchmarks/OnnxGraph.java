@@ -1,0 +1,179 @@
+package org.diffusion4j.benchmarks;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import onnx.Onnx.AttributeProto;
+import onnx.Onnx.AttributeProto.AttributeType;
+import onnx.Onnx.GraphProto;
+import onnx.Onnx.ModelProto;
+import onnx.Onnx.NodeProto;
+import onnx.Onnx.OperatorSetIdProto;
+import onnx.Onnx.TensorProto;
+import onnx.Onnx.TensorProto.DataType;
+import onnx.Onnx.TensorShapeProto;
+import onnx.Onnx.TypeProto;
+import onnx.Onnx.ValueInfoProto;
+import org.nd4j.shade.protobuf.ByteString;
+
+/** Collects the nodes of an ONNX model whose shapes are all known, and writes it. */
+final class OnnxGraph {
+
+  private static final int IR_VERSION = 8;
+  private static final int OPERATOR_SET = 17;
+
+  private final GraphProto.Builder graph = GraphProto.newBuilder().setName("unet");
+  private final Map<String, Value> initializers = new HashMap<>();
+  private int nodes;
+
+  /** A tensor of the graph. */
+  static final class Value {
+
+    private final String name;
+    private final long[] shape;
+
+    private Value(String name, long... shape) {
+      this.name = name;
+      this.shape = shape;
+    }
+
+    long size(int dimension) {
+      return shape[dimension];
+    }
+
+    long[] shape() {
+      return shape.clone();
+    }
+  }
+
+  /** A FLOAT input of the model. */
+  Value input(String name, long... shape) {
+    graph.addInput(info(name, shape));
+    return new Value(name, shape);
+  }
+
+  /** A FLOAT constant; if there is one of that name, then that. */
+  Value floats(String name, float[] values, long... shape) {
+    return initializers.computeIfAbsent(
+        name,
+        absent -> {
+          ByteBuffer bytes =
+              ByteBuffer.allocate(Float.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
+          bytes.asFloatBuffer().put(values);
+          return initializer(name, DataType.FLOAT, bytes, shape);
+        });
+  }
+
+  /** A constant row of INT64: shapes, sizes. */
+  Value integers(long... values) {
+    String name = "integers" + Arrays.toString(values);
+    return initializers.computeIfAbsent(
+        name,
+        absent -> {
+          ByteBuffer bytes =
+              ByteBuffer.allocate(Long.BYTES * values.length).order(ByteOrder.LITTLE_ENDIAN);
+          bytes.asLongBuffer().put(values);
+          return initializer(name, DataType.INT64, bytes, values.length);
+        });
+  }
+
+  private Value initializer(String name, DataType type, ByteBuffer bytes, long... shape) {
+    TensorProto.Builder tensor =
+        TensorProto.newBuilder()
+            .setName(name)
+            .setDataType(type.getNumber())
+            .setRawData(ByteString.copyFrom(bytes));
+    for (long size : shape) {
+      tensor.addDims(size);
+    }
+    graph.addInitializer(tensor);
+    return new Value(name, shape);
+  }
+
+  /** The result of an operation, of a shape that the caller knows. */
+  Value node(String operation, List<Value> inputs, long[] shape, AttributeProto... attributes) {
+    return nodes(operation, inputs, shape, 1, attributes).get(0);
+  }
+
+  /** The results of an operation that has several of one shape. */
+  List<Value> nodes(
+      String operation, List<Value> inputs, long[] shape, int count, AttributeProto... attributes) {
+    NodeProto.Builder node = NodeProto.newBuilder().setOpType(operation);
+    inputs.forEach(input -> node.addInput(input.name));
+    node.addAllAttribute(List.of(attributes));
+    Value[] outputs = new Value[count];
+    for (int i = 0; i < count; i++) {
+      outputs[i] = new Value("v" + nodes++, shape);
+      node.addOutput(outputs[i].name);
+    }
+    graph.addNode(node);
+    return List.of(outputs);
+  }
+
+  /** What stands for an input that is left out. */
+  static Value none() {
+    return new Value("");
+  }
+
+  static AttributeProto attribute(String name, long value) {
+    return named(name, AttributeType.INT).setI(value).build();
+  }
+
+  static AttributeProto attribute(String name, double value) {
+    return named(name, AttributeType.FLOAT).setF((float) value).build();
+  }
+
+  static AttributeProto attribute(String name, String value) {
+    return named(name, AttributeType.STRING).setS(ByteString.copyFromUtf8(value)).build();
+  }
+
+  static AttributeProto attribute(String name, long... values) {
+    AttributeProto.Builder attribute = named(name, AttributeType.INTS);
+    for (long value : values) {
+      attribute.addInts(value);
+    }
+    return attribute.build();
+  }
+
+  private static AttributeProto.Builder named(String name, AttributeType type) {
+    return AttributeProto.newBuilder().setName(name).setType(type);
+  }
+
+  /** Makes a value the output of the model. */
+  void output(Value value) {
+    graph.addOutput(info(value.name, value.shape));
+  }
+
+  private static ValueInfoProto info(String name, long... shape) {
+    TensorShapeProto.Builder dimensions = TensorShapeProto.newBuilder();
+    for (long size : shape) {
+      dimensions.addDim(TensorShapeProto.Dimension.newBuilder().setDimValue(size));
+    }
+    TypeProto.Tensor.Builder tensor =
+        TypeProto.Tensor.newBuilder().setElemType(DataType.FLOAT.getNumber()).setShape(dimensions);
+    return ValueInfoProto.newBuilder()
+        .setName(name)
+        .setType(TypeProto.newBuilder().setTensorType(tensor))
+        .build();
+  }
+
+  void write(Path file) throws IOException {
+    ModelProto model =
+        ModelProto.newBuilder()
+            .setIrVersion(IR_VERSION)
+            .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(OPERATOR_SET))
+            .setGraph(graph)
+            .build();
+    try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
+      model.writeTo(out);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package org.diffusion4j.benchmarks;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** The memory of this process that is resident, as Linux tells it. */
+final class ResidentMemory {
+
+  private static final Path STATUS = Path.of("/proc/self/status");
+
+  private ResidentMemory() {}
+
+  /** The most there has been, in MB of 2^20 bytes. */
+  static double peakMb() {
+    return megabytes("VmHWM", status());
+  }
+
+  /** What there is now, in MB of 2^20 bytes. */
+  static double currentMb() {
+    return megabytes("VmRSS", status());
+  }
+
+  /** A field of the file that is given in kB, in MB. */
+  static double megabytes(String field, List<String> status) {
+    for (String line : status) {
+      if (line.startsWith(field + ":")) {
+        return Long.parseLong(line.replaceAll("\\D+", "")) / 1024.0;
+      }
+    }
+    throw new IllegalStateException(STATUS + ": must have a line " + field + " but has none");
+  }
+
+  private static List<String> status() {
+    try {
+      return Files.readAllLines(STATUS);
+    } catch (IOException e) {
+      throw new UncheckedIOException(STATUS + ": cannot be read; only Linux has it", e);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package org.diffusion4j.benchmarks;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** How time and memory grow with one quantity at a time, as a Markdown table. */
+final class Scaling {
+
+  private static final List<Integer> BATCHES = List.of(1, 2, 4, 8, 16, 32, 64, 128);
+  private static final List<Integer> SIZES = List.of(16, 32, 64);
+  private static final List<Integer> BASES = List.of(16, 32, 64, 128);
+  private static final List<Integer> THREADS = List.of(1, 2);
+
+  private Scaling() {}
+
+  /**
+   * A row of the table.
+   *
+   * @param label what differs from the standard case
+   * @param what to run
+   */
+  record Row(String label, Case what) {
+
+    String markdown(Comparison measured) {
+      return String.format(
+          Locale.ROOT,
+          "| %s | %s | %.1f | %.1f | %.2f | %.0f | %.0f | %.2f |",
+          label,
+          what.mode(),
+          measured.ours().medianMs(),
+          measured.theirs().medianMs(),
+          measured.ratio(),
+          measured.ours().peakMb(),
+          measured.theirs().peakMb(),
+          measured.memoryRatio());
+    }
+  }
+
+  /** The two lines above the rows. */
+  static String header(Contestant peer) {
+    return "| | mode | ours ms | %1$s ms | ratio | ours MB | %1$s MB | ratio |%n".formatted(peer)
+        + "|---|---|--:|--:|--:|--:|--:|--:|";
+  }
+
+  /** The rows of a mode, each with one quantity that is not the standard case's. */
+  static List<Row> rows(Case standard) {
+    List<Row> rows = new ArrayList<>();
+    BATCHES.forEach(batch -> rows.add(new Row("batch " + batch, standard.withBatch(batch))));
+    Net net = standard.net();
+    for (int size : SIZES) {
+      Net other = new Net(net.name(), size, net.channels(), net.base(), net.mult());
+      rows.add(new Row("side " + size, standard.with(other)));
+    }
+    for (int base : BASES) {
+      Net other = new Net(net.name(), net.size(), net.channels(), base, net.mult());
+      rows.add(new Row("base " + base, standard.with(other)));
+    }
+    THREADS.forEach(count -> rows.add(new Row("threads " + count, standard.withThreads(count))));
+    return rows;
+  }
+}

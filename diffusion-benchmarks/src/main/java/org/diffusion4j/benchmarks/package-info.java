@@ -1,0 +1,9 @@
+/**
+ * Time and memory of this library's U-Net. {@link org.diffusion4j.benchmarks.SideBySide} compares
+ * it with libtorch and ONNX Runtime, {@link org.diffusion4j.benchmarks.Growth} watches its memory,
+ * {@link org.diffusion4j.benchmarks.Jmh} runs the small benchmarks.
+ */
+@NullMarked
+package org.diffusion4j.benchmarks;
+
+import org.jspecify.annotations.NullMarked;

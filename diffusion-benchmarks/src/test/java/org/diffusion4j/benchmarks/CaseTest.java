@@ -1,0 +1,18 @@
+package org.diffusion4j.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CaseTest {
+
+  @Test
+  void parse_ofItsArgumentsAndMore_isTheSame() {
+    Case what = new Case(Net.CIFAR, Mode.TRAIN, 64, 1, Precision.BFLOAT16, 0.5);
+    List<String> arguments = new ArrayList<>(what.toArguments());
+    arguments.add("model.onnx");
+    assertThat(Case.parse(arguments.toArray(String[]::new))).isEqualTo(what);
+  }
+}

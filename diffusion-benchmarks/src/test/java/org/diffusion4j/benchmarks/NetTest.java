@@ -1,0 +1,21 @@
+package org.diffusion4j.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.diffusion4j.unet.UNet;
+import org.junit.jupiter.api.Test;
+
+class NetTest {
+
+  @Test
+  void config_ofStandard_hasTheParametersOfDiffusers() {
+    assertThat(parameters(Net.STANDARD)).isEqualTo(3_939_393);
+  }
+
+  static long parameters(Net net) {
+    return UNet.weightShapes(net.config()).values().stream()
+        .mapToLong(shape -> Arrays.stream(shape).reduce(1, Math::multiplyExact))
+        .sum();
+  }
+}

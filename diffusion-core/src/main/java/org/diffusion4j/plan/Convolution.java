@@ -14,9 +14,19 @@ import org.jspecify.annotations.Nullable;
 final class Convolution extends Node {
 
   /** Strides and paddings of height and width. */
-  record Geometry(long[] strides, long[] before, long[] after) {
+  static final class Geometry {
 
-    static final long[] NO_DILATION = {0, 0};
+    private static final long[] NO_DILATION = {0, 0};
+
+    private final long[] strides;
+    private final long[] before;
+    private final long[] after;
+
+    Geometry(long[] strides, long[] before, long[] after) {
+      this.strides = strides;
+      this.before = before;
+      this.after = after;
+    }
   }
 
   private final Geometry geometry;
@@ -26,6 +36,7 @@ final class Convolution extends Node {
   private final @Nullable Value addend;
   private final Value y;
   private final Descs descs;
+  private final @Nullable Primitive narrow;
   private final Primitive primitive;
   private final PackedWeight packed;
 
@@ -41,7 +52,8 @@ final class Convolution extends Node {
       Value w,
       Value b,
       @Nullable Value addend,
-      Value y) {
+      Value y,
+      Precision precision) {
     super(
         "convolution " + w.name,
         addend == null ? List.of(x, w, b) : List.of(x, w, b, addend),
@@ -52,7 +64,11 @@ final class Convolution extends Node {
     this.b = b;
     this.addend = addend;
     this.y = y;
-    descs = new Descs(x, w, b, y);
+    descs = new Descs(x, w, b, y, precision);
+    narrow =
+        precision == Precision.FLOAT32
+            ? null
+            : PackedWeight.reorder(name(), descs.x, descs.narrowX);
     primitive =
         Primitive.of(
             name(),
@@ -63,7 +79,7 @@ final class Convolution extends Node {
                     OneDnn.engine(),
                     dnnl.dnnl_forward_training,
                     dnnl.dnnl_convolution_direct,
-                    descs.x.handle(),
+                    descs.narrowX.handle(),
                     descs.anyW.handle(),
                     descs.b.handle(),
                     descs.y.handle(),
@@ -91,7 +107,12 @@ final class Convolution extends Node {
 
   @Override
   long scratch() {
-    return primitive.scratch();
+    return narrowFloats() + primitive.scratch();
+  }
+
+  /** The memory of the input in another precision. */
+  private long narrowFloats() {
+    return narrow == null ? 0 : (descs.narrowX.floats() + 15) / 16 * 16;
   }
 
   @Override
@@ -101,8 +122,10 @@ final class Convolution extends Node {
 
   @Override
   Runnable bind(Workspace workspace) {
+    long scratch = workspace.scratchAddress(this);
+    long source = narrow == null ? workspace.address(x) : scratch;
     List<Primitive.Argument> arguments = new ArrayList<>();
-    arguments.add(argument(workspace, dnnl.DNNL_ARG_SRC, descs.x, x));
+    arguments.add(new Primitive.Argument(dnnl.DNNL_ARG_SRC, descs.narrowX, source));
     arguments.add(new Primitive.Argument(dnnl.DNNL_ARG_WEIGHTS, packed.desc(), packed.address()));
     arguments.add(argument(workspace, dnnl.DNNL_ARG_BIAS, descs.b, b));
     if (addend != null) {
@@ -110,7 +133,22 @@ final class Convolution extends Node {
       arguments.add(argument(workspace, role, descs.y, addend));
     }
     arguments.add(argument(workspace, dnnl.DNNL_ARG_DST, descs.y, y));
-    return primitive.bind(workspace, workspace.scratchAddress(this), arguments);
+    Runnable convolve =
+        primitive.bind(workspace, scratch + narrowFloats() * Float.BYTES, arguments);
+    if (narrow == null) {
+      return convolve;
+    }
+    Runnable convert =
+        narrow.bind(
+            workspace,
+            scratch,
+            List.of(
+                argument(workspace, dnnl.DNNL_ARG_FROM, descs.x, x),
+                new Primitive.Argument(dnnl.DNNL_ARG_TO, descs.narrowX, scratch)));
+    return () -> {
+      convert.run();
+      convolve.run();
+    };
   }
 
   private static Primitive.Argument argument(
@@ -140,6 +178,9 @@ final class Convolution extends Node {
 
   @Override
   public void close() {
+    if (narrow != null) {
+      narrow.close();
+    }
     primitive.close();
     descs.close();
   }
@@ -289,13 +330,15 @@ final class Convolution extends Node {
   private static final class Descs implements AutoCloseable {
 
     final Desc x;
+    final Desc narrowX;
     final Desc b;
     final Desc y;
     final Desc anyW;
     final Desc plainW;
 
-    Descs(Value x, Value w, Value b, Value y) {
+    Descs(Value x, Value w, Value b, Value y, Precision precision) {
       this.x = Desc.of(x);
+      narrowX = Desc.of(precision, x);
       this.b = Desc.of(b);
       this.y = Desc.of(y);
       long kH = w.size(0);
@@ -303,13 +346,14 @@ final class Convolution extends Node {
       long in = w.size(2);
       long out = w.size(3);
       long[] oihw = {out, in, kH, kW};
-      anyW = Desc.any(oihw);
+      anyW = Desc.any(precision, oihw);
       plainW = Desc.strided(oihw, new long[] {1, out, kW * in * out, in * out});
     }
 
     @Override
     public void close() {
       x.close();
+      narrowX.close();
       b.close();
       y.close();
       anyW.close();

@@ -5,7 +5,7 @@ import static org.diffusion4j.plan.OneDnn.check;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.global.dnnl;
 
-/** A shape and a layout of FLOAT values, as oneDNN describes them. */
+/** A shape, a type and a layout of values, as oneDNN describes them. */
 final class Desc implements AutoCloseable {
 
   private final dnnl_memory_desc handle;
@@ -32,20 +32,29 @@ final class Desc implements AutoCloseable {
   }
 
   static Desc strided(long[] dims, long[] strides) {
+    return strided(Precision.FLOAT32, dims, strides);
+  }
+
+  /** The value as it lies in memory, but of another precision. */
+  static Desc of(Precision precision, Value value) {
+    return strided(precision, value.shape(), value.strides());
+  }
+
+  private static Desc strided(Precision precision, long[] dims, long[] strides) {
     dnnl_memory_desc handle = new dnnl_memory_desc();
     check(
         dnnl.dnnl_memory_desc_create_with_strides(
-            handle, dims.length, dims, dnnl.dnnl_f32, strides),
+            handle, dims.length, dims, precision.type(), strides),
         "memory description");
     return new Desc(handle, true);
   }
 
   /** Any layout that suits the operation. */
-  static Desc any(long... dims) {
+  static Desc any(Precision precision, long... dims) {
     dnnl_memory_desc handle = new dnnl_memory_desc();
     check(
         dnnl.dnnl_memory_desc_create_with_tag(
-            handle, dims.length, dims, dnnl.dnnl_f32, dnnl.dnnl_format_tag_any),
+            handle, dims.length, dims, precision.type(), dnnl.dnnl_format_tag_any),
         "memory description");
     return new Desc(handle, true);
   }

@@ -28,12 +28,14 @@ final class GraphReader {
 
   private final WeightStore weights;
   private final Nd4jOp.LocalGradient localGradient;
+  private final Precision precision;
   private final Map<String, Value> values = new HashMap<>();
   private final Map<Value, Value> relaid = new HashMap<>();
   private final List<Node> nodes = new ArrayList<>();
 
-  GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient) {
+  GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient, Precision precision) {
     this.weights = weights;
+    this.precision = precision;
     this.localGradient = localGradient;
   }
 
@@ -288,7 +290,7 @@ final class GraphReader {
       return Optional.empty();
     }
     Convolution.Geometry geometry = new Convolution.Geometry(strides, before, after);
-    return Optional.of(new Convolution(weights, geometry, x, w, b, addend, y));
+    return Optional.of(new Convolution(weights, geometry, x, w, b, addend, y, precision));
   }
 
   private boolean emitMatmul(Op op) {

@@ -1,13 +1,34 @@
 package org.diffusion4j.plan;
 
-/**
- * A value read as matrices.
- *
- * @param value that holds them
- * @param dims batches if any, rows, columns
- * @param strides of each of them, in floats
- */
-record Matrices(Value value, long[] dims, long[] strides) {
+/** A value read as matrices. */
+final class Matrices {
+
+  private final Value value;
+  private final long[] dims;
+  private final long[] strides;
+
+  /**
+   * @param value that holds them
+   * @param dims batches if any, rows, columns
+   * @param strides of each of them, in floats
+   */
+  private Matrices(Value value, long[] dims, long[] strides) {
+    this.value = value;
+    this.dims = dims;
+    this.strides = strides;
+  }
+
+  Value value() {
+    return value;
+  }
+
+  int rank() {
+    return dims.length;
+  }
+
+  long columns() {
+    return dims[dims.length - 1];
+  }
 
   /** A value in C order, whose last two dimensions are rows and columns. */
   static Matrices of(Value value) {

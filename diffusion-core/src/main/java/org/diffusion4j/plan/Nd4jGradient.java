@@ -33,7 +33,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     if (function == null) {
       throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
     }
-    GraphReader reader = new GraphReader(weights, this);
+    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
     List<SDVariable> seeds = new ArrayList<>();
     for (Value output : node.outputs()) {
       Value dy = tape.gradient(output);

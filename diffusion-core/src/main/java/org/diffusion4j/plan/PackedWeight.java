@@ -2,6 +2,8 @@ package org.diffusion4j.plan;
 
 import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
+import org.diffusion4j.internal.Address;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -12,28 +14,21 @@ import org.nd4j.linalg.factory.Nd4j;
 final class PackedWeight implements AutoCloseable {
 
   private final Desc desc;
-  private final INDArray memory;
+  private final Desc from;
+  private final long fromAddress;
   private final Primitive reorder;
-  private final Workspace workspace;
-  private final Runnable pack;
-  private long version = -1;
+  private @Nullable Copy copy;
+  private volatile long version = -1;
 
   /**
    * @param from how the weight lies in memory, and {@code address} where
    * @param to the layout that is wanted
    */
   PackedWeight(Desc from, long address, Desc to) {
+    this.from = from.copy();
+    fromAddress = address;
     desc = to.copy();
-    memory = Nd4j.createUninitialized(DataType.FLOAT, desc.floats());
     reorder = reorder("weight", from, desc);
-    workspace = new Workspace(reorder.scratch());
-    pack =
-        reorder.bind(
-            workspace,
-            workspace.scratchAddress(),
-            List.of(
-                new Primitive.Argument(dnnl.DNNL_ARG_FROM, from, address),
-                new Primitive.Argument(dnnl.DNNL_ARG_TO, desc, address())));
   }
 
   static Primitive reorder(String what, Desc from, Desc to) {
@@ -44,12 +39,37 @@ final class PackedWeight implements AutoCloseable {
                 pd, from.handle(), OneDnn.engine(), to.handle(), OneDnn.engine(), attributes));
   }
 
+  /** The memory, allocated at the first use. */
+  private final class Copy {
+
+    final INDArray memory = Nd4j.createUninitialized(DataType.FLOAT, desc.floats());
+    final Workspace workspace = new Workspace(reorder.scratch());
+    final Runnable pack =
+        reorder.bind(
+            workspace,
+            workspace.scratchAddress(),
+            List.of(
+                new Primitive.Argument(dnnl.DNNL_ARG_FROM, from, fromAddress),
+                new Primitive.Argument(dnnl.DNNL_ARG_TO, desc, Address.of(memory))));
+  }
+
+  private synchronized Copy copy() {
+    if (copy == null) {
+      copy = new Copy();
+    }
+    return copy;
+  }
+
+  synchronized boolean isAllocated() {
+    return copy != null;
+  }
+
   Desc desc() {
     return desc;
   }
 
   long address() {
-    return Address.of(memory);
+    return Address.of(copy().memory);
   }
 
   boolean isOlderThan(long weightsVersion) {
@@ -57,19 +77,23 @@ final class PackedWeight implements AutoCloseable {
   }
 
   void pack(long weightsVersion) {
-    pack.run();
+    copy().pack.run();
     version = weightsVersion;
   }
 
+  /** The memory that it takes once it is allocated. */
   long bytes() {
-    return memory.length() * Float.BYTES;
+    return desc.floats() * Float.BYTES;
   }
 
   @Override
-  public void close() {
-    workspace.close();
+  public synchronized void close() {
+    if (copy != null) {
+      copy.workspace.close();
+      copy.memory.close();
+    }
     reorder.close();
-    memory.close();
+    from.close();
     desc.close();
   }
 }

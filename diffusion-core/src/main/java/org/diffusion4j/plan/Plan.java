@@ -44,10 +44,15 @@ final class Plan implements AutoCloseable {
    *
    * @param placeholders their shapes by name
    * @param output the name of the result
+   * @param precision of convolutions
    */
   static Plan forward(
-      WeightStore weights, SameDiff graph, Map<String, long[]> placeholders, String output) {
-    Builder builder = new Builder(weights, graph, placeholders, Set.of(output));
+      WeightStore weights,
+      SameDiff graph,
+      Map<String, long[]> placeholders,
+      String output,
+      Precision precision) {
+    Builder builder = new Builder(weights, graph, placeholders, Set.of(output), precision);
     Value result = builder.reader.value(output);
     builder.nodes.add(Transfer.store(builder.caller(output), result));
     return builder.build(null);
@@ -67,7 +72,7 @@ final class Plan implements AutoCloseable {
       Map<String, long[]> placeholders,
       String loss,
       Set<String> of) {
-    Builder builder = new Builder(weights, graph, placeholders, Set.of(loss));
+    Builder builder = new Builder(weights, graph, placeholders, Set.of(loss), Precision.FLOAT32);
     builder.differentiate(loss, of);
     return builder.build(builder.reader.value(loss));
   }
@@ -149,9 +154,10 @@ final class Plan implements AutoCloseable {
         WeightStore weights,
         SameDiff graph,
         Map<String, long[]> placeholders,
-        Set<String> results) {
+        Set<String> results,
+        Precision precision) {
       this.weights = weights;
-      reader = new GraphReader(weights, new Nd4jGradient(graph, weights));
+      reader = new GraphReader(weights, new Nd4jGradient(graph, weights), precision);
       Ops ops = new Ops(graph, results, placeholders.keySet());
       placeholders.forEach(
           (name, shape) -> {

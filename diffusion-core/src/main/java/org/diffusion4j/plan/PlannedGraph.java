@@ -1,21 +1,21 @@
 package org.diffusion4j.plan;
 
 import com.google.common.collect.ImmutableSet;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
-import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongSupplier;
+import org.diffusion4j.internal.Address;
+import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.internal.Workers;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -26,59 +26,39 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A SameDiff graph that runs as plans, one for each size of a part of a batch. Any number of
- * threads may run it at once.
+ * A SameDiff graph that runs as plans. A batch is divided among the processors, each of which runs
+ * a plan for its part. Any number of threads may call at once.
  */
 public final class PlannedGraph implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(PlannedGraph.class);
 
-  /** Plans that are kept; the one that was not used for longest goes first. */
-  private static final int MAX_PLANS = 8;
-
   private final SameDiff graph;
   private final WeightStore weights;
+  private final LongSupplier availableMemory;
   private final Workers workers = Workers.shared();
-  private final ReadWriteLock lock = new ReentrantReadWriteLock();
-  private final Map<Key, Entry> plans = new LinkedHashMap<>(16, 0.75f, true);
+  private final PlanCache plans = new PlanCache(workers.threads());
+
+  /** Runs read packed weights, packing writes them. */
+  private final ReadWriteLock packing = new ReentrantReadWriteLock();
+
   private boolean closed;
 
-  private PlannedGraph(SameDiff graph, WeightStore weights) {
+  PlannedGraph(SameDiff graph, WeightStore weights, LongSupplier availableMemory) {
     this.graph = graph;
     this.weights = weights;
-  }
-
-  /** What distinguishes plans. */
-  private record Key(
-      Map<String, List<Long>> shapes, int threads, String result, ImmutableSet<String> of) {}
-
-  /** A plan and its workspaces that are not in use. */
-  private record Entry(Plan plan, Deque<Workspace> idle) {
-
-    synchronized Workspace take() {
-      return idle.isEmpty() ? plan.workspace() : idle.pop();
-    }
-
-    synchronized void giveBack(Workspace workspace, int most) {
-      if (idle.size() < most) {
-        idle.push(workspace);
-      } else {
-        workspace.close();
-      }
-    }
-
-    void close() {
-      idle.forEach(Workspace::close);
-      idle.clear();
-      plan.close();
-    }
+    this.availableMemory = availableMemory;
   }
 
   /**
-   * Plans a graph if that can be done here: on the CPU, with oneDNN, with weights of type FLOAT.
-   * The graph's variables keep their arrays.
+   * Plans a graph if that can be done here: on the CPU, with oneDNN, with variables of type FLOAT
+   * in C order. The variables keep their arrays.
    */
   public static Optional<PlannedGraph> of(SameDiff graph) {
+    return of(graph, Memory::available);
+  }
+
+  static Optional<PlannedGraph> of(SameDiff graph, LongSupplier availableMemory) {
     if (Nd4j.getExecutioner().type() != OpExecutioner.ExecutionerType.NATIVE_CPU
         || !OneDnn.available()) {
       return Optional.empty();
@@ -86,28 +66,27 @@ public final class PlannedGraph implements AutoCloseable {
     Map<String, INDArray> variables = new LinkedHashMap<>();
     Map<String, INDArray> constants = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
-      switch (variable.getVariableType()) {
-        case VARIABLE -> variables.put(variable.name(), variable.getArr());
-        case CONSTANT -> constants.put(variable.name(), variable.getArr());
-        default -> {}
+      INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
+      if (array != null) {
+        switch (variable.getVariableType()) {
+          case VARIABLE -> variables.put(variable.name(), array);
+          case CONSTANT -> constants.put(variable.name(), array);
+          default -> {}
+        }
       }
     }
     for (INDArray array : variables.values()) {
-      if (array.dataType() != DataType.FLOAT || !isContiguous(array)) {
-        LOG.info("a graph with weights of {} runs in SameDiff's session", array.dataType());
+      if (array.dataType() != DataType.FLOAT || !Address.isPlain(array)) {
+        LOG.info("a graph with variables of type {} runs in a session", array.dataType());
         return Optional.empty();
       }
     }
-    constants.replaceAll((name, array) -> isContiguous(array) ? array : array.dup('c'));
-    return Optional.of(new PlannedGraph(graph, new WeightStore(variables, constants)));
+    constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
+    WeightStore weights = new WeightStore(variables, constants);
+    return Optional.of(new PlannedGraph(graph, weights, availableMemory));
   }
 
-  private static boolean isContiguous(INDArray array) {
-    return Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'))
-        || array.length() == 1;
-  }
-
-  /** Says that the weights were written to: the next run reads them anew. */
+  /** Says that the variables were written to: the next run reads them anew. */
   public void weightsChanged() {
     weights.changed();
   }
@@ -116,17 +95,21 @@ public final class PlannedGraph implements AutoCloseable {
    * Computes a result.
    *
    * @param placeholders arrays of one batch size
+   * @param precision of convolutions
    * @param name of the result
+   * @param shape of the result, the batch first
    * @return owned by the caller
+   * @throws UnplannableException if only SameDiff's session can run the graph
+   * @throws IllegalStateException if this is closed, or if there is too little memory
    */
-  public INDArray output(Map<String, INDArray> placeholders, String name, long[] shape) {
+  public INDArray output(
+      Map<String, INDArray> placeholders, Precision precision, String name, long... shape) {
     INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
-    Map<String, INDArray> arrays = new LinkedHashMap<>(placeholders);
-    arrays.put(name, result);
-    try (Inputs inputs = new Inputs(arrays)) {
-      for (Run run : run(inputs, placeholders.keySet(), name, ImmutableSet.of())) {
-        run.release();
-      }
+    try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, result))) {
+      run(arrays, precision, name, ImmutableSet.of()).forEach(Run::release);
+    } catch (RuntimeException | Error e) {
+      result.close();
+      throw e;
     }
     return result;
   }
@@ -137,69 +120,78 @@ public final class PlannedGraph implements AutoCloseable {
    * @param placeholders arrays of one batch size
    * @param loss the name of the loss
    * @param of names of variables and placeholders
+   * @throws UnplannableException if only SameDiff's session can run the graph
+   * @throws IllegalStateException if this is closed, or if there is too little memory
    */
   public Result gradients(Map<String, INDArray> placeholders, String loss, Collection<String> of) {
-    Map<String, INDArray> arrays = new LinkedHashMap<>(placeholders);
-    Map<String, INDArray> results = new LinkedHashMap<>();
+    Map<String, INDArray> own = new LinkedHashMap<>();
+    Map<String, INDArray> written = new LinkedHashMap<>();
     for (String name : of) {
       INDArray placeholder = placeholders.get(name);
       if (placeholder != null) {
-        INDArray result = Nd4j.createUninitialized(DataType.FLOAT, placeholder.shape());
-        arrays.put(Plan.gradientName(name), result);
-        results.put(name, result);
+        INDArray gradient = Nd4j.createUninitialized(DataType.FLOAT, placeholder.shape());
+        own.put(name, gradient);
+        written.put(Plan.gradientName(name), gradient);
       }
     }
-    try (Inputs inputs = new Inputs(arrays)) {
-      List<Run> runs = run(inputs, placeholders.keySet(), loss, ImmutableSet.copyOf(of));
+    try (CallerArrays arrays = new CallerArrays(placeholders, written)) {
+      List<Run> runs = run(arrays, Precision.FLOAT32, loss, ImmutableSet.copyOf(of));
       double sum = 0;
       for (Run run : runs) {
-        sum += run.entry.plan.loss(run.workspace) * run.workspace.lossShare();
+        sum += run.entry.plan().loss(run.workspace) * run.workspace.lossShare();
       }
-      INDArray first = runs.get(0).workspace.gradient();
-      if (runs.size() > 1) {
-        List<INDArray> others = new ArrayList<>();
-        for (Run run : runs.subList(1, runs.size())) {
-          others.add(run.workspace.gradient());
-        }
-        GradientSum.addTo(workers, first, others);
-        runs.subList(1, runs.size()).forEach(Run::release);
-      }
+      addUp(runs);
+      INDArray flat = runs.get(0).workspace.gradient();
       Map<String, INDArray> gradients = new LinkedHashMap<>();
       for (String name : of) {
-        INDArray result = results.get(name);
+        INDArray gradient = own.get(name);
         gradients.put(
             name,
-            result != null
-                ? result
-                : Workspace.view(first, weights.offset(name), weights.array(name).shape()));
+            gradient != null
+                ? gradient
+                : Workspace.view(flat, weights.offset(name), weights.array(name).shape()));
       }
-      return new Result(sum, gradients, first, runs.get(0), results.values());
+      return new Result(sum, gradients, runs.get(0), own.values());
+    } catch (RuntimeException | Error e) {
+      own.values().forEach(INDArray::close);
+      throw e;
     }
   }
 
-  /**
-   * A loss and its gradients, which lie in memory that is used again once this is closed.
-   *
-   * <p>{@code flat} holds the gradients of all variables one after the other.
-   */
+  /** Adds the gradients of all runs to the first's, and ends the others. */
+  private static void addUp(List<Run> runs) {
+    List<List<INDArray>> others = new ArrayList<>();
+    for (Run run : runs.subList(1, runs.size())) {
+      others.add(List.of(run.workspace.gradient()));
+    }
+    if (!others.isEmpty()) {
+      List<INDArray> first = List.of(runs.get(0).workspace.gradient());
+      WeightLoops.run(
+          List.of(first),
+          others,
+          (pieces, n) -> {
+            for (int i = 1; i < pieces.length; i++) {
+              Loops.add(pieces[0], pieces[i], n);
+            }
+            return 0;
+          });
+    }
+    runs.subList(1, runs.size()).forEach(Run::release);
+  }
+
+  /** A loss and its gradients, which lie in memory that is used again once this is closed. */
   public static final class Result implements AutoCloseable {
 
     private final double loss;
     private final Map<String, INDArray> gradients;
-    private final INDArray flat;
     private final Run run;
     private final Collection<INDArray> own;
     private boolean closed;
 
     private Result(
-        double loss,
-        Map<String, INDArray> gradients,
-        INDArray flat,
-        Run run,
-        Collection<INDArray> own) {
+        double loss, Map<String, INDArray> gradients, Run run, Collection<INDArray> own) {
       this.loss = loss;
       this.gradients = gradients;
-      this.flat = flat;
       this.run = run;
       this.own = own;
     }
@@ -213,11 +205,6 @@ public final class PlannedGraph implements AutoCloseable {
       return gradients;
     }
 
-    /** The gradients of all variables, one after the other. */
-    public INDArray flat() {
-      return flat;
-    }
-
     @Override
     public synchronized void close() {
       if (!closed) {
@@ -228,195 +215,219 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  /** The native memory that a run takes, in bytes, without the weights themselves. */
-  public long bytes(Map<String, long[]> placeholders, String result, Collection<String> of) {
-    throw new UnsupportedOperationException(placeholders + result + of);
+  /**
+   * The native memory that a call takes at its peak, in bytes, beyond the variables and the arrays
+   * of the caller. Nothing of it is allocated to find out.
+   *
+   * @param shapes of the placeholders, the batch first
+   * @param result the name of what is computed
+   * @param of what the gradients are wanted of, empty for a forward run
+   * @throws UnplannableException if only SameDiff's session can run the graph
+   */
+  public long bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
+    int batch = Math.toIntExact(shapes.values().iterator().next()[0]);
+    Division division =
+        divide(
+            batch,
+            (size, threads) -> {
+              Map<String, List<Long>> part = new LinkedHashMap<>();
+              shapes.forEach(
+                  (name, shape) -> {
+                    List<Long> sizes = new ArrayList<>();
+                    sizes.add((long) size);
+                    for (int d = 1; d < shape.length; d++) {
+                      sizes.add(shape[d]);
+                    }
+                    part.put(name, sizes);
+                  });
+              return new PlanCache.Key(
+                  part, threads, Precision.FLOAT32, result, ImmutableSet.copyOf(of));
+            });
+    try {
+      long bytes = 0;
+      for (Part part : division.parts) {
+        bytes += part.entry.plan().workspaceBytes();
+      }
+      for (PackedWeight packed : division.packed()) {
+        bytes += packed.bytes();
+      }
+      return bytes;
+    } finally {
+      division.release();
+    }
   }
 
   /** One part of a batch after its run. */
-  private final class Run {
+  private record Run(PlanCache.Entry entry, Workspace workspace) {
 
-    private final Entry entry;
-    private final Workspace workspace;
+    void release() {
+      entry.giveBack(workspace);
+      entry.release();
+    }
+  }
 
-    Run(Entry entry, Workspace workspace) {
-      this.entry = entry;
-      this.workspace = workspace;
+  /** A part of a batch: where it begins, how many samples it has, and the plan for so many. */
+  private record Part(int from, int size, PlanCache.Entry entry) {}
+
+  private interface KeyOfPart {
+    PlanCache.Key key(int size, int threads);
+  }
+
+  /** How a batch is divided; holds the entries of its parts. */
+  private record Division(List<Part> parts, int openMp) {
+
+    Set<PackedWeight> packed() {
+      Set<PackedWeight> packed = new LinkedHashSet<>();
+      parts.forEach(part -> packed.addAll(part.entry.plan().packed()));
+      return packed;
     }
 
     void release() {
-      entry.giveBack(workspace, workers.threads());
+      parts.forEach(part -> part.entry.release());
     }
+  }
+
+  private Division divide(int batch, KeyOfPart keys) {
+    int count = Math.min(batch, workers.threads());
+    Division division = divide(batch, count, keys);
+    boolean independent = division.parts.stream().allMatch(part -> part.entry.plan().batchwise());
+    if (count == 1 || independent) {
+      return division;
+    }
+    division.release();
+    return divide(batch, 1, keys);
+  }
+
+  private Division divide(int batch, int count, KeyOfPart keys) {
+    int openMp = Math.max(1, workers.threads() / count);
+    List<Part> parts = new ArrayList<>();
+    int from = 0;
+    for (int i = 0; i < count; i++) {
+      int size = batch / count + (i < batch % count ? 1 : 0);
+      parts.add(new Part(from, size, plans.hold(keys.key(size, openMp), this::plan)));
+      from += size;
+    }
+    return new Division(parts, openMp);
+  }
+
+  private Plan plan(PlanCache.Key key) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    key.shapes()
+        .forEach(
+            (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
+    // oneDNN fits an operation to the threads that it may use where it is made.
+    Callable<Plan> make =
+        () ->
+            key.of().isEmpty()
+                ? Plan.forward(weights, graph, shapes, key.result(), key.precision())
+                : Plan.gradients(weights, graph, shapes, key.result(), key.of());
+    return workers.run(key.threads(), List.of(make)).get(0);
   }
 
   private List<Run> run(
-      Inputs inputs, Set<String> placeholders, String result, ImmutableSet<String> of) {
-    int batch = inputs.batch;
-    int parts = Math.min(batch, workers.threads());
-    int[] sizes = new int[parts];
-    for (int i = 0; i < parts; i++) {
-      sizes[i] = batch / parts + (i < batch % parts ? 1 : 0);
-    }
-    int openMp = Math.max(1, workers.threads() / parts);
-    Map<Integer, Entry> entries = new LinkedHashMap<>();
-    for (int size : sizes) {
-      if (!entries.containsKey(size)) {
-        entries.put(size, entry(inputs.key(placeholders, size, openMp, result, of)));
-      }
-    }
-    if (parts > 1 && !entries.values().stream().allMatch(entry -> entry.plan.batchwise())) {
-      sizes = new int[] {batch};
-      openMp = workers.threads();
-      entries = Map.of(batch, entry(inputs.key(placeholders, batch, openMp, result, of)));
-    }
-    Set<PackedWeight> packed = new LinkedHashSet<>();
-    entries.values().forEach(entry -> packed.addAll(entry.plan.packed()));
-    refresh(packed);
-    lock.readLock().lock();
+      CallerArrays arrays, Precision precision, String result, ImmutableSet<String> of) {
+    Division division =
+        divide(arrays.batch(), (size, threads) -> arrays.key(size, threads, precision, result, of));
     try {
-      List<Callable<Run>> tasks = new ArrayList<>();
-      int from = 0;
-      for (int size : sizes) {
-        Entry entry = Objects.requireNonNull(entries.get(size));
-        int start = from;
-        tasks.add(() -> part(entry, inputs, start, size));
-        from += size;
+      requireMemory(division, arrays.batch());
+      pack(division.packed());
+      packing.readLock().lock();
+      try {
+        requireOpen();
+        List<Callable<Run>> tasks = new ArrayList<>();
+        for (Part part : division.parts) {
+          tasks.add(() -> run(part, arrays));
+        }
+        return workers.run(division.openMp, tasks);
+      } finally {
+        packing.readLock().unlock();
       }
-      return workers.run(openMp, tasks);
-    } finally {
-      lock.readLock().unlock();
+    } catch (RuntimeException | Error e) {
+      division.release();
+      throw e;
     }
   }
 
-  private Run part(Entry entry, Inputs inputs, int from, int size) {
-    Workspace workspace = entry.take();
-    inputs.arrays.forEach(
-        (name, array) -> {
-          long perSample = array.length() / inputs.batch;
-          workspace.caller(
-              entry.plan.caller(name), Address.of(array) + from * perSample * Float.BYTES);
-        });
-    workspace.lossShare((float) size / inputs.batch);
+  private static Run run(Part part, CallerArrays arrays) {
+    Plan plan = part.entry.plan();
+    Workspace workspace = part.entry.take();
+    arrays.show(plan, workspace, part.from);
+    workspace.lossShare((float) part.size / arrays.batch());
     workspace.run();
-    return new Run(entry, workspace);
+    return new Run(part.entry, workspace);
   }
 
-  private void refresh(Set<PackedWeight> packed) {
+  private void requireMemory(Division division, int batch) {
+    long fixed = 0;
+    for (PackedWeight packed : division.packed()) {
+      fixed += packed.isAllocated() ? 0 : packed.bytes();
+    }
+    Map<PlanCache.Entry, Integer> workspaces = new LinkedHashMap<>();
+    division.parts.forEach(part -> workspaces.merge(part.entry, 1, Integer::sum));
+    long needed = fixed;
+    for (Map.Entry<PlanCache.Entry, Integer> entry : workspaces.entrySet()) {
+      needed += entry.getKey().bytesOfMore(entry.getValue());
+    }
+    if (needed == 0) {
+      return;
+    }
+    long available = availableMemory.getAsLong();
+    if (needed > available) {
+      long perSample = (needed - fixed) / batch;
+      long fits = perSample == 0 ? 0 : Math.max(0, (available - fixed) / perSample);
+      throw new IllegalStateException(
+          "memory for a batch of "
+              + batch
+              + " must be at least "
+              + megabytes(needed)
+              + " but "
+              + megabytes(available)
+              + " are available"
+              + (fits > 0 ? "; a batch of " + fits + " fits" : "; not even a batch of 1 fits"));
+    }
+  }
+
+  private static String megabytes(long bytes) {
+    return (bytes + (1 << 20) - 1) / (1 << 20) + " MB";
+  }
+
+  /** Brings packed weights up to date. */
+  private void pack(Set<PackedWeight> packed) {
     long version = weights.version();
     if (packed.stream().noneMatch(weight -> weight.isOlderThan(version))) {
       return;
     }
-    lock.writeLock().lock();
+    packing.writeLock().lock();
     try {
-      List<Callable<Object>> tasks = new ArrayList<>();
+      requireOpen();
       List<PackedWeight> old =
           packed.stream().filter(weight -> weight.isOlderThan(version)).toList();
-      for (int i = 0; i < workers.threads(); i++) {
-        int first = i;
-        tasks.add(
-            () -> {
-              for (int j = first; j < old.size(); j += workers.threads()) {
-                old.get(j).pack(version);
-              }
-              return "";
-            });
-      }
-      workers.run(1, tasks);
-    } finally {
-      lock.writeLock().unlock();
-    }
-  }
-
-  private Entry entry(Key key) {
-    synchronized (plans) {
-      if (closed) {
-        throw new IllegalStateException("the model is closed");
-      }
-      Entry entry = plans.get(key);
-      if (entry == null) {
-        entry = new Entry(plan(key), new ArrayDeque<>());
-        plans.put(key, entry);
-        while (plans.size() > MAX_PLANS) {
-          evictOldest();
-        }
-      }
-      return entry;
-    }
-  }
-
-  private void evictOldest() {
-    Entry oldest = plans.remove(plans.keySet().iterator().next());
-    lock.writeLock().lock();
-    try {
-      oldest.close();
-    } finally {
-      lock.writeLock().unlock();
-    }
-  }
-
-  private Plan plan(Key key) {
-    Map<String, long[]> shapes = new LinkedHashMap<>();
-    key.shapes.forEach(
-        (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
-    Callable<Plan> build =
-        () ->
-            key.of.isEmpty()
-                ? Plan.forward(weights, graph, shapes, key.result)
-                : Plan.gradients(weights, graph, shapes, key.result, key.of);
-    return workers.run(key.threads, List.of(build)).get(0);
-  }
-
-  /** The caller's arrays, in C order. */
-  private static final class Inputs implements AutoCloseable {
-
-    final Map<String, INDArray> arrays = new LinkedHashMap<>();
-    private final List<INDArray> copies = new ArrayList<>();
-    final int batch;
-
-    Inputs(Map<String, INDArray> given) {
-      given.forEach(
-          (name, array) -> {
-            INDArray plain = array;
-            if (!isContiguous(array)) {
-              plain = array.dup('c');
-              copies.add(plain);
-            }
-            arrays.put(name, plain);
+      workers.divide(
+          old.size(),
+          (start, end) -> {
+            old.subList(start, end).forEach(weight -> weight.pack(version));
+            return 0;
           });
-      batch = Math.toIntExact(given.values().iterator().next().size(0));
+    } finally {
+      packing.writeLock().unlock();
     }
+  }
 
-    Key key(
-        Set<String> placeholders, int size, int openMp, String result, ImmutableSet<String> of) {
-      Map<String, List<Long>> shapes = new LinkedHashMap<>();
-      for (String name : placeholders) {
-        long[] shape = Objects.requireNonNull(arrays.get(name)).shape().clone();
-        shape[0] = size;
-        shapes.put(name, Arrays.stream(shape).boxed().toList());
-      }
-      return new Key(shapes, openMp, result, of);
-    }
-
-    @Override
-    public void close() {
-      copies.forEach(INDArray::close);
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
     }
   }
 
   @Override
   public void close() {
-    synchronized (plans) {
-      if (!closed) {
-        closed = true;
-        lock.writeLock().lock();
-        try {
-          plans.values().forEach(Entry::close);
-          plans.clear();
-          weights.close();
-        } finally {
-          lock.writeLock().unlock();
-        }
-      }
+    packing.writeLock().lock();
+    try {
+      closed = true;
+      plans.close();
+      weights.close();
+    } finally {
+      packing.writeLock().unlock();
     }
   }
 }

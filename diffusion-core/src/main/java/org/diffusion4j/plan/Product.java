@@ -36,7 +36,7 @@ final class Product extends Node {
     this.y = y;
     descA = a.desc();
     descB = b.desc();
-    long columns = y.dims()[y.dims().length - 1];
+    long columns = y.columns();
     descBias = Desc.strided(new long[] {1, columns}, new long[] {columns, 1});
     descY = y.desc();
     primitive =
@@ -65,7 +65,7 @@ final class Product extends Node {
 
   @Override
   boolean batchwise() {
-    return b.value().isWeight() || a.dims().length > 2;
+    return b.value().isWeight() || a.rank() > 2;
   }
 
   @Override

@@ -7,6 +7,7 @@ import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Pointer;
+import org.diffusion4j.internal.Address;
 
 /**
  * A copy between a value and an array in C order: the caller's, which lies elsewhere in each run,

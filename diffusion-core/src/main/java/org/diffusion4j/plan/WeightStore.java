@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import org.diffusion4j.internal.Address;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The weights and constants of a graph, and the packed copies that all its plans share. */
@@ -79,10 +80,6 @@ final class WeightStore implements AutoCloseable {
 
   long version() {
     return version.get();
-  }
-
-  synchronized long packedBytes() {
-    return packed.values().stream().flatMap(List::stream).mapToLong(PackedWeight::bytes).sum();
   }
 
   @Override

@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.internal.Address;
+import org.diffusion4j.internal.WeightLoops;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.ops.impl.updaters.AdamUpdater;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -59,33 +60,62 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
           });
     }
 
+    /** One pass over the weights, with everything that belongs to them side by side. */
     @Override
     public void step(Map<String, INDArray> gradients) {
-      // ND4J's operation adds its epsilon to sqrt(v); the paper's belongs to sqrt(v / (1 -
-      // beta2^k)).
-      double scaledEpsilon = epsilon * Math.sqrt(1 - Math.pow(beta2, steps + 1.0));
-      gradients.forEach(
-          (name, gradient) -> {
-            INDArray p = parameters.get(name);
-            INDArray m = firstMoments.get(name);
-            INDArray v = secondMoments.get(name);
-            if (p == null || m == null || v == null) {
-              throw new IllegalArgumentException("no weight is named " + name);
-            }
-            if (weightDecay > 0) {
-              p.muli(1 - learningRate * weightDecay);
-            }
-            INDArray update = gradient.ordering() == 'c' ? gradient : gradient.dup('c');
-            Nd4j.getExecutioner()
-                .exec(
-                    new AdamUpdater(
-                        update, v, m, learningRate, beta1, beta2, scaledEpsilon, steps));
-            p.subi(update);
-            if (update != gradient) {
-              update.close();
-            }
-          });
+      List<INDArray> copies = new ArrayList<>();
+      List<INDArray> plain = new ArrayList<>();
+      for (INDArray gradient : gradients.values()) {
+        boolean ready = Address.isPlain(gradient);
+        plain.add(ready ? gradient : gradient.dup('c'));
+        if (!ready) {
+          copies.add(plain.get(plain.size() - 1));
+        }
+      }
       steps++;
+      float decay = (float) (1 - learningRate * weightDecay);
+      float rate = (float) (learningRate / (1 - Math.pow(beta1, steps)));
+      float inverse = (float) (1 / Math.sqrt(1 - Math.pow(beta2, steps)));
+      WeightLoops.run(
+          List.of(
+              of(gradients, parameters), of(gradients, firstMoments), of(gradients, secondMoments)),
+          List.of(plain),
+          (pieces, n) -> {
+            update(pieces[0], pieces[1], pieces[2], pieces[3], n, decay, rate, inverse);
+            return 0;
+          });
+      copies.forEach(INDArray::close);
+    }
+
+    private static List<INDArray> of(
+        Map<String, INDArray> gradients, Map<String, INDArray> arrays) {
+      List<INDArray> list = new ArrayList<>();
+      for (String name : gradients.keySet()) {
+        INDArray array = arrays.get(name);
+        if (array == null) {
+          throw new IllegalArgumentException("no weight is named " + name);
+        }
+        list.add(array);
+      }
+      return list;
+    }
+
+    private void update(
+        float[] p, float[] m, float[] v, float[] g, int n, float decay, float rate, float inverse) {
+      float keep1 = (float) beta1;
+      float take1 = (float) (1 - beta1);
+      float keep2 = (float) beta2;
+      float take2 = (float) (1 - beta2);
+      float eps = (float) epsilon;
+      for (int i = 0; i < n; i++) {
+        m[i] = m[i] * keep1 + g[i] * take1;
+      }
+      for (int i = 0; i < n; i++) {
+        v[i] = v[i] * keep2 + g[i] * g[i] * take2;
+      }
+      for (int i = 0; i < n; i++) {
+        p[i] = p[i] * decay - rate * m[i] / ((float) Math.sqrt(v[i]) * inverse + eps);
+      }
     }
 
     @Override

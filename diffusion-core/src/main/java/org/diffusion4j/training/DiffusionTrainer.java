@@ -1,7 +1,8 @@
 package org.diffusion4j.training;
 
 import java.time.Duration;
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.diffusion4j.Condition;
@@ -12,6 +13,7 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
+import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
@@ -36,7 +38,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Optimizer.Run optimizer;
   private final double maxGradientNorm;
   private final long seed;
-  private final Map<String, INDArray> lastGood = new HashMap<>();
+  private final List<INDArray> weights;
+  private final List<INDArray> lastGood = new ArrayList<>();
   private long steps;
   private int epoch;
   private boolean closed;
@@ -48,7 +51,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     optimizer = builder.optimizer.start(model.parameters());
     maxGradientNorm = builder.maxGradientNorm;
     seed = builder.seed;
-    model.parameters().forEach((name, p) -> lastGood.put(name, p.dup()));
+    weights = List.copyOf(model.parameters().values());
+    weights.forEach(weight -> lastGood.add(weight.dup('c')));
   }
 
   private static void requireTrainable(SameDiffDenoiser model) {
@@ -116,7 +120,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         INDArray time = Nd4j.createFromArray(timesteps);
         INDArray target = target(x0, noise, t);
         Gradients gradients = model.gradients(xt, time, condition, target)) {
-      double norm = norm(gradients.of());
+      List<INDArray> plain = List.copyOf(gradients.of().values());
+      double norm = Math.sqrt(WeightLoops.sumOfSquares(plain));
       if (!Double.isFinite(gradients.loss()) || !Double.isFinite(norm)) {
         restore();
         throw new TrainingException(
@@ -129,27 +134,36 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
                 + steps
                 + "; the weights are those of the last step that was finite");
       }
-      model.parameters().forEach((name, p) -> Objects.requireNonNull(lastGood.get(name)).assign(p));
-      clip(gradients.of(), norm);
+      WeightLoops.copy(weights, lastGood);
+      clip(plain, norm);
       optimizer.step(gradients.of());
-      for (Map.Entry<String, INDArray> entry : model.parameters().entrySet()) {
-        if (!Double.isFinite(entry.getValue().sumNumber().doubleValue())) {
-          restore();
-          throw new TrainingException(
-              steps,
-              "weights must be finite but "
-                  + entry.getKey()
-                  + " was not after step "
-                  + steps
-                  + "; the weights are those before it");
-        }
+      if (!Double.isFinite(WeightLoops.sumOfSquares(weights))) {
+        String name = firstNotFinite();
+        restore();
+        throw new TrainingException(
+            steps,
+            "weights must be finite but "
+                + name
+                + " was not after step "
+                + steps
+                + "; the weights are those before it");
       }
       return new TrainingStep(steps++, epoch, t.length, gradients.loss(), norm);
     }
   }
 
   private void restore() {
-    model.parameters().forEach((name, p) -> p.assign(lastGood.get(name)));
+    WeightLoops.copy(lastGood, weights);
+    model.parameters();
+  }
+
+  private String firstNotFinite() {
+    for (Map.Entry<String, INDArray> entry : model.parameters().entrySet()) {
+      if (!Double.isFinite(WeightLoops.sumOfSquares(List.of(entry.getValue())))) {
+        return entry.getKey();
+      }
+    }
+    return "one";
   }
 
   /** What the model's output should be. */
@@ -161,19 +175,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     };
   }
 
-  private static double norm(Map<String, INDArray> gradients) {
-    double squares = 0;
-    for (INDArray gradient : gradients.values()) {
-      double norm = gradient.norm2Number().doubleValue();
-      squares += norm * norm;
-    }
-    return Math.sqrt(squares);
-  }
-
-  private void clip(Map<String, INDArray> gradients, double norm) {
+  private void clip(List<INDArray> gradients, double norm) {
     double factor = maxGradientNorm / (norm + 1e-6);
     if (factor < 1) {
-      gradients.values().forEach(gradient -> gradient.muli(factor));
+      WeightLoops.scale(gradients, (float) factor);
     }
   }
 
@@ -208,7 +213,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (!closed) {
       closed = true;
       optimizer.close();
-      lastGood.values().forEach(INDArray::close);
+      lastGood.forEach(INDArray::close);
     }
   }
 

@@ -25,7 +25,10 @@ public final class Gradients implements AutoCloseable {
     return loss;
   }
 
-  /** Gradients by name, each of the shape of what it belongs to, valid until this is closed. */
+  /**
+   * Gradients by name, each of the shape of what it belongs to and in C order, valid until this is
+   * closed.
+   */
   public Map<String, INDArray> of() {
     return of;
   }

@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.diffusion4j.internal.Address;
 import org.diffusion4j.plan.PlannedGraph;
+import org.diffusion4j.plan.Precision;
 import org.diffusion4j.plan.UnplannableException;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.listeners.At;
@@ -64,11 +66,11 @@ final class GraphRunner implements AutoCloseable {
   /**
    * @param shape of the output
    */
-  INDArray output(Map<String, INDArray> placeholders, long[] shape) {
+  INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
     PlannedGraph plan = plan();
     if (plan != null) {
       try {
-        return plan.output(placeholders, Graphs.OUTPUT, shape);
+        return plan.output(placeholders, precision, Graphs.OUTPUT, shape);
       } catch (UnplannableException e) {
         giveUp(plan, e);
       }
@@ -110,11 +112,35 @@ final class GraphRunner implements AutoCloseable {
     Map<String, INDArray> results = run(backward, placeholders, wanted);
     Map<String, INDArray> gradients = new LinkedHashMap<>();
     for (String name : of) {
-      gradients.put(name, result(results, gradientName(name)));
+      gradients.put(name, plain(result(results, gradientName(name))));
     }
     try (INDArray loss = result(results, Graphs.LOSS)) {
       Runnable closer = () -> gradients.values().forEach(INDArray::close);
       return new Gradients(loss.getDouble(0), gradients, closer);
+    }
+  }
+
+  /** Whether the graph runs as plans, as far as is known. */
+  synchronized boolean isPlanned() {
+    return planned != null;
+  }
+
+  /**
+   * {@link PlannedGraph#bytes} of a forward run, or of gradients; 0 for a session, which cannot
+   * tell.
+   */
+  long bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
+    PlannedGraph plan = plan();
+    return plan == null ? 0 : plan.bytes(shapes, result, of);
+  }
+
+  /** Gradients are promised in C order. */
+  private static INDArray plain(INDArray array) {
+    if (Address.isPlain(array)) {
+      return array;
+    }
+    try (array) {
+      return array.dup('c');
     }
   }
 

@@ -79,6 +79,11 @@ public final class UNet extends SameDiffDenoiser {
   }
 
   @Override
+  int encodedWidth() {
+    return config.classEmbedding() == ClassEmbedding.TIMESTEP ? 1 : super.encodedWidth();
+  }
+
+  @Override
   INDArray encode(int[] labels) {
     if (config.classEmbedding() != ClassEmbedding.TIMESTEP) {
       return super.encode(labels);

@@ -1,8 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.internal;
 
 import com.google.common.util.concurrent.ThreadFactoryBuilder;
 import com.google.common.util.concurrent.Uninterruptibles;
-import com.sun.jna.NativeLibrary;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -12,20 +11,20 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * The threads that run plans, one for each processor. A batch is divided among them, and each runs
- * its part from beginning to end without waiting for the others.
+ * The threads that compute, one for each processor. Work is divided among them, and each does its
+ * part from beginning to end without waiting for the others.
  */
-final class Workers {
+public final class Workers {
 
   /** The system property that sets the number of threads. */
-  static final String PROPERTY = "diffusion4j.threads";
+  public static final String PROPERTY = "diffusion4j.threads";
 
   private static final ThreadLocal<Integer> OPEN_MP_THREADS = ThreadLocal.withInitial(() -> 0);
 
   private final int threads;
   private final ExecutorService executor;
 
-  Workers(int threads) {
+  private Workers(int threads) {
     if (threads < 1) {
       throw new IllegalArgumentException(PROPERTY + " must be at least 1 but was " + threads);
     }
@@ -42,21 +41,47 @@ final class Workers {
   }
 
   /** The threads of this process. */
-  static Workers shared() {
+  public static Workers shared() {
     return Shared.WORKERS;
   }
 
-  int threads() {
+  /** Their number. */
+  public int threads() {
     return threads;
+  }
+
+  /** Work on a part of a range, {@code end} exclusive. */
+  public interface Part {
+    double run(int start, int end);
+  }
+
+  /**
+   * Divides a range into as many parts as there are threads and runs all.
+   *
+   * @return the sum of what the parts return
+   */
+  public double divide(int length, Part part) {
+    int parts = Math.min(length, threads);
+    List<Callable<Double>> tasks = new ArrayList<>();
+    for (int i = 0; i < parts; i++) {
+      int start = (int) ((long) length * i / parts);
+      int end = (int) ((long) length * (i + 1) / parts);
+      tasks.add(() -> part.run(start, end));
+    }
+    double sum = 0;
+    for (double result : run(1, tasks)) {
+      sum += result;
+    }
+    return sum;
   }
 
   /**
    * Runs tasks and waits for all of them, even if the caller is interrupted: they work on its
    * arrays.
    *
-   * @param openMp the threads that oneDNN may use in each task
+   * @param openMp the threads that OpenMP may use in each task
    */
-  <T> List<T> run(int openMp, List<? extends Callable<T>> tasks) {
+  public <T> List<T> run(int openMp, List<? extends Callable<T>> tasks) {
     List<Future<T>> futures = new ArrayList<>();
     for (Callable<T> task : tasks) {
       futures.add(
@@ -96,25 +121,6 @@ final class Workers {
     if (OPEN_MP_THREADS.get() != count) {
       OpenMp.setThreads(count);
       OPEN_MP_THREADS.set(count);
-    }
-  }
-
-  /** The OpenMP that oneDNN was linked with. */
-  static final class OpenMp {
-
-    private static final com.sun.jna.Function SET = find();
-
-    private OpenMp() {}
-
-    private static com.sun.jna.Function find() {
-      String onednn = org.bytedeco.javacpp.Loader.load(org.bytedeco.dnnl.global.dnnl.class);
-      String directory = new java.io.File(onednn).getParent();
-      String library = directory + "/" + System.mapLibraryName("dnnl") + ".3";
-      return NativeLibrary.getInstance(library).getFunction("omp_set_num_threads");
-    }
-
-    static void setThreads(int count) {
-      SET.invokeVoid(new Object[] {count});
     }
   }
 }

@@ -1,29 +1,38 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.internal;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** A place in native memory, which belongs to something else. */
-final class Address extends FloatPointer {
+public final class Address extends FloatPointer {
 
   private Address(long address) {
     super((Pointer) null);
     this.address = address;
   }
 
-  static Pointer of(long address) {
+  /** A pointer to an address. */
+  public static Pointer of(long address) {
     return new Address(address);
   }
 
   /** The floats from an address on. */
-  static FloatBuffer floats(long address, long count) {
+  public static FloatBuffer floats(long address, long count) {
     return new Address(address).capacity(count).asBuffer();
   }
 
   /** Where the first value of an array in C order lies. */
-  static long of(INDArray array) {
+  public static long of(INDArray array) {
     return array.data().addressPointer().address();
+  }
+
+  /** Whether the values of an array lie side by side in C order. */
+  public static boolean isPlain(INDArray array) {
+    return array.length() == 1
+        || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'));
   }
 }

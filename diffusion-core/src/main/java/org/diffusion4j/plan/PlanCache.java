@@ -1,0 +1,138 @@
+package org.diffusion4j.plan;
+
+import com.google.common.collect.ImmutableSet;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * The plans of a graph, of which so many are kept, and their workspaces that wait for the next run.
+ * The plan that was not used for longest goes first.
+ */
+final class PlanCache implements AutoCloseable {
+
+  private static final int MAX_PLANS = 8;
+
+  private final int maxIdle;
+  private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+  private boolean closed;
+
+  /**
+   * @param maxIdle workspaces that each plan keeps while they are not used
+   */
+  PlanCache(int maxIdle) {
+    this.maxIdle = maxIdle;
+  }
+
+  /**
+   * What distinguishes plans.
+   *
+   * @param shapes of the placeholders
+   * @param threads that each operation may use
+   * @param precision of convolutions
+   * @param result the name of what is computed
+   * @param of what the gradients are wanted of, empty for none
+   */
+  record Key(
+      Map<String, List<Long>> shapes,
+      int threads,
+      Precision precision,
+      String result,
+      ImmutableSet<String> of) {}
+
+  /** A plan with its workspaces, in use by as many as hold it. */
+  final class Entry {
+
+    private final Plan plan;
+    private final Deque<Workspace> idle = new ArrayDeque<>();
+    private int holders;
+    private boolean retired;
+
+    private Entry(Plan plan) {
+      this.plan = plan;
+    }
+
+    Plan plan() {
+      return plan;
+    }
+
+    /** The native memory that so many more workspaces take. */
+    long bytesOfMore(int workspaces) {
+      synchronized (PlanCache.this) {
+        return Math.max(0, workspaces - idle.size()) * plan.workspaceBytes();
+      }
+    }
+
+    Workspace take() {
+      Optional<Workspace> waiting;
+      synchronized (PlanCache.this) {
+        waiting = Optional.ofNullable(idle.poll());
+      }
+      return waiting.orElseGet(plan::workspace);
+    }
+
+    void giveBack(Workspace workspace) {
+      synchronized (PlanCache.this) {
+        if (!retired && idle.size() < maxIdle) {
+          idle.push(workspace);
+          return;
+        }
+      }
+      workspace.close();
+    }
+
+    /** Ends the use of an entry that {@link #hold} gave out. */
+    void release() {
+      synchronized (PlanCache.this) {
+        holders--;
+        closeIfUnused();
+      }
+    }
+
+    private void retire() {
+      retired = true;
+      closeIfUnused();
+    }
+
+    private void closeIfUnused() {
+      if (retired && holders == 0) {
+        idle.forEach(Workspace::close);
+        idle.clear();
+        plan.close();
+      }
+    }
+  }
+
+  /** Holds the entry of a key, with a plan that is made if there is none. */
+  synchronized Entry hold(Key key, Function<Key, Plan> maker) {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
+    Entry entry = entries.get(key);
+    if (entry == null) {
+      entry = new Entry(maker.apply(key));
+      entries.put(key, entry);
+    }
+    entry.holders++;
+    Iterator<Entry> oldest = entries.values().iterator();
+    while (entries.size() > MAX_PLANS) {
+      Entry old = oldest.next();
+      oldest.remove();
+      old.retire();
+    }
+    return entry;
+  }
+
+  /** Frees what is not in use now, and the rest once it is released. */
+  @Override
+  public synchronized void close() {
+    closed = true;
+    entries.values().forEach(Entry::retire);
+    entries.clear();
+  }
+}

@@ -17,7 +17,13 @@ enum Contestant {
       OursProcess.class,
       // As our examples are run: waiting threads that spin take the cores from the others.
       ImmutableMap.of("OMP_WAIT_POLICY", "PASSIVE"),
-      ImmutableList.of("-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")),
+      // The tensors are not in Java's heap, which is therefore kept small.
+      ImmutableList.of(
+          "-Xms24m",
+          "-Xmx1g",
+          "-Xmn8m",
+          "-XX:+UseSerialGC",
+          "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")),
 
   LIBTORCH(
       LibtorchProcess.class,

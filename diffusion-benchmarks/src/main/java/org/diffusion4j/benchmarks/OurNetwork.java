@@ -2,6 +2,7 @@ package org.diffusion4j.benchmarks;
 
 import java.util.Random;
 import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.InMemorySamples;
@@ -20,6 +21,7 @@ final class OurNetwork implements AutoCloseable {
   private static final double LEARNING_RATE = 2e-4;
 
   private final UNet model;
+  private final Denoiser denoiser;
   private final INDArray pictures;
   private final INDArray timesteps;
   private final SampleIterator data;
@@ -27,7 +29,7 @@ final class OurNetwork implements AutoCloseable {
 
   OurNetwork(Net net, int batch, Precision precision) {
     model = UNet.create(net.config(), NoiseSchedule.linear(TIMESTEPS), 1);
-    precision.applyTo(model);
+    denoiser = precision.of(model);
     Random random = new Random(1);
     long[] shape = {batch, net.channels(), net.size(), net.size()};
     float[] values = new float[batch * net.channels() * net.size() * net.size()];
@@ -49,7 +51,7 @@ final class OurNetwork implements AutoCloseable {
 
   /** A prediction of one batch. */
   void predict() {
-    model.predict(pictures, timesteps, Condition.none()).close();
+    denoiser.predict(pictures, timesteps, Condition.none()).close();
   }
 
   /** Training steps, each on the whole batch with noise and timesteps of its own. */

@@ -1,6 +1,7 @@
 package org.diffusion4j.benchmarks;
 
 import java.util.Locale;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.unet.UNet;
 
 /** What our U-Net computes in; the peers always compute in float32. */
@@ -9,16 +10,12 @@ enum Precision {
   BFLOAT16;
 
   /**
-   * Tells a U-Net to compute in this precision. This is the one place that has to change when the
-   * library can do so.
+   * A U-Net that computes in this precision.
    *
-   * @throws IllegalArgumentException if the U-Net cannot
+   * @throws UnsupportedOperationException if the processor cannot
    */
-  void applyTo(UNet model) {
-    if (this != FLOAT32) {
-      throw new IllegalArgumentException(
-          "precision must be float32, the only one that UNet has so far, but was " + this);
-    }
+  Denoiser of(UNet model) {
+    return this == FLOAT32 ? model : model.inBfloat16();
   }
 
   @Override

@@ -1,7 +1,6 @@
 package org.diffusion4j.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -21,13 +20,5 @@ class OurNetworkTest {
       assertThat(network.parameterCount()).isEqualTo(NetTest.parameters(TINY));
     }
     assertThat(batches).containsExactly(3, 3, 3);
-  }
-
-  @Test
-  void create_aPrecisionThatOursHasNot_isRefused() {
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> new OurNetwork(TINY, 3, Precision.BFLOAT16))
-        .withMessage(
-            "precision must be float32, the only one that UNet has so far, but was bfloat16");
   }
 }

@@ -97,11 +97,22 @@ public final class WeightLoops {
   }
 
   private static double sumOfSquares(float[] a, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      sum += (double) a[i] * a[i];
+    // Four sums at once, for each addition waits for the one before it.
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int i = 0;
+    for (; i + 3 < n; i += 4) {
+      s0 += (double) a[i] * a[i];
+      s1 += (double) a[i + 1] * a[i + 1];
+      s2 += (double) a[i + 2] * a[i + 2];
+      s3 += (double) a[i + 3] * a[i + 3];
     }
-    return sum;
+    for (; i < n; i++) {
+      s0 += (double) a[i] * a[i];
+    }
+    return s0 + s1 + s2 + s3;
   }
 
   /** {@code to = from}. */

@@ -295,7 +295,9 @@ final class GroupNorm extends Node {
 
     @Override
     List<Value> overwritable() {
-      return nonNull(dy, before, in.x);
+      // The kernel keeps something in dx before it reads what it adds.
+      boolean shared = before != null && before.storage.root() == dy.storage.root();
+      return shared ? List.of() : List.of(dy);
     }
 
     @Override
@@ -404,7 +406,7 @@ final class GroupNorm extends Node {
       put(dBetas, totalBeta);
     }
 
-    /** Sums the gradient before SiLU, alone and times xHat. */
+    /** Sums the gradient before SiLU, alone and times xHat, and keeps it in dx. */
     private void throughSilu(int start) {
       int grouped = channels / groups;
       for (int c = 0; c < channels; c++) {
@@ -422,7 +424,13 @@ final class GroupNorm extends Node {
       Arrays.fill(sumsOfH, 0);
       for (int o = 0; o < size; o += tile.length()) {
         int n = Math.min(tile.length(), size - o);
-        load(start + o, n);
+        load(dys, start + o, n);
+        if (silu) {
+          Loops.affineTo(z, h, p, q, n);
+          Loops.sigmoid(sigmoid, z, n);
+          Loops.timesSiluDerivative(d, z, sigmoid, n);
+          dxs.put(start + o, d, 0, n);
+        }
         if (dBiases != null) {
           Loops.add(sumsOfH, h, n);
         }
@@ -432,16 +440,11 @@ final class GroupNorm extends Node {
       tile.fold(sumsOfDh, foldedDh);
     }
 
-    /** Makes h xHat and d the gradient before SiLU. */
-    private void load(int at, int n) {
+    /** Makes h xHat, and d a gradient. */
+    private void load(FloatBuffer gradient, int at, int n) {
       xs.get(at, h, 0, n);
-      dys.get(at, d, 0, n);
+      gradient.get(at, d, 0, n);
       Loops.normalise(h, means, inverses, n);
-      if (silu) {
-        Loops.affineTo(z, h, p, q, n);
-        Loops.sigmoid(sigmoid, z, n);
-        Loops.timesSiluDerivative(d, z, sigmoid, n);
-      }
     }
 
     private void ofWeights(int sample) {
@@ -494,7 +497,7 @@ final class GroupNorm extends Node {
       for (int o = 0; o < size; o += tile.length()) {
         int n = Math.min(tile.length(), size - o);
         int at = sample * size + o;
-        load(at, n);
+        load(silu ? dxs : dys, at, n);
         Loops.combine(d, h, t, r, s, n);
         if (befores != null) {
           befores.get(at, z, 0, n);

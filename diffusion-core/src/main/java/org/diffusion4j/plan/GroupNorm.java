@@ -44,16 +44,16 @@ final class GroupNorm extends Node {
     }
   }
 
-  private final Inputs in;
-  private final int groups;
+  final Inputs in;
+  final int groups;
   private final double eps;
-  private final boolean silu;
+  final boolean silu;
   private final Value y;
-  private final Value stats;
-  private final int batch;
-  private final int channels;
-  private final int pixels;
-  private final Tile tile;
+  final Value stats;
+  final int batch;
+  final int channels;
+  final int pixels;
+  final Tile tile;
 
   GroupNorm(Inputs in, int groups, double eps, boolean silu, Value y) {
     this(in, groups, eps, silu, y, Value.plain(y.name + "-stats", y.type, y.size(0), groups, 2));
@@ -89,7 +89,7 @@ final class GroupNorm extends Node {
     // What x received already is added by the kernel, unless it is an image that others keep.
     Value dy = tape.gradientOf(y);
     Value before = tape.wants(in.x) ? tape.take(in.x) : null;
-    Backward backward = new Backward(dy, before);
+    GroupNormGradient backward = new GroupNormGradient(this, dy, before);
     tape.add(backward);
     tape.contribute(in.x, backward.dx);
     tape.contribute(in.gamma, backward.dGamma);
@@ -105,59 +105,20 @@ final class GroupNorm extends Node {
     }
   }
 
-  private static @Nullable FloatBuffer floats(Workspace workspace, @Nullable Value value) {
-    return value == null ? null : workspace.floats(value);
-  }
-
-  /** The weights of one sample: gamma and beta with the sample's scale and shift applied. */
-  private final class Coefficients {
-
-    final float[] gamma = new float[channels];
-    final float[] beta = new float[channels];
-    private final float[] row = new float[channels];
-    private final FloatBuffer gammas;
-    private final FloatBuffer betas;
-    private final @Nullable FloatBuffer scales;
-    private final @Nullable FloatBuffer shifts;
-
-    Coefficients(Workspace workspace) {
-      gammas = workspace.floats(in.gamma);
-      betas = workspace.floats(in.beta);
-      scales = floats(workspace, in.scale);
-      shifts = floats(workspace, in.shift);
-    }
-
-    void load(int sample) {
-      gammas.get(0, gamma);
-      betas.get(0, beta);
-      if (scales != null && shifts != null) {
-        scales.get(sample * channels, row);
-        for (int c = 0; c < channels; c++) {
-          gamma[c] *= row[c];
-          beta[c] *= row[c];
-        }
-        shifts.get(sample * channels, row);
-        for (int c = 0; c < channels; c++) {
-          beta[c] += row[c];
-        }
-      }
-    }
-  }
-
   private final class Forward {
 
     private final FloatBuffer from;
     private final @Nullable FloatBuffer biases;
     private final FloatBuffer to;
     private final FloatBuffer statistics;
-    private final Coefficients coefficients;
+    private final GroupNormWeights coefficients;
     private final int size = channels * pixels;
-    private final float[] a = tile.create();
-    private final float[] sigmoid = tile.create();
-    private final float[] sums = tile.create();
-    private final float[] means = tile.create();
-    private final float[] factors = tile.create();
-    private final float[] shifts = tile.create();
+    private final float[] a;
+    private final float[] sigmoid;
+    private final float[] sums;
+    private final float[] means;
+    private final float[] factors;
+    private final float[] shifts;
     private final double[] folded = new double[channels];
     private final float[] bias = new float[channels];
     private final float[] row = new float[channels];
@@ -165,10 +126,16 @@ final class GroupNorm extends Node {
 
     Forward(Workspace workspace) {
       from = workspace.floats(in.x);
-      biases = floats(workspace, in.bias);
+      biases = workspace.floatsOrNull(in.bias);
       to = workspace.floats(y);
       statistics = workspace.floats(stats);
-      coefficients = new Coefficients(workspace);
+      coefficients = new GroupNormWeights(workspace, in);
+      a = workspace.heap(0, tile.length());
+      sigmoid = workspace.heap(1, tile.length());
+      sums = workspace.heap(2, tile.length());
+      means = workspace.heap(3, tile.length());
+      factors = workspace.heap(4, tile.length());
+      shifts = workspace.heap(5, tile.length());
     }
 
     void run() {
@@ -243,282 +210,6 @@ final class GroupNorm extends Node {
         }
         to.put(start + o, a, 0, n);
       }
-    }
-  }
-
-  /** Recomputes xHat from x and the statistics, which is cheaper than keeping it. */
-  private final class Backward extends Node {
-
-    private final Value dy;
-    private final @Nullable Value before;
-    final Value dx;
-    final Value dGamma;
-    final Value dBeta;
-    final @Nullable Value dBias;
-    final @Nullable Value dScale;
-    final @Nullable Value dShift;
-
-    Backward(Value dy, @Nullable Value before) {
-      this(
-          dy,
-          before,
-          in.x.likeThis(in.x.name + "-grad"),
-          in.gamma.likeThis(in.gamma.name + "-grad"),
-          in.beta.likeThis(in.beta.name + "-grad"),
-          gradientLike(in.bias),
-          gradientLike(in.scale),
-          gradientLike(in.shift));
-    }
-
-    private Backward(
-        Value dy,
-        @Nullable Value before,
-        Value dx,
-        Value dGamma,
-        Value dBeta,
-        @Nullable Value dBias,
-        @Nullable Value dScale,
-        @Nullable Value dShift) {
-      super(
-          "group norm " + dx.name,
-          nonNull(dy, before, in.x, in.bias, in.gamma, in.beta, in.scale, in.shift, stats),
-          nonNull(dx, dGamma, dBeta, dBias, dScale, dShift));
-      this.dy = dy;
-      this.before = before;
-      this.dx = dx;
-      this.dGamma = dGamma;
-      this.dBeta = dBeta;
-      this.dBias = dBias;
-      this.dScale = dScale;
-      this.dShift = dShift;
-    }
-
-    @Override
-    List<Value> overwritable() {
-      // The kernel keeps something in dx before it reads what it adds.
-      boolean shared = before != null && before.storage.root() == dy.storage.root();
-      return shared ? List.of() : List.of(dy);
-    }
-
-    @Override
-    Runnable bind(Workspace workspace) {
-      BackwardKernel kernel = new BackwardKernel(workspace, this);
-      return kernel::run;
-    }
-  }
-
-  private static List<Value> nonNull(@Nullable Value... values) {
-    List<Value> list = new ArrayList<>();
-    for (Value value : values) {
-      if (value != null) {
-        list.add(value);
-      }
-    }
-    return list;
-  }
-
-  private static @Nullable Value gradientLike(@Nullable Value value) {
-    return value == null ? null : value.likeThis(value.name + "-grad");
-  }
-
-  private final class BackwardKernel {
-
-    private final FloatBuffer xs;
-    private final FloatBuffer dys;
-    private final @Nullable FloatBuffer befores;
-    private final @Nullable FloatBuffer biases;
-    private final FloatBuffer statistics;
-    private final FloatBuffer dxs;
-    private final FloatBuffer dGammas;
-    private final FloatBuffer dBetas;
-    private final @Nullable FloatBuffer dBiases;
-    private final @Nullable FloatBuffer dScales;
-    private final @Nullable FloatBuffer dShifts;
-    private final FloatBuffer gammas;
-    private final FloatBuffer betas;
-    private final @Nullable FloatBuffer scales;
-    private final Coefficients coefficients;
-    private final int size = channels * pixels;
-    private final float[] h = tile.create();
-    private final float[] d = tile.create();
-    private final float[] z = tile.create();
-    private final float[] sigmoid = tile.create();
-    private final float[] p = tile.create();
-    private final float[] q = tile.create();
-    private final float[] r = tile.create();
-    private final float[] s = tile.create();
-    private final float[] t = tile.create();
-    private final float[] means = tile.create();
-    private final float[] inverses = tile.create();
-    private final float[] sumsOfD = tile.create();
-    private final float[] sumsOfDh = tile.create();
-    private final float[] sumsOfH = tile.create();
-    private final double[] foldedD = new double[channels];
-    private final double[] foldedDh = new double[channels];
-    private final double[] foldedH = new double[channels];
-    private final double[] totalGamma = new double[channels];
-    private final double[] totalBeta = new double[channels];
-    private final float[] meanAndInverse = new float[2 * groups];
-    private final float[] bias = new float[channels];
-    private final float[] row = new float[channels];
-    private final float[] gamma = new float[channels];
-    private final float[] beta = new float[channels];
-    private final float[] scale = new float[channels];
-
-    BackwardKernel(Workspace workspace, Backward node) {
-      xs = workspace.floats(in.x);
-      dys = workspace.floats(node.dy);
-      befores = floats(workspace, node.before);
-      biases = floats(workspace, in.bias);
-      statistics = workspace.floats(stats);
-      dxs = workspace.floats(node.dx);
-      dGammas = workspace.floats(node.dGamma);
-      dBetas = workspace.floats(node.dBeta);
-      dBiases = floats(workspace, node.dBias);
-      dScales = floats(workspace, node.dScale);
-      dShifts = floats(workspace, node.dShift);
-      gammas = workspace.floats(in.gamma);
-      betas = workspace.floats(in.beta);
-      scales = floats(workspace, in.scale);
-      coefficients = new Coefficients(workspace);
-    }
-
-    void run() {
-      Arrays.fill(totalGamma, 0);
-      Arrays.fill(totalBeta, 0);
-      gammas.get(0, gamma);
-      betas.get(0, beta);
-      Arrays.fill(scale, 1);
-      for (int sample = 0; sample < batch; sample++) {
-        statistics.get(sample * 2 * groups, meanAndInverse);
-        if (biases != null) {
-          biases.get(sample * channels, bias);
-        }
-        if (scales != null) {
-          scales.get(sample * channels, scale);
-        }
-        coefficients.load(sample);
-        throughSilu(sample * size);
-        ofWeights(sample);
-        ofInput(sample);
-      }
-      put(dGammas, totalGamma);
-      put(dBetas, totalBeta);
-    }
-
-    /** Sums the gradient before SiLU, alone and times xHat, and keeps it in dx. */
-    private void throughSilu(int start) {
-      int grouped = channels / groups;
-      for (int c = 0; c < channels; c++) {
-        row[c] = meanAndInverse[2 * (c / grouped)] - bias[c];
-      }
-      tile.fill(means, row);
-      for (int c = 0; c < channels; c++) {
-        row[c] = meanAndInverse[2 * (c / grouped) + 1];
-      }
-      tile.fill(inverses, row);
-      tile.fill(p, coefficients.gamma);
-      tile.fill(q, coefficients.beta);
-      Arrays.fill(sumsOfD, 0);
-      Arrays.fill(sumsOfDh, 0);
-      Arrays.fill(sumsOfH, 0);
-      for (int o = 0; o < size; o += tile.length()) {
-        int n = Math.min(tile.length(), size - o);
-        load(dys, start + o, n);
-        if (silu) {
-          Loops.affineTo(z, h, p, q, n);
-          Loops.sigmoid(sigmoid, z, n);
-          Loops.timesSiluDerivative(d, z, sigmoid, n);
-          dxs.put(start + o, d, 0, n);
-        }
-        if (dBiases != null) {
-          Loops.add(sumsOfH, h, n);
-        }
-        Loops.addProducts(sumsOfD, sumsOfDh, d, h, n);
-      }
-      tile.fold(sumsOfD, foldedD);
-      tile.fold(sumsOfDh, foldedDh);
-    }
-
-    /** Makes h xHat, and d a gradient. */
-    private void load(FloatBuffer gradient, int at, int n) {
-      xs.get(at, h, 0, n);
-      gradient.get(at, d, 0, n);
-      Loops.normalise(h, means, inverses, n);
-    }
-
-    private void ofWeights(int sample) {
-      for (int c = 0; c < channels; c++) {
-        totalGamma[c] += foldedDh[c] * scale[c];
-        totalBeta[c] += foldedD[c] * scale[c];
-      }
-      if (dScales != null && dShifts != null) {
-        for (int c = 0; c < channels; c++) {
-          row[c] = (float) (gamma[c] * foldedDh[c] + beta[c] * foldedD[c]);
-        }
-        dScales.put(sample * channels, row);
-        for (int c = 0; c < channels; c++) {
-          row[c] = (float) foldedD[c];
-        }
-        dShifts.put(sample * channels, row);
-      }
-    }
-
-    /** d becomes (gamma d - mean(gamma d) - xHat mean(gamma d xHat)) / deviation. */
-    private void ofInput(int sample) {
-      int grouped = channels / groups;
-      double count = (double) grouped * pixels;
-      float[] g = coefficients.gamma;
-      double[] constants = new double[groups];
-      double[] slopes = new double[groups];
-      for (int c = 0; c < channels; c++) {
-        double inverse = meanAndInverse[2 * (c / grouped) + 1];
-        constants[c / grouped] -= inverse * g[c] * foldedD[c] / count;
-        slopes[c / grouped] -= inverse * g[c] * foldedDh[c] / count;
-      }
-      spread(constants);
-      tile.fill(r, row);
-      spread(slopes);
-      tile.fill(s, row);
-      for (int c = 0; c < channels; c++) {
-        row[c] = g[c] * meanAndInverse[2 * (c / grouped) + 1];
-      }
-      tile.fill(t, row);
-      if (dBiases != null) {
-        tile.fold(sumsOfH, foldedH);
-        float[] sums = new float[channels];
-        for (int c = 0; c < channels; c++) {
-          double slope = slopes[c / grouped];
-          double constant = constants[c / grouped];
-          sums[c] = (float) (row[c] * foldedD[c] + slope * foldedH[c] + constant * pixels);
-        }
-        dBiases.put(sample * channels, sums);
-      }
-      for (int o = 0; o < size; o += tile.length()) {
-        int n = Math.min(tile.length(), size - o);
-        int at = sample * size + o;
-        load(silu ? dxs : dys, at, n);
-        Loops.combine(d, h, t, r, s, n);
-        if (befores != null) {
-          befores.get(at, z, 0, n);
-          Loops.add(d, z, n);
-        }
-        dxs.put(at, d, 0, n);
-      }
-    }
-
-    private void spread(double[] perGroup) {
-      int grouped = channels / groups;
-      for (int c = 0; c < channels; c++) {
-        row[c] = (float) perGroup[c / grouped];
-      }
-    }
-
-    private void put(FloatBuffer to, double[] sums) {
-      for (int c = 0; c < channels; c++) {
-        row[c] = (float) sums[c];
-      }
-      to.put(0, row);
     }
   }
 }

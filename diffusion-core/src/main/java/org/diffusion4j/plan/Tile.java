@@ -25,11 +25,6 @@ final class Tile {
     return length;
   }
 
-  /** An empty tile. */
-  float[] create() {
-    return new float[length];
-  }
-
   /** Repeats values, one for each channel. */
   void fill(float[] tile, float[] perChannel) {
     System.arraycopy(perChannel, 0, tile, 0, channels);

@@ -13,6 +13,7 @@ import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.dnnl.global.dnnl;
 import org.diffusion4j.internal.Address;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -123,6 +124,10 @@ final class Workspace implements AutoCloseable {
     return Address.floats(address(value), value.length());
   }
 
+  @Nullable FloatBuffer floatsOrNull(@Nullable Value value) {
+    return value == null ? null : floats(value);
+  }
+
   /** The value as an array in C order over the workspace's own memory. */
   INDArray array(Value value, long... shape) {
     return switch (value.storage.kind()) {
@@ -151,7 +156,10 @@ final class Workspace implements AutoCloseable {
     return gradient;
   }
 
-  /** A Java array for a kernel to work in; its contents are lost from one kernel to the next. */
+  /**
+   * A Java array of at least a length for a kernel to work in; its contents are lost from one
+   * kernel to the next.
+   */
   float[] heap(int slot, long length) {
     float[] array = heap.get(slot);
     if (array == null || array.length < length) {

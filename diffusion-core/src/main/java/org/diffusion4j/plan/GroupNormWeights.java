@@ -1,0 +1,44 @@
+package org.diffusion4j.plan;
+
+import java.nio.FloatBuffer;
+import org.jspecify.annotations.Nullable;
+
+/** A group norm's weights for one sample: gamma and beta with its scale and shift applied. */
+final class GroupNormWeights {
+
+  final float[] gamma;
+  final float[] beta;
+  private final int channels;
+  private final float[] row;
+  private final FloatBuffer gammas;
+  private final FloatBuffer betas;
+  private final @Nullable FloatBuffer scales;
+  private final @Nullable FloatBuffer shifts;
+
+  GroupNormWeights(Workspace workspace, GroupNorm.Inputs in) {
+    channels = Math.toIntExact(in.gamma().length());
+    gamma = new float[channels];
+    beta = new float[channels];
+    row = new float[channels];
+    gammas = workspace.floats(in.gamma());
+    betas = workspace.floats(in.beta());
+    scales = workspace.floatsOrNull(in.scale());
+    shifts = workspace.floatsOrNull(in.shift());
+  }
+
+  void load(int sample) {
+    gammas.get(0, gamma);
+    betas.get(0, beta);
+    if (scales != null && shifts != null) {
+      scales.get(sample * channels, row);
+      for (int c = 0; c < channels; c++) {
+        gamma[c] *= row[c];
+        beta[c] *= row[c];
+      }
+      shifts.get(sample * channels, row);
+      for (int c = 0; c < channels; c++) {
+        beta[c] += row[c];
+      }
+    }
+  }
+}

@@ -15,6 +15,9 @@ import java.util.stream.Stream;
 /** Writes files and directories beside their place and renames them when they are whole. */
 public final class AtomicFiles {
 
+  /** Tries to replace a directory before it is given up. */
+  private static final int ATTEMPTS = 1000;
+
   private AtomicFiles() {}
 
   /** Writes something at the path that it is given. */
@@ -64,7 +67,7 @@ public final class AtomicFiles {
 
   /** Directories cannot be replaced in one step: the old one waits under another name. */
   private static void replace(Path directory, Path by) throws IOException {
-    while (true) {
+    for (int attempt = 1; true; attempt++) {
       Path old = beside(directory);
       boolean moved = moveIfThere(directory, old);
       try {
@@ -72,15 +75,26 @@ public final class AtomicFiles {
         delete(old);
         return;
       } catch (IOException e) {
-        if (!Files.exists(directory)) {
-          if (moved) {
-            Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
-          }
+        if (moved) {
+          putBack(old, directory);
+        }
+        // Most likely another writer was faster, and what it wrote is now what is to be replaced.
+        if (attempt == ATTEMPTS) {
           throw e;
         }
-        // Another writer was faster: what it wrote is now what is to be replaced.
-        delete(old);
       }
+    }
+  }
+
+  /** Undoes a move, unless another writer has taken the place. */
+  private static void putBack(Path old, Path directory) throws IOException {
+    try {
+      Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      if (!Files.exists(directory)) {
+        throw e;
+      }
+      delete(old);
     }
   }
 

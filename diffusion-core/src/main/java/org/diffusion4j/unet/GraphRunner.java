@@ -151,6 +151,11 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
+  /** Whether calls run as plans so far, rather than in SameDiff's sessions. */
+  synchronized boolean isPlanned() {
+    return planned != null;
+  }
+
   private synchronized @Nullable PlannedGraph plan() {
     requireOpen();
     return planned;

@@ -1,0 +1,114 @@
+package org.diffusion4j.unet;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.constraints.IntRange;
+import org.diffusion4j.unet.UNetConfig.Block;
+import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
+import org.diffusion4j.unet.UNetConfig.Resampling;
+import org.diffusion4j.unet.UNetConfig.TimeInjection;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+class PlanEqualsSessionTest {
+
+  @Property(tries = 15, seed = "1", shrinking = ShrinkingMode.OFF)
+  void plan_ofAnySmallUNet_givesWhatTheSessionGives(
+      @ForAll("configs") UNetConfig config, @ForAll @IntRange(min = 1, max = 9) int n) {
+    Random random = new Random(n);
+    Map<String, INDArray> inputs = inputs(config, random, n);
+    long[] shape = {n, config.outChannels(), config.height(), config.width()};
+    try (PlanAndSession both = new PlanAndSession(() -> UNetGraph.build(config, 1), 3)) {
+      both.compareOutputs(inputs, shape);
+      both.compareGradients(inputs, PlanAndSession.gaussian(random, shape));
+    }
+  }
+
+  static Map<String, INDArray> inputs(UNetConfig config, Random random, int n) {
+    Map<String, INDArray> inputs = new LinkedHashMap<>();
+    inputs.put(
+        Graphs.SAMPLE,
+        PlanAndSession.gaussian(random, n, config.inChannels(), config.height(), config.width()));
+    inputs.put(Graphs.TIMESTEP, PlanAndSession.times(random, n));
+    switch (config.classEmbedding()) {
+      case NONE -> {}
+      case TIMESTEP -> inputs.put(Graphs.CLASS, PlanAndSession.times(random, n));
+      case TABLE -> {
+        INDArray labels = Nd4j.zeros(n, config.classes().orElseThrow());
+        for (int i = 0; i < n; i++) {
+          labels.putScalar(i, random.nextInt(config.classes().orElseThrow()), 1);
+        }
+        inputs.put(Graphs.CLASS, labels);
+      }
+    }
+    return inputs;
+  }
+
+  /** How large everything is. */
+  private record Sizes(int levels, int base, int height, int width, int channels, int layers) {}
+
+  @Provide
+  Arbitrary<UNetConfig> configs() {
+    Arbitrary<Sizes> sizes =
+        Combinators.combine(
+                Arbitraries.integers().between(1, 3),
+                Arbitraries.of(8, 12, 16, 20, 24),
+                Arbitraries.of(8, 12, 16, 20, 24),
+                Arbitraries.of(8, 12, 16, 20, 24),
+                Arbitraries.integers().between(1, 3),
+                Arbitraries.integers().between(1, 2))
+            .as(Sizes::new);
+    return Combinators.combine(
+            sizes,
+            Arbitraries.of(Block.class).array(Block[].class).ofSize(3),
+            Arbitraries.of(ClassEmbedding.class),
+            Arbitraries.of(TimeInjection.class),
+            Arbitraries.of(Resampling.class),
+            Arbitraries.of(1, 4).flatMap(h -> Arbitraries.of(0, 1, 2).map(g -> new int[] {h, g})),
+            Arbitraries.of(1.0, Math.sqrt(2)),
+            Arbitraries.integers().between(0, 7))
+        .as(PlanEqualsSessionTest::config);
+  }
+
+  private static UNetConfig config(
+      Sizes sizes,
+      Block[] blocks,
+      ClassEmbedding classes,
+      TimeInjection injection,
+      Resampling resampling,
+      int[] attention,
+      double midScale,
+      int switches) {
+    Integer[] widths = new Integer[sizes.levels];
+    Block[] down = new Block[sizes.levels];
+    for (int i = 0; i < sizes.levels; i++) {
+      widths[i] = sizes.base * (i + 1);
+      down[i] = blocks[i];
+    }
+    return UNetConfig.builder(sizes.channels, sizes.height, sizes.width)
+        .blockOutChannels(widths)
+        .downBlocks(down)
+        .layersPerBlock(sizes.layers)
+        .normGroups(4)
+        .attentionHeadDim(attention[0] == 1 ? null : attention[0])
+        .attentionNormGroups(attention[1] == 0 ? null : attention[1])
+        .midAttention((switches & 1) == 0)
+        .centerInput((switches & 2) != 0)
+        .downsamplePadding((switches & 4) / 4)
+        .midBlockScale(midScale)
+        .timeInjection(injection)
+        .downsampling(resampling)
+        .upsampling(resampling)
+        .classes(3)
+        .classEmbedding(classes)
+        .build();
+  }
+}

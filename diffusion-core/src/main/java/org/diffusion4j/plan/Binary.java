@@ -56,6 +56,11 @@ final class Binary extends Node {
   }
 
   @Override
+  boolean batchwise() {
+    return !a.isWeight() && !b.isWeight();
+  }
+
+  @Override
   long scratch() {
     return primitive.scratch();
   }

@@ -52,14 +52,19 @@ final class CallerArrays implements AutoCloseable {
 
   /** The key of the plan for a part of the batch. */
   PlanCache.Key key(
-      int size, int threads, Precision precision, String result, ImmutableSet<String> of) {
+      int size,
+      int threads,
+      Precision precision,
+      String result,
+      boolean gradients,
+      ImmutableSet<String> of) {
     Map<String, List<Long>> shapes = new LinkedHashMap<>();
     for (String name : placeholders) {
       long[] shape = Objects.requireNonNull(arrays.get(name)).shape().clone();
       shape[0] = size;
       shapes.put(name, Arrays.stream(shape).boxed().toList());
     }
-    return new PlanCache.Key(shapes, threads, precision, result, of);
+    return new PlanCache.Key(shapes, threads, precision, result, gradients, of);
   }
 
   /** Tells a workspace where the samples from one on lie. */

@@ -28,6 +28,11 @@ final class Concat extends Node {
   }
 
   @Override
+  boolean batchwise() {
+    return parts.stream().noneMatch(Value::isWeight);
+  }
+
+  @Override
   void differentiate(Tape tape) {
     if (join) {
       Value dy = tape.gradientOf(whole);
@@ -39,9 +44,20 @@ final class Concat extends Node {
       }
     } else {
       Value dx = whole.likeThis(whole.name + "-grad");
-      tape.add(join(dx.name, parts.stream().map(tape::gradientOf).toList(), dx));
+      tape.add(join(dx.name, parts.stream().map(part -> gradient(tape, part)).toList(), dx));
       tape.contribute(whole, dx);
     }
+  }
+
+  /** The gradient of a part, which is zero if nobody uses it. */
+  private static Value gradient(Tape tape, Value part) {
+    Value known = tape.gradient(part);
+    if (known != null) {
+      return known;
+    }
+    Value zeros = part.likeThis(part.name + "-grad");
+    tape.add(Eltwise.linear(zeros.name, 0, 0, part, zeros));
+    return zeros;
   }
 
   @Override

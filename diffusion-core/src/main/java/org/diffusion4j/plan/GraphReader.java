@@ -32,6 +32,7 @@ final class GraphReader {
   private final Map<String, Value> values = new HashMap<>();
   private final Map<Value, Value> relaid = new HashMap<>();
   private final List<Node> nodes = new ArrayList<>();
+  private boolean batchwise = true;
 
   GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient, Precision precision) {
     this.weights = weights;
@@ -42,6 +43,11 @@ final class GraphReader {
   /** The nodes so far, in order. */
   List<Node> nodes() {
     return nodes;
+  }
+
+  /** Whether no view mixes the samples of a batch. */
+  boolean batchwise() {
+    return batchwise;
   }
 
   /** Declares a value by its name in the graph. */
@@ -241,6 +247,7 @@ final class GraphReader {
     for (int d = 0; d < shape.length; d++) {
       shape[d] = shape[d] < 0 ? x.length() / known : shape[d];
     }
+    batchwise &= x.isWeight() || (x.rank() > 0 && shape[0] == x.size(0));
     boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
     Value view =
         flat && !x.isWeight() ? x.activationView(op.result(), shape) : x.view(op.result(), shape);
@@ -421,7 +428,8 @@ final class GraphReader {
       if (!Nd4jOp.isSupported(shape.dataType())) {
         throw new UnplannableException(op.kind() + " makes " + shape.dataType());
       }
-      boolean like = elementwise && shape.dataType() == in.get(0).type;
+      boolean like =
+          elementwise && shape.dataType() == DataType.FLOAT && in.get(0).type == DataType.FLOAT;
       out.add(
           like
               ? in.get(0).likeThis(op.out().get(i))
@@ -450,7 +458,7 @@ final class GraphReader {
   }
 
   /** The value in C order. */
-  private Value plain(Value value) {
+  Value plain(Value value) {
     if (value.isPlain()) {
       return value;
     }

@@ -17,6 +17,11 @@ final class Mean extends Node {
   }
 
   @Override
+  boolean batchwise() {
+    return false;
+  }
+
+  @Override
   void differentiate(Tape tape) {
     Value dx = x.likeThis(x.name + "-grad");
     tape.add(new Backward(tape.gradientOf(y), dx));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -18,17 +19,21 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
 
   private static final String SEED = "-incoming-gradient";
 
-  private final SameDiff graph;
+  private final Supplier<SameDiff> gradientGraph;
   private final WeightStore weights;
 
-  Nd4jGradient(SameDiff graph, WeightStore weights) {
-    this.graph = graph;
+  /**
+   * @param gradientGraph gives ND4J's own copy of the graph, made for gradients, to which
+   *     operations may be added
+   */
+  Nd4jGradient(Supplier<SameDiff> gradientGraph, WeightStore weights) {
+    this.gradientGraph = gradientGraph;
     this.weights = weights;
   }
 
   @Override
   public void differentiate(Nd4jOp node, Tape tape) {
-    SameDiff scratch = gradientGraph();
+    SameDiff scratch = gradientGraph.get();
     DifferentialFunction function = scratch.getVariableOutputOp(node.outputs().get(0).name);
     if (function == null) {
       throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
@@ -75,21 +80,12 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     int before = reader.nodes().size();
     Set<String> known = new HashSet<>(reader.known());
     reader.read(new Ops(scratch, List.of(result), known), List.of(result));
-    for (Node node : reader.nodes().subList(before, reader.nodes().size())) {
-      tape.add(node);
-    }
     Value gradient = reader.value(result);
     if (!gradient.sameShape(input)) {
       gradient = gradient.view(gradient.name, input.shape());
     }
-    tape.contribute(input, input.channelsLast ? reader.image(gradient) : gradient);
-  }
-
-  /** ND4J's own copy of the graph, made for gradients, to which operations may be added. */
-  private SameDiff gradientGraph() {
-    if (graph.getFunction("grad") == null) {
-      throw new UnplannableException("its gradient was not made");
-    }
-    return graph.getFunction("grad");
+    Value laidOut = input.channelsLast ? reader.image(gradient) : reader.plain(gradient);
+    reader.nodes().subList(before, reader.nodes().size()).forEach(tape::add);
+    tape.contribute(input, laidOut);
   }
 }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -52,7 +53,11 @@ final class Plan implements AutoCloseable {
       Map<String, long[]> placeholders,
       String output,
       Precision precision) {
-    Builder builder = new Builder(weights, graph, placeholders, Set.of(output), precision);
+    Supplier<SameDiff> none =
+        () -> {
+          throw new IllegalStateException("a forward plan has no gradient");
+        };
+    Builder builder = new Builder(weights, graph, none, placeholders, Set.of(output), precision);
     Value result = builder.reader.value(output);
     builder.nodes.add(Transfer.store(builder.caller(output), result));
     return builder.build(null);
@@ -62,6 +67,7 @@ final class Plan implements AutoCloseable {
    * A plan that computes a loss and its gradients.
    *
    * @param placeholders their shapes by name
+   * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
    * @param loss the name of a scalar
    * @param of names of variables, whose gradients lie in the workspace, and of placeholders, whose
    *     gradients the caller's arrays receive
@@ -69,10 +75,12 @@ final class Plan implements AutoCloseable {
   static Plan gradients(
       WeightStore weights,
       SameDiff graph,
+      Supplier<SameDiff> gradientGraph,
       Map<String, long[]> placeholders,
       String loss,
       Set<String> of) {
-    Builder builder = new Builder(weights, graph, placeholders, Set.of(loss), Precision.FLOAT32);
+    Builder builder =
+        new Builder(weights, graph, gradientGraph, placeholders, Set.of(loss), Precision.FLOAT32);
     builder.differentiate(loss, of);
     return builder.build(builder.reader.value(loss));
   }
@@ -153,11 +161,12 @@ final class Plan implements AutoCloseable {
     Builder(
         WeightStore weights,
         SameDiff graph,
+        Supplier<SameDiff> gradientGraph,
         Map<String, long[]> placeholders,
         Set<String> results,
         Precision precision) {
       this.weights = weights;
-      reader = new GraphReader(weights, new Nd4jGradient(graph, weights), precision);
+      reader = new GraphReader(weights, new Nd4jGradient(gradientGraph, weights), precision);
       Ops ops = new Ops(graph, results, placeholders.keySet());
       placeholders.forEach(
           (name, shape) -> {
@@ -171,7 +180,15 @@ final class Plan implements AutoCloseable {
           });
       reader.read(ops, results);
       nodes.addAll(reader.nodes());
-      batchwise = nodes.stream().allMatch(Node::batchwise);
+      batchwise =
+          reader.batchwise()
+              && nodes.stream().allMatch(node -> node.batchwise() || isLoss(node, ops, results));
+    }
+
+    /** A mean that is the result itself may be taken of each part and weighted. */
+    private static boolean isLoss(Node node, Ops ops, Set<String> results) {
+      String name = node.outputs().get(0).name;
+      return node instanceof Mean && results.contains(name) && ops.consumers(name).isEmpty();
     }
 
     int caller(String name) {

@@ -16,7 +16,7 @@ import java.util.function.Function;
  */
 final class PlanCache implements AutoCloseable {
 
-  private static final int MAX_PLANS = 8;
+  private static final int MAX_PLANS = 16;
 
   private final int maxIdle;
   private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
@@ -36,16 +36,21 @@ final class PlanCache implements AutoCloseable {
    * @param threads that each operation may use
    * @param precision of convolutions
    * @param result the name of what is computed
-   * @param of what the gradients are wanted of, empty for none
+   * @param gradients whether there is more than the result
+   * @param of what the gradients are wanted of
    */
   record Key(
       Map<String, List<Long>> shapes,
       int threads,
       Precision precision,
       String result,
+      boolean gradients,
       ImmutableSet<String> of) {}
 
-  /** A plan with its workspaces, in use by as many as hold it. */
+  /**
+   * A plan with its workspaces, in use by as many as hold it. It has a lock of its own: workers
+   * need it while whoever holds the cache's waits for a worker to make a plan.
+   */
   final class Entry {
 
     private final Plan plan;
@@ -63,21 +68,21 @@ final class PlanCache implements AutoCloseable {
 
     /** The native memory that so many more workspaces take. */
     long bytesOfMore(int workspaces) {
-      synchronized (PlanCache.this) {
+      synchronized (this) {
         return Math.max(0, workspaces - idle.size()) * plan.workspaceBytes();
       }
     }
 
     Workspace take() {
       Optional<Workspace> waiting;
-      synchronized (PlanCache.this) {
+      synchronized (this) {
         waiting = Optional.ofNullable(idle.poll());
       }
       return waiting.orElseGet(plan::workspace);
     }
 
     void giveBack(Workspace workspace) {
-      synchronized (PlanCache.this) {
+      synchronized (this) {
         if (!retired && idle.size() < maxIdle) {
           idle.push(workspace);
           return;
@@ -88,13 +93,17 @@ final class PlanCache implements AutoCloseable {
 
     /** Ends the use of an entry that {@link #hold} gave out. */
     void release() {
-      synchronized (PlanCache.this) {
+      synchronized (this) {
         holders--;
         closeIfUnused();
       }
     }
 
-    private void retire() {
+    private synchronized void hold() {
+      holders++;
+    }
+
+    private synchronized void retire() {
       retired = true;
       closeIfUnused();
     }
@@ -118,7 +127,7 @@ final class PlanCache implements AutoCloseable {
       entry = new Entry(maker.apply(key));
       entries.put(key, entry);
     }
-    entry.holders++;
+    entry.hold();
     Iterator<Entry> oldest = entries.values().iterator();
     while (entries.size() > MAX_PLANS) {
       Entry old = oldest.next();

@@ -13,6 +13,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.internal.Workers;
@@ -34,6 +35,7 @@ public final class PlannedGraph implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PlannedGraph.class);
 
   private final SameDiff graph;
+  private final Supplier<SameDiff> gradientGraph;
   private final WeightStore weights;
   private final LongSupplier availableMemory;
   private final Workers workers = Workers.shared();
@@ -44,8 +46,13 @@ public final class PlannedGraph implements AutoCloseable {
 
   private boolean closed;
 
-  PlannedGraph(SameDiff graph, WeightStore weights, LongSupplier availableMemory) {
+  private PlannedGraph(
+      SameDiff graph,
+      Supplier<SameDiff> gradientGraph,
+      WeightStore weights,
+      LongSupplier availableMemory) {
     this.graph = graph;
+    this.gradientGraph = gradientGraph;
     this.weights = weights;
     this.availableMemory = availableMemory;
   }
@@ -53,12 +60,15 @@ public final class PlannedGraph implements AutoCloseable {
   /**
    * Plans a graph if that can be done here: on the CPU, with oneDNN, with variables of type FLOAT
    * in C order. The variables keep their arrays.
+   *
+   * @param gradientGraph gives the graph's function "grad", if it is needed
    */
-  public static Optional<PlannedGraph> of(SameDiff graph) {
-    return of(graph, Memory::available);
+  public static Optional<PlannedGraph> of(SameDiff graph, Supplier<SameDiff> gradientGraph) {
+    return of(graph, gradientGraph, Memory::available);
   }
 
-  static Optional<PlannedGraph> of(SameDiff graph, LongSupplier availableMemory) {
+  static Optional<PlannedGraph> of(
+      SameDiff graph, Supplier<SameDiff> gradientGraph, LongSupplier availableMemory) {
     if (Nd4j.getExecutioner().type() != OpExecutioner.ExecutionerType.NATIVE_CPU
         || !OneDnn.available()) {
       return Optional.empty();
@@ -83,7 +93,7 @@ public final class PlannedGraph implements AutoCloseable {
     }
     constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
     WeightStore weights = new WeightStore(variables, constants);
-    return Optional.of(new PlannedGraph(graph, weights, availableMemory));
+    return Optional.of(new PlannedGraph(graph, gradientGraph, weights, availableMemory));
   }
 
   /** Says that the variables were written to: the next run reads them anew. */
@@ -106,7 +116,7 @@ public final class PlannedGraph implements AutoCloseable {
       Map<String, INDArray> placeholders, Precision precision, String name, long... shape) {
     INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
     try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, result))) {
-      run(arrays, precision, name, ImmutableSet.of()).forEach(Run::release);
+      run(arrays, precision, name, false, ImmutableSet.of()).forEach(Run::release);
     } catch (RuntimeException | Error e) {
       result.close();
       throw e;
@@ -135,7 +145,7 @@ public final class PlannedGraph implements AutoCloseable {
       }
     }
     try (CallerArrays arrays = new CallerArrays(placeholders, written)) {
-      List<Run> runs = run(arrays, Precision.FLOAT32, loss, ImmutableSet.copyOf(of));
+      List<Run> runs = run(arrays, Precision.FLOAT32, loss, true, ImmutableSet.copyOf(of));
       double sum = 0;
       for (Run run : runs) {
         sum += run.entry.plan().loss(run.workspace) * run.workspace.lossShare();
@@ -241,7 +251,7 @@ public final class PlannedGraph implements AutoCloseable {
                     part.put(name, sizes);
                   });
               return new PlanCache.Key(
-                  part, threads, Precision.FLOAT32, result, ImmutableSet.copyOf(of));
+                  part, threads, Precision.FLOAT32, result, !of.isEmpty(), ImmutableSet.copyOf(of));
             });
     try {
       long bytes = 0;
@@ -318,16 +328,29 @@ public final class PlannedGraph implements AutoCloseable {
     // oneDNN fits an operation to the threads that it may use where it is made.
     Callable<Plan> make =
         () ->
-            key.of().isEmpty()
-                ? Plan.forward(weights, graph, shapes, key.result(), key.precision())
-                : Plan.gradients(weights, graph, shapes, key.result(), key.of());
-    return workers.run(key.threads(), List.of(make)).get(0);
+            key.gradients()
+                ? Plan.gradients(weights, graph, gradientGraph, shapes, key.result(), key.of())
+                : Plan.forward(weights, graph, shapes, key.result(), key.precision());
+    try {
+      return workers.run(key.threads(), List.of(make)).get(0);
+    } catch (UnplannableException | IllegalArgumentException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      LOG.warn("a plan could not be made", e);
+      throw new UnplannableException("a plan could not be made: " + e);
+    }
   }
 
   private List<Run> run(
-      CallerArrays arrays, Precision precision, String result, ImmutableSet<String> of) {
+      CallerArrays arrays,
+      Precision precision,
+      String result,
+      boolean gradients,
+      ImmutableSet<String> of) {
     Division division =
-        divide(arrays.batch(), (size, threads) -> arrays.key(size, threads, precision, result, of));
+        divide(
+            arrays.batch(),
+            (size, threads) -> arrays.key(size, threads, precision, result, gradients, of));
     try {
       requireMemory(division, arrays.batch());
       pack(division.packed());

@@ -65,7 +65,7 @@ final class Product extends Node {
 
   @Override
   boolean batchwise() {
-    return b.value().isWeight() || a.rank() > 2;
+    return !a.value().isWeight() && (b.value().isWeight() || a.rank() > 2);
   }
 
   @Override

@@ -137,6 +137,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       WeightLoops.copy(weights, lastGood);
       clip(plain, norm);
       optimizer.step(gradients.of());
+      model.parameters(); // Predictions read the weights anew.
       if (!Double.isFinite(WeightLoops.sumOfSquares(weights))) {
         String name = firstNotFinite();
         restore();

@@ -48,7 +48,7 @@ final class GraphRunner implements AutoCloseable {
     addLoss(graph, sampleShape.length + 1);
     backward = forward;
     if (!"session".equals(System.getProperty(PROPERTY))) {
-      planned = PlannedGraph.of(graph).orElse(null);
+      planned = PlannedGraph.of(graph, this::gradientGraph).orElse(null);
     }
   }
 
@@ -65,6 +65,14 @@ final class GraphRunner implements AutoCloseable {
 
   /**
    * @param shape of the output
+   */
+  INDArray output(Map<String, INDArray> placeholders, long[] shape) {
+    return output(placeholders, shape, Precision.FLOAT32);
+  }
+
+  /**
+   * @param shape of the output
+   * @param precision of convolutions, in plans alone
    */
   INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
     PlannedGraph plan = plan();
@@ -151,11 +159,6 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  /** Whether calls run as plans so far, rather than in SameDiff's sessions. */
-  synchronized boolean isPlanned() {
-    return planned != null;
-  }
-
   private synchronized @Nullable PlannedGraph plan() {
     requireOpen();
     return planned;
@@ -167,6 +170,11 @@ final class GraphRunner implements AutoCloseable {
       planned = null;
       plan.close();
     }
+  }
+
+  private synchronized SameDiff gradientGraph() {
+    differentiate();
+    return graph.getFunction("grad");
   }
 
   private void differentiate() {

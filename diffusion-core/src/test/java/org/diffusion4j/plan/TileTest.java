@@ -21,7 +21,7 @@ class TileTest {
     for (int c = 0; c < perChannel.length; c++) {
       perChannel[c] = c - 5;
     }
-    float[] values = tile.create();
+    float[] values = new float[tile.length()];
     assertThat(values).hasSize(tile.length());
     tile.fill(values, perChannel);
     for (int i = 0; i < values.length; i++) {

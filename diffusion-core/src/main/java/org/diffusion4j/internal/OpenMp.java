@@ -34,7 +34,7 @@ final class OpenMp {
       }
       NativeLibrary library = NativeLibrary.getInstance(libraries[0].getPath());
       return Optional.of(library.getFunction("omp_set_num_threads"));
-    } catch (LinkageError e) {
+    } catch (LinkageError | RuntimeException e) {
       LOG.info("OpenMP cannot be reached, OMP_NUM_THREADS decides: {}", e.getMessage());
       return Optional.empty();
     }

@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.diffusion4j.internal.Address;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -16,7 +15,6 @@ final class CallerArrays implements AutoCloseable {
 
   private final Map<String, INDArray> arrays = new LinkedHashMap<>();
   private final List<INDArray> copies = new ArrayList<>();
-  private final Set<String> placeholders;
   private final int batch;
 
   /**
@@ -24,7 +22,6 @@ final class CallerArrays implements AutoCloseable {
    * @param results what is written, in C order
    */
   CallerArrays(Map<String, INDArray> placeholders, Map<String, INDArray> results) {
-    this.placeholders = ImmutableSet.copyOf(placeholders.keySet());
     placeholders.forEach((name, array) -> arrays.put(name, plain(array)));
     arrays.putAll(results);
     batch = Math.toIntExact(placeholders.values().iterator().next().size(0));
@@ -59,7 +56,8 @@ final class CallerArrays implements AutoCloseable {
       boolean gradients,
       ImmutableSet<String> of) {
     Map<String, List<Long>> shapes = new LinkedHashMap<>();
-    for (String name : placeholders) {
+    // Of results too: a plan must not write more than the caller made room for.
+    for (String name : arrays.keySet()) {
       long[] shape = Objects.requireNonNull(arrays.get(name)).shape().clone();
       shape[0] = size;
       shapes.put(name, Arrays.stream(shape).boxed().toList());

@@ -43,7 +43,8 @@ final class Convolution extends Node {
   /**
    * @param w a weight {@code [kH, kW, in, out]}
    * @param b a weight {@code [out]}
-   * @param addend of the shape of {@code y}
+   * @param addend of the shape of {@code y}; {@code y} must not take its memory, for oneDNN keeps
+   *     partial sums there
    */
   Convolution(
       WeightStore weights,
@@ -98,11 +99,6 @@ final class Convolution extends Node {
     status |= dnnl.dnnl_primitive_attr_set_post_ops(attributes, then);
     dnnl.dnnl_post_ops_destroy(then);
     return status;
-  }
-
-  @Override
-  List<Value> overwritable() {
-    return addend == null ? List.of() : List.of(addend);
   }
 
   @Override

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +24,9 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** Turns the operations of a SameDiff graph into nodes, for given shapes of the placeholders. */
 final class GraphReader {
+
+  /** Operations whose integers are values, not the shape of the result. */
+  private static final Set<String> READS_INTEGERS = Set.of("cast", "onehot", "mul_scalar");
 
   private final WeightStore weights;
   private final Nd4jOp.LocalGradient localGradient;
@@ -119,6 +121,16 @@ final class GraphReader {
 
   private void emitGroupNorm(GroupNormMatch m) {
     Value x = image(value(m.x()));
+    long channels = x.rank() == 4 ? x.size(1) : 0;
+    boolean fits =
+        x.rank() == 4
+            && channels % m.groups() == 0
+            && value(m.gamma()).length() == channels
+            && value(m.beta()).length() == channels
+            && m.groupSize() == channels / m.groups() * x.size(2) * x.size(3);
+    if (!fits) {
+      throw new UnplannableException(m.x() + " is normalised in no way that is known");
+    }
     Value y = Value.activation(m.group().last().result(), x.shape());
     add(
         new GroupNorm(
@@ -137,7 +149,14 @@ final class GraphReader {
 
   /** One value for each sample and channel of an image. */
   private @Nullable Value rows(@Nullable String name, Value image) {
-    return name == null ? null : value(name).view(name, image.size(0), image.size(1));
+    if (name == null) {
+      return null;
+    }
+    Value value = value(name);
+    if (value.isWeight() || value.length() != image.size(0) * image.size(1)) {
+      throw new UnplannableException(name + " is not one value for each sample and channel");
+    }
+    return value.view(name, image.size(0), image.size(1));
   }
 
   private void emitAttention(AttentionMatch m) {
@@ -145,6 +164,9 @@ final class GraphReader {
     Value k = image(value(m.k()));
     Value v = image(value(m.v()));
     String name = m.group().last().result();
+    if (q.rank() != 4 || !q.sameShape(k) || !q.sameShape(v) || q.size(1) % m.headChannels() != 0) {
+      throw new UnplannableException(name + " is no attention that is known");
+    }
     long heads = q.size(1) / m.headChannels();
     long pixels = q.size(2) * q.size(3);
     Value scores = Value.plain(name + "-scores", q.type, q.size(0), heads, pixels, pixels);
@@ -185,7 +207,7 @@ final class GraphReader {
     Value x = value(product.in().get(0));
     Value w = value(product.in().get(1));
     boolean dense = isPlainProduct(product) && x.rank() == 2 && w.rank() == 2;
-    if (dense && bias.isWeight() && bias.length() == w.size(1)) {
+    if (dense && bias.isWeight() && bias.rank() == 1 && bias.size(0) == w.size(1)) {
       emitProduct(x, w, bias, sum.result());
     } else {
       emit(product);
@@ -203,30 +225,34 @@ final class GraphReader {
   }
 
   private void emit(Op op) {
-    boolean done =
-        switch (op.kind()) {
-          case "identity" -> emitView(op, value(op.in().get(0)));
-          case "reshape" -> emitReshape(op);
-          case "conv2d" -> emitConvolution(op);
-          case "matmul" -> emitMatmul(op);
-          case "swish" -> emitSilu(op);
-          case "mul_scalar" -> emitLinear(op, op.scalar(), 0);
-          case "div_scalar" -> emitLinear(op, 1 / op.scalar(), 0);
-          case "add_scalar" -> emitLinear(op, 1, op.scalar());
-          case "sub_scalar" -> emitLinear(op, 1, -op.scalar());
-          case "add" -> emitBinary(op, Binary.Kind.ADD);
-          case "subtract" -> emitBinary(op, Binary.Kind.SUBTRACT);
-          case "multiply" -> emitBinary(op, Binary.Kind.MULTIPLY);
-          case "concat" -> emitConcat(op);
-          case "split" -> emitSplit(op);
-          case "upsampling2d" -> emitUpsampling(op);
-          case "avgpool2d" -> emitPooling(op);
-          case "reduce_mean" -> emitMean(op);
-          default -> false;
-        };
+    boolean floats = op.in().stream().allMatch(name -> value(name).type == DataType.FLOAT);
+    boolean done = floats && emitKnown(op);
     if (!done) {
       emitNd4j(op);
     }
+  }
+
+  private boolean emitKnown(Op op) {
+    return switch (op.kind()) {
+      case "identity" -> emitView(op, value(op.in().get(0)));
+      case "reshape" -> emitReshape(op);
+      case "conv2d" -> emitConvolution(op);
+      case "matmul" -> emitMatmul(op);
+      case "swish" -> emitSilu(op);
+      case "mul_scalar" -> emitLinear(op, op.scalar(), 0);
+      case "div_scalar" -> emitLinear(op, 1 / op.scalar(), 0);
+      case "add_scalar" -> emitLinear(op, 1, op.scalar());
+      case "sub_scalar" -> emitLinear(op, 1, -op.scalar());
+      case "add" -> emitBinary(op, Binary.Kind.ADD);
+      case "subtract" -> emitBinary(op, Binary.Kind.SUBTRACT);
+      case "multiply" -> emitBinary(op, Binary.Kind.MULTIPLY);
+      case "concat" -> emitConcat(op);
+      case "split" -> emitSplit(op);
+      case "upsampling2d" -> emitUpsampling(op);
+      case "avgpool2d" -> emitPooling(op);
+      case "reduce_mean" -> emitMean(op);
+      default -> false;
+    };
   }
 
   private boolean emitView(Op op, Value x) {
@@ -247,7 +273,8 @@ final class GraphReader {
     for (int d = 0; d < shape.length; d++) {
       shape[d] = shape[d] < 0 ? x.length() / known : shape[d];
     }
-    batchwise &= x.isWeight() || (x.rank() > 0 && shape[0] == x.size(0));
+    boolean open = op.integers()[1] < 0;
+    batchwise &= x.isWeight() || (open && x.rank() > 0 && shape[0] == x.size(0));
     boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
     Value view =
         flat && !x.isWeight() ? x.activationView(op.result(), shape) : x.view(op.result(), shape);
@@ -270,7 +297,7 @@ final class GraphReader {
     }
     Value w = value(op.in().get(1));
     Value b = value(op.in().get(2));
-    if (!w.isWeight() || !b.isWeight()) {
+    if (!w.isWeight() || !b.isWeight() || b.rank() != 1) {
       return Optional.empty();
     }
     Value x = image(value(op.in().get(0)));
@@ -344,6 +371,9 @@ final class GraphReader {
     long channels = 0;
     for (String name : op.in()) {
       Value part = value(name);
+      if (part.rank() < 2) {
+        return false;
+      }
       parts.add(part.rank() == 4 ? image(part) : part);
       channels += part.size(1);
     }
@@ -391,6 +421,8 @@ final class GraphReader {
     boolean halves =
         i.length >= 11
             && Arrays.equals(Arrays.copyOf(i, 6), new long[] {2, 2, 2, 2, 0, 0})
+            && i[6] == 1
+            && i[7] == 1
             && i[8] == 0
             && i[10] == 0
             && x.size(2) % 2 == 0
@@ -405,7 +437,7 @@ final class GraphReader {
 
   private boolean emitMean(Op op) {
     Value x = value(op.in().get(0));
-    if (!op.reducesAll() || x.type != DataType.FLOAT) {
+    if (op.in().size() != 1 || !op.reducesAll() || x.type != DataType.FLOAT) {
       return false;
     }
     add(new Mean(x, Value.plain(op.result(), DataType.FLOAT)));
@@ -421,7 +453,14 @@ final class GraphReader {
     for (String name : op.in()) {
       in.add(elementwise ? value(name) : plain(value(name)));
     }
-    List<LongShapeDescriptor> shapes = Nd4jOp.resultsOf(function, examples(in));
+    for (Value value : in) {
+      if (value.type != DataType.FLOAT
+          && !value.isWeight()
+          && !READS_INTEGERS.contains(op.kind())) {
+        throw new UnplannableException(op.kind() + " may take its shape from " + value.name);
+      }
+    }
+    List<LongShapeDescriptor> shapes = shapes(function, in);
     List<Value> out = new ArrayList<>();
     for (int i = 0; i < op.out().size(); i++) {
       LongShapeDescriptor shape = shapes.get(i);
@@ -436,6 +475,19 @@ final class GraphReader {
               : Value.plain(op.out().get(i), shape.dataType(), shape.getShape()));
     }
     add(new Nd4jOp(function, in, out, elementwise, localGradient));
+  }
+
+  private List<LongShapeDescriptor> shapes(DifferentialFunction function, List<Value> in) {
+    List<INDArray> examples = examples(in);
+    try {
+      return Nd4jOp.resultsOf(function, examples);
+    } finally {
+      for (int i = 0; i < in.size(); i++) {
+        if (!in.get(i).isWeight()) {
+          examples.get(i).close();
+        }
+      }
+    }
   }
 
   /** Arrays of the values' shapes: weights themselves, for an operation may need their contents. */
@@ -486,16 +538,5 @@ final class GraphReader {
           nodes.add(Transfer.relayout(v.name + "-image", v, last));
           return last;
         });
-  }
-
-  /** The names of nodes by kind that ND4J runs, for a report. */
-  Map<String, Integer> leftToNd4j() {
-    Map<String, Integer> counts = new LinkedHashMap<>();
-    for (Node node : nodes) {
-      if (node instanceof Nd4jOp op) {
-        counts.merge(op.function().opName(), 1, Integer::sum);
-      }
-    }
-    return counts;
   }
 }

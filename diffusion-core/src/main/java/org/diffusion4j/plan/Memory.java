@@ -11,6 +11,7 @@ import org.bytedeco.javacpp.Pointer;
 final class Memory {
 
   private static final Path MEMINFO = Path.of("/proc/meminfo");
+  private static final Path GROUP = Path.of("/sys/fs/cgroup");
   private static final String AVAILABLE = "MemAvailable:";
 
   private Memory() {}
@@ -19,7 +20,7 @@ final class Memory {
   static long available() {
     long limit = Pointer.maxPhysicalBytes();
     long left = limit > 0 ? Math.max(0, limit - Pointer.physicalBytes()) : Long.MAX_VALUE;
-    return Math.min(left, ofMachine());
+    return Math.min(left, Math.min(ofMachine(), ofGroup()));
   }
 
   private static long ofMachine() {
@@ -33,6 +34,22 @@ final class Memory {
     } catch (IOException e) {
       // Not Linux.
     }
-    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize();
+    // macOS counts as free only what it never used.
+    return System.getProperty("os.name", "").startsWith("Windows")
+        ? ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize()
+        : Long.MAX_VALUE;
+  }
+
+  /** What the limit of a container leaves, if there is one. */
+  private static long ofGroup() {
+    try {
+      String limit = Files.readString(GROUP.resolve("memory.max")).strip();
+      String used = Files.readString(GROUP.resolve("memory.current")).strip();
+      return limit.equals("max")
+          ? Long.MAX_VALUE
+          : Math.max(0, Long.parseLong(limit) - Long.parseLong(used));
+    } catch (IOException | NumberFormatException e) {
+      return Long.MAX_VALUE;
+    }
   }
 }

@@ -86,7 +86,9 @@ final class Nd4jOp extends Node {
 
   @Override
   boolean batchwise() {
-    return elementwise || BATCHWISE.contains(function.opName());
+    return elementwise
+        || (BATCHWISE.contains(function.opName())
+            && inputs().stream().noneMatch(v -> v.isWeight() && v.rank() > 0 && v.size(0) > 1));
   }
 
   @Override

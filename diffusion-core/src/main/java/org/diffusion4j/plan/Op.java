@@ -31,6 +31,7 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
   /** Whether it reduces one dimension alone and keeps it with size 1. */
   boolean reduces(int dimension) {
     return function instanceof BaseReduceOp reduce
+        && in.size() == 1
         && reduce.isKeepDims()
         && Arrays.equals(reduce.getDimensions(), new int[] {dimension});
   }

@@ -53,6 +53,7 @@ final class Patterns {
       @Nullable String scale,
       @Nullable String shift,
       int groups,
+      long groupSize,
       double eps,
       boolean silu) {}
 
@@ -146,6 +147,7 @@ final class Patterns {
             null,
             null,
             (int) start.integers()[2],
+            start.integers()[3],
             eps.scalar(),
             false);
     return Optional.of(withSilu(withScaleAndShift(withBias(plain))));
@@ -172,6 +174,7 @@ final class Patterns {
                 null,
                 null,
                 match.groups,
+                match.groupSize,
                 match.eps,
                 false));
   }
@@ -213,6 +216,7 @@ final class Patterns {
                 expanded.in().get(1),
                 shift.in().get(0),
                 match.groups,
+                match.groupSize,
                 match.eps,
                 false));
   }
@@ -236,6 +240,7 @@ final class Patterns {
                 match.scale,
                 match.shift,
                 match.groups,
+                match.groupSize,
                 match.eps,
                 true));
   }
@@ -269,6 +274,8 @@ final class Patterns {
             && trail.holds(Arrays.equals(mixed.integers(), new long[] {0, 1, 0}))
             && trail.holds(mixed.in().get(1).equals(softmax.result()))
             && trail.holds(q.integers().length == 4 && result.integers().length == 5)
+            && trail.holds(q.integers()[1] == -1 && result.integers()[1] == -1)
+            && trail.holds(isLastAxis(softmax))
             && trail.holds(Arrays.equals(q.integers(), k.integers()))
             && trail.holds(Arrays.equals(q.integers(), v.integers()))
             && trail.holds(closed(trail.members, result));
@@ -283,6 +290,11 @@ final class Patterns {
             v.in().get(0),
             scale.scalar(),
             q.integers()[2]));
+  }
+
+  private static boolean isLastAxis(Op softmax) {
+    long[] axis = softmax.integers();
+    return axis.length == 0 || axis[0] == -1 || axis[0] == 2;
   }
 
   /** A sum with the result of a kind of operation: that operation, and the other term. */

@@ -2,6 +2,7 @@ package org.diffusion4j.plan;
 
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,6 +46,7 @@ final class Plan implements AutoCloseable {
    *
    * @param placeholders their shapes by name
    * @param output the name of the result
+   * @param shape what it must be, the batch first
    * @param precision of convolutions
    */
   static Plan forward(
@@ -52,6 +54,7 @@ final class Plan implements AutoCloseable {
       SameDiff graph,
       Map<String, long[]> placeholders,
       String output,
+      long[] shape,
       Precision precision) {
     Supplier<SameDiff> none =
         () -> {
@@ -59,6 +62,10 @@ final class Plan implements AutoCloseable {
         };
     Builder builder = new Builder(weights, graph, none, placeholders, Set.of(output), precision);
     Value result = builder.reader.value(output);
+    if (!Arrays.equals(result.shape(), shape)) {
+      throw new UnplannableException(
+          output + " must be " + Arrays.toString(shape) + " but is " + result);
+    }
     builder.nodes.add(Transfer.store(builder.caller(output), result));
     return builder.build(null);
   }
@@ -134,14 +141,6 @@ final class Plan implements AutoCloseable {
       throw new IllegalStateException("the plan has no loss");
     }
     return workspace.floats(loss).get(0);
-  }
-
-  int steps() {
-    return nodes.size();
-  }
-
-  List<Node> nodes() {
-    return nodes;
   }
 
   @Override

@@ -7,9 +7,12 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongSupplier;
@@ -229,7 +232,7 @@ public final class PlannedGraph implements AutoCloseable {
    * The native memory that a call takes at its peak, in bytes, beyond the variables and the arrays
    * of the caller. Nothing of it is allocated to find out.
    *
-   * @param shapes of the placeholders, the batch first
+   * @param shapes of the placeholders, and of the result of a forward run, the batch first
    * @param result the name of what is computed
    * @param of what the gradients are wanted of, empty for a forward run
    * @throws UnplannableException if only SameDiff's session can run the graph
@@ -312,12 +315,18 @@ public final class PlannedGraph implements AutoCloseable {
     int openMp = Math.max(1, workers.threads() / count);
     List<Part> parts = new ArrayList<>();
     int from = 0;
-    for (int i = 0; i < count; i++) {
-      int size = batch / count + (i < batch % count ? 1 : 0);
-      parts.add(new Part(from, size, plans.hold(keys.key(size, openMp), this::plan)));
-      from += size;
+    Division division = new Division(parts, openMp);
+    try {
+      for (int i = 0; i < count; i++) {
+        int size = batch / count + (i < batch % count ? 1 : 0);
+        parts.add(new Part(from, size, plans.hold(keys.key(size, openMp), this::plan)));
+        from += size;
+      }
+      return division;
+    } catch (RuntimeException | Error e) {
+      division.release();
+      throw e;
     }
-    return new Division(parts, openMp);
   }
 
   private Plan plan(PlanCache.Key key) {
@@ -325,12 +334,20 @@ public final class PlannedGraph implements AutoCloseable {
     key.shapes()
         .forEach(
             (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
+    long[] resultShape = shapes.remove(key.result());
+    key.of().forEach(name -> shapes.remove(Plan.gradientName(name)));
     // oneDNN fits an operation to the threads that it may use where it is made.
     Callable<Plan> make =
         () ->
             key.gradients()
                 ? Plan.gradients(weights, graph, gradientGraph, shapes, key.result(), key.of())
-                : Plan.forward(weights, graph, shapes, key.result(), key.precision());
+                : Plan.forward(
+                    weights,
+                    graph,
+                    shapes,
+                    key.result(),
+                    Objects.requireNonNull(resultShape, key.result()),
+                    key.precision());
     try {
       return workers.run(key.threads(), List.of(make)).get(0);
     } catch (UnplannableException | IllegalArgumentException e) {
@@ -351,6 +368,7 @@ public final class PlannedGraph implements AutoCloseable {
         divide(
             arrays.batch(),
             (size, threads) -> arrays.key(size, threads, precision, result, gradients, of));
+    Queue<Run> done = new ConcurrentLinkedQueue<>();
     try {
       requireMemory(division, arrays.batch());
       pack(division.packed());
@@ -359,13 +377,19 @@ public final class PlannedGraph implements AutoCloseable {
         requireOpen();
         List<Callable<Run>> tasks = new ArrayList<>();
         for (Part part : division.parts) {
-          tasks.add(() -> run(part, arrays));
+          tasks.add(
+              () -> {
+                Run run = run(part, arrays);
+                done.add(run);
+                return run;
+              });
         }
         return workers.run(division.openMp, tasks);
       } finally {
         packing.readLock().unlock();
       }
     } catch (RuntimeException | Error e) {
+      done.forEach(run -> run.entry.giveBack(run.workspace));
       division.release();
       throw e;
     }
@@ -374,10 +398,15 @@ public final class PlannedGraph implements AutoCloseable {
   private static Run run(Part part, CallerArrays arrays) {
     Plan plan = part.entry.plan();
     Workspace workspace = part.entry.take();
-    arrays.show(plan, workspace, part.from);
-    workspace.lossShare((float) part.size / arrays.batch());
-    workspace.run();
-    return new Run(part.entry, workspace);
+    try {
+      arrays.show(plan, workspace, part.from);
+      workspace.lossShare((float) part.size / arrays.batch());
+      workspace.run();
+      return new Run(part.entry, workspace);
+    } catch (RuntimeException | Error e) {
+      workspace.close();
+      throw e;
+    }
   }
 
   private void requireMemory(Division division, int batch) {

@@ -25,14 +25,15 @@ final class Value {
 
   /** A result, or a copy of a placeholder. */
   static Value activation(String name, long... shape) {
-    return new Value(name, shape, DataType.FLOAT, shape.length == 4, new Storage(length(shape)));
+    return new Value(
+        name, shape, DataType.FLOAT, shape.length == 4, new Storage(requireLength(name, shape)));
   }
 
   /** A result in C order whatever its rank. */
   static Value plain(String name, DataType type, long... shape) {
     Storage storage =
         type == DataType.FLOAT
-            ? new Storage(length(shape))
+            ? new Storage(requireLength(name, shape))
             : Storage.of(Storage.Kind.APART, name, length(shape));
     return new Value(name, shape, type, false, storage);
   }
@@ -100,6 +101,18 @@ final class Value {
       stride *= shape[d];
     }
     return strides;
+  }
+
+  /** Java's buffers hold no more floats. */
+  private static final long MOST = Integer.MAX_VALUE / Float.BYTES;
+
+  private static long requireLength(String name, long[] shape) {
+    long length = length(shape);
+    if (length > MOST) {
+      throw new UnplannableException(
+          name + " must have at most " + MOST + " values but has " + length);
+    }
+    return length;
   }
 
   static long length(long[] shape) {

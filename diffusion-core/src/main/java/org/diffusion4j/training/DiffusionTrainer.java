@@ -2,6 +2,7 @@ package org.diffusion4j.training;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -13,11 +14,13 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
+import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -47,12 +50,25 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private DiffusionTrainer(Builder builder) {
     model = builder.model;
     requireTrainable(model);
+    model.parameters().forEach(DiffusionTrainer::requireFloats);
     process = new ForwardProcess(model.schedule());
     optimizer = builder.optimizer.start(model.parameters());
     maxGradientNorm = builder.maxGradientNorm;
     seed = builder.seed;
     weights = List.copyOf(model.parameters().values());
     weights.forEach(weight -> lastGood.add(weight.dup('c')));
+  }
+
+  private static void requireFloats(String name, INDArray weight) {
+    if (weight.dataType() != DataType.FLOAT || !Address.isPlain(weight)) {
+      throw new IllegalArgumentException(
+          "weights must be FLOAT and in C order in training but "
+              + name
+              + " was "
+              + weight.dataType()
+              + " with strides "
+              + Arrays.toString(weight.stride()));
+    }
   }
 
   private static void requireTrainable(SameDiffDenoiser model) {

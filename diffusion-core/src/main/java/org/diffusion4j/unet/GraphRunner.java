@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.plan.PlannedGraph;
 import org.diffusion4j.plan.Precision;
@@ -37,7 +38,10 @@ final class GraphRunner implements AutoCloseable {
 
   private final SameDiff graph;
   private final InferenceSession forward;
-  private @Nullable PlannedGraph planned;
+  private final @Nullable PlannedGraph planned;
+  private final Object differentiation = new Object();
+  private boolean outputIsPlanned;
+  private boolean gradientsArePlanned;
   private InferenceSession backward;
   private final Map<String, String> gradientNames = new HashMap<>();
   private boolean closed;
@@ -47,9 +51,12 @@ final class GraphRunner implements AutoCloseable {
     forward = new InferenceSession(graph);
     addLoss(graph, sampleShape.length + 1);
     backward = forward;
-    if (!"session".equals(System.getProperty(PROPERTY))) {
-      planned = PlannedGraph.of(graph, this::gradientGraph).orElse(null);
-    }
+    planned =
+        "session".equals(System.getProperty(PROPERTY))
+            ? null
+            : PlannedGraph.of(graph, this::gradientGraph).orElse(null);
+    outputIsPlanned = planned != null;
+    gradientsArePlanned = planned != null;
   }
 
   /** Equation 14 of DDPM: the mean squared error. */
@@ -75,12 +82,12 @@ final class GraphRunner implements AutoCloseable {
    * @param precision of convolutions, in plans alone
    */
   INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
-    PlannedGraph plan = plan();
+    PlannedGraph plan = planForOutput();
     if (plan != null) {
       try {
         return plan.output(placeholders, precision, Graphs.OUTPUT, shape);
       } catch (UnplannableException e) {
-        giveUp(plan, e);
+        giveUpOutput(e);
       }
     }
     return outputOfSession(placeholders);
@@ -94,15 +101,21 @@ final class GraphRunner implements AutoCloseable {
   Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
     Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
     all.put(Graphs.TARGET, target);
-    PlannedGraph plan = plan();
+    PlannedGraph plan = planForGradients();
     if (plan != null) {
       try {
         // Who asks for gradients again has used the last ones to change the weights.
         plan.weightsChanged();
         PlannedGraph.Result result = plan.gradients(all, Graphs.LOSS, of);
-        return new Gradients(result.loss(), result.gradients(), result::close);
+        return new Gradients(
+            result.loss(),
+            result.gradients(),
+            () -> {
+              result.close();
+              plan.weightsChanged();
+            });
       } catch (UnplannableException e) {
-        giveUp(plan, e);
+        giveUpGradients(e);
       }
     }
     return gradientsOfSession(all, of);
@@ -130,16 +143,23 @@ final class GraphRunner implements AutoCloseable {
 
   /** Whether the graph runs as plans, as far as is known. */
   synchronized boolean isPlanned() {
-    return planned != null;
+    return outputIsPlanned;
   }
 
   /**
-   * {@link PlannedGraph#bytes} of a forward run, or of gradients; 0 for a session, which cannot
+   * {@link PlannedGraph#bytes} of a forward run, or of gradients; empty for a session, which cannot
    * tell.
    */
-  long bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
-    PlannedGraph plan = plan();
-    return plan == null ? 0 : plan.bytes(shapes, result, of);
+  OptionalLong bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
+    PlannedGraph plan = of.isEmpty() ? planForOutput() : planForGradients();
+    if (plan == null) {
+      return OptionalLong.empty();
+    }
+    try {
+      return OptionalLong.of(plan.bytes(shapes, result, of));
+    } catch (UnplannableException e) {
+      return OptionalLong.empty();
+    }
   }
 
   /** Gradients are promised in C order. */
@@ -159,36 +179,50 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  private synchronized @Nullable PlannedGraph plan() {
+  private synchronized @Nullable PlannedGraph planForOutput() {
     requireOpen();
-    return planned;
+    return outputIsPlanned ? planned : null;
   }
 
-  private synchronized void giveUp(PlannedGraph plan, UnplannableException reason) {
-    if (planned == plan) {
-      LOG.info("the graph runs in SameDiff's session, for {}", reason.getMessage());
-      planned = null;
-      plan.close();
+  private synchronized @Nullable PlannedGraph planForGradients() {
+    requireOpen();
+    return gradientsArePlanned ? planned : null;
+  }
+
+  private synchronized void giveUpOutput(UnplannableException reason) {
+    if (outputIsPlanned) {
+      LOG.info("predictions run in SameDiff's session, for {}", reason.getMessage());
+      outputIsPlanned = false;
     }
   }
 
-  private synchronized SameDiff gradientGraph() {
+  private synchronized void giveUpGradients(UnplannableException reason) {
+    if (gradientsArePlanned) {
+      LOG.info("gradients run in SameDiff's session, for {}", reason.getMessage());
+      gradientsArePlanned = false;
+    }
+  }
+
+  private SameDiff gradientGraph() {
     differentiate();
     return graph.getFunction("grad");
   }
 
+  /** With a lock of its own, for a plan that is being made may ask for it. */
   private void differentiate() {
-    if (backward == forward) {
-      Quietly.run(() -> graph.createGradFunction(Graphs.SAMPLE));
-      for (SDVariable variable : graph.getFunction("grad").variables()) {
-        if (variable.dataType().isFPType() && graph.hasVariable(variable.name())) {
-          SDVariable gradient = graph.getVariable(variable.name()).gradient();
-          if (gradient != null) {
-            gradientNames.put(variable.name(), gradient.name());
+    synchronized (differentiation) {
+      if (backward == forward) {
+        Quietly.run(() -> graph.createGradFunction(Graphs.SAMPLE));
+        for (SDVariable variable : graph.getFunction("grad").variables()) {
+          if (variable.dataType().isFPType() && graph.hasVariable(variable.name())) {
+            SDVariable gradient = graph.getVariable(variable.name()).gradient();
+            if (gradient != null) {
+              gradientNames.put(variable.name(), gradient.name());
+            }
           }
         }
+        backward = new InferenceSession(graph.getFunction("grad"));
       }
-      backward = new InferenceSession(graph.getFunction("grad"));
     }
   }
 
@@ -217,17 +251,20 @@ final class GraphRunner implements AutoCloseable {
   }
 
   @Override
-  public synchronized void close() {
-    if (!closed) {
-      closed = true;
-      if (planned != null) {
-        planned.close();
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
       }
-      for (SDVariable variable : graph.variables()) {
-        INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
-        if (array != null && array.closeable()) {
-          array.close();
-        }
+      closed = true;
+    }
+    if (planned != null) {
+      planned.close();
+    }
+    for (SDVariable variable : graph.variables()) {
+      INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
+      if (array != null && array.closeable()) {
+        array.close();
       }
     }
   }

@@ -183,7 +183,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param target what the output should be, FLOAT {@code [n, outputShape...]}
    * @param of names of the weights whose gradients are wanted; {@code sample} asks for that of
    *     {@code xt}
-   * @return owned by the caller
+   * @return to be closed by the caller
    * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -261,19 +261,14 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     if (n < 1) {
       throw new IllegalArgumentException("samples must be at least 1 but were " + n);
     }
-    if (!runner.isPlanned()) {
-      return OptionalLong.empty();
-    }
     Map<String, long[]> shapes = new LinkedHashMap<>();
     shapes.put(Graphs.SAMPLE, batch(n, sampleShape));
     shapes.put(Graphs.TIMESTEP, new long[] {n, 1});
     if (classes > 0) {
       shapes.put(Graphs.CLASS, new long[] {n, encodedWidth()});
     }
-    if (!of.isEmpty()) {
-      shapes.put(Graphs.TARGET, batch(n, outputShape()));
-    }
-    return OptionalLong.of(runner.bytes(shapes, result, of));
+    shapes.put(of.isEmpty() ? Graphs.OUTPUT : Graphs.TARGET, batch(n, outputShape()));
+    return runner.bytes(shapes, result, of);
   }
 
   private static long[] batch(long n, long[] shape) {

@@ -84,6 +84,11 @@ public final class Growth implements Callable<Integer> {
     double first = Double.NaN;
     double last = Double.NaN;
     try (OurNetwork network = new OurNetwork(net, batch, precision)) {
+      out.printf(
+          Locale.ROOT,
+          "rss_mb=%.0f foreseen_mb=%d%n",
+          ResidentMemory.currentMb(),
+          network.foreseenMb(mode));
       for (int step = 1; step <= steps; step++) {
         network.step(mode);
         if (isCheckpoint(step, steps)) {

@@ -1,5 +1,6 @@
 package org.diffusion4j.benchmarks;
 
+import java.util.OptionalLong;
 import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
@@ -47,6 +48,14 @@ final class OurNetwork implements AutoCloseable {
 
   long parameterCount() {
     return model.parameterCount();
+  }
+
+  /** What a step is foreseen to take beyond the weights, in MB. */
+  long foreseenMb(Mode mode) {
+    int batch = (int) pictures.size(0);
+    OptionalLong bytes =
+        mode == Mode.INFER ? model.predictionBytes(batch) : model.gradientBytes(batch);
+    return bytes.orElse(0) >> 20;
   }
 
   /** A prediction of one batch. */

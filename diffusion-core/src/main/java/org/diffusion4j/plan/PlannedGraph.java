@@ -257,14 +257,7 @@ public final class PlannedGraph implements AutoCloseable {
                   part, threads, Precision.FLOAT32, result, !of.isEmpty(), ImmutableSet.copyOf(of));
             });
     try {
-      long bytes = 0;
-      for (Part part : division.parts) {
-        bytes += part.entry.plan().workspaceBytes();
-      }
-      for (PackedWeight packed : division.packed()) {
-        bytes += packed.bytes();
-      }
-      return bytes;
+      return division.bytes();
     } finally {
       division.release();
     }
@@ -293,6 +286,18 @@ public final class PlannedGraph implements AutoCloseable {
       Set<PackedWeight> packed = new LinkedHashSet<>();
       parts.forEach(part -> packed.addAll(part.entry.plan().packed()));
       return packed;
+    }
+
+    /** All that its runs need. */
+    long bytes() {
+      long bytes = 0;
+      for (Part part : parts) {
+        bytes += part.entry.plan().workspaceBytes();
+      }
+      for (PackedWeight weight : packed()) {
+        bytes += weight.bytes();
+      }
+      return bytes;
     }
 
     void release() {
@@ -364,13 +369,11 @@ public final class PlannedGraph implements AutoCloseable {
       String result,
       boolean gradients,
       ImmutableSet<String> of) {
-    Division division =
-        divide(
-            arrays.batch(),
-            (size, threads) -> arrays.key(size, threads, precision, result, gradients, of));
+    KeyOfPart keys = (size, threads) -> arrays.key(size, threads, precision, result, gradients, of);
+    Division division = divide(arrays.batch(), keys);
     Queue<Run> done = new ConcurrentLinkedQueue<>();
     try {
-      requireMemory(division, arrays.batch());
+      requireMemory(division, arrays.batch(), keys);
       pack(division.packed());
       packing.readLock().lock();
       try {
@@ -409,7 +412,7 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private void requireMemory(Division division, int batch) {
+  private void requireMemory(Division division, int batch, KeyOfPart keys) {
     long fixed = 0;
     for (PackedWeight packed : division.packed()) {
       fixed += packed.isAllocated() ? 0 : packed.bytes();
@@ -425,8 +428,7 @@ public final class PlannedGraph implements AutoCloseable {
     }
     long available = availableMemory.getAsLong();
     if (needed > available) {
-      long perSample = (needed - fixed) / batch;
-      long fits = perSample == 0 ? 0 : Math.max(0, (available - fixed) / perSample);
+      long fits = largestThatFits(batch * available / needed, keys, available);
       throw new IllegalStateException(
           "memory for a batch of "
               + batch
@@ -437,6 +439,20 @@ public final class PlannedGraph implements AutoCloseable {
               + " are available"
               + (fits > 0 ? "; a batch of " + fits + " fits" : "; not even a batch of 1 fits"));
     }
+  }
+
+  private int largestThatFits(long estimate, KeyOfPart keys, long available) {
+    for (int n = (int) estimate; n > 0; n = Math.min(n - 1, n * 15 / 16)) {
+      Division division = divide(n, keys);
+      try {
+        if (division.bytes() <= available) {
+          return n;
+        }
+      } finally {
+        division.release();
+      }
+    }
+    return 0;
   }
 
   private static String megabytes(long bytes) {

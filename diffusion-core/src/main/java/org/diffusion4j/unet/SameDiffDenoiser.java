@@ -206,8 +206,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * This denoiser with its convolutions in bfloat16, added up in float: predictions are about 0.5 %
-   * off (docs/results/speed.md) and come faster. It shares the weights and lives as long as this.
+   * This denoiser with the products of its convolutions in bfloat16, added up in float: faster, and
+   * off by about a hundredth (docs/results/speed.md). It shares the weights and lives as long as
+   * this.
    *
    * @throws UnsupportedOperationException if the processor has neither AVX512-BF16 nor AMX, or if
    *     the graph runs in SameDiff's session

@@ -15,6 +15,7 @@ final class WeightAverage implements TrainingListener, AutoCloseable {
 
   private record Averaged(INDArray weight, INDArray average) {}
 
+  private final SameDiffDenoiser model;
   private final List<Averaged> all = new ArrayList<>();
   private final double decay;
 
@@ -23,6 +24,7 @@ final class WeightAverage implements TrainingListener, AutoCloseable {
    *     that the random weights of the beginning are forgotten
    */
   WeightAverage(SameDiffDenoiser model, double decay) {
+    this.model = model;
     this.decay = decay;
     model.parameters().values().forEach(weight -> all.add(new Averaged(weight, weight.dup())));
   }
@@ -40,6 +42,7 @@ final class WeightAverage implements TrainingListener, AutoCloseable {
   /** Gives the model the averages as its weights. */
   void writeBack() {
     all.forEach(one -> one.weight().assign(one.average()));
+    model.parameters(); // Predictions read the weights anew.
   }
 
   @Override

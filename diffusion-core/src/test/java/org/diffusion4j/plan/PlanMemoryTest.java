@@ -1,0 +1,91 @@
+package org.diffusion4j.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+class PlanMemoryTest {
+
+  private static final int FEATURES = 1024;
+  private static final int BATCH = 1024;
+
+  private final SameDiff graph = graph();
+  private long available = Long.MAX_VALUE;
+  private final PlannedGraph plan =
+      PlannedGraph.of(graph, () -> graph, () -> available).orElseThrow();
+
+  private static SameDiff graph() {
+    SameDiff sd = SameDiff.create();
+    SDVariable x = sd.placeHolder("x", DataType.FLOAT, -1, FEATURES);
+    sd.identity("y", sd.nn().swish(x.mmul(sd.var("w", Nd4j.eye(FEATURES)))));
+    return sd;
+  }
+
+  @AfterEach
+  void close() {
+    plan.close();
+  }
+
+  private INDArray output(int batch) {
+    try (INDArray x = Nd4j.ones(DataType.FLOAT, batch, FEATURES)) {
+      return plan.output(Map.of("x", x), Precision.FLOAT32, "y", batch, FEATURES);
+    }
+  }
+
+  @Test
+  void output_withTooLittleMemory_saysWhatIsNeededAndWhatFits() {
+    available = 4 << 20;
+    assertThatIllegalStateException()
+        .isThrownBy(() -> output(BATCH))
+        .withMessageMatching(
+            "memory for a batch of 1024 must be at least \\d+ MB but 4 MB are available;"
+                + " a batch of \\d+ fits");
+  }
+
+  @Test
+  void output_ofTheBatchThatFits_works() {
+    available = 4 << 20;
+    int fits = 0;
+    try {
+      output(BATCH).close();
+    } catch (IllegalStateException e) {
+      fits = Integer.parseInt(e.getMessage().replaceAll(".*a batch of (\\d+) fits", "$1"));
+    }
+    assertThat(fits).isBetween(1, BATCH - 1);
+    output(fits).close();
+  }
+
+  @Test
+  void output_whereNothingFits_saysSo() {
+    available = 1000;
+    assertThatIllegalStateException()
+        .isThrownBy(() -> output(2))
+        .withMessageEndingWith("not even a batch of 1 fits");
+  }
+
+  @Test
+  void bytes_coverTheValuesThatLiveAtOnce() {
+    long values = (long) BATCH * FEATURES * Float.BYTES;
+    Map<String, long[]> shapes =
+        Map.of("x", new long[] {BATCH, FEATURES}, "y", new long[] {BATCH, FEATURES});
+    assertThat(plan.bytes(shapes, "y", Set.of())).isBetween(2 * values, 3 * values);
+  }
+
+  @Test
+  void output_ofAClosedPlan_isRefused() {
+    plan.close();
+    assertThatThrownBy(() -> output(1))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("the model is closed");
+  }
+}

@@ -153,7 +153,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       WeightLoops.copy(weights, lastGood);
       clip(plain, norm);
       optimizer.step(gradients.of());
-      model.parameters(); // Predictions read the weights anew.
       if (!Double.isFinite(WeightLoops.sumOfSquares(weights))) {
         String name = firstNotFinite();
         restore();
@@ -171,7 +170,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private void restore() {
     WeightLoops.copy(lastGood, weights);
-    model.parameters();
   }
 
   private String firstNotFinite() {

@@ -3,8 +3,14 @@ package org.diffusion4j;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** What samples are to be of: nothing in particular, or one class label each. Immutable. */
+/**
+ * What samples are to be of: nothing in particular, or one class label each, where some may be
+ * {@link #UNLABELLED}. Immutable.
+ */
 public final class Condition {
+
+  /** Stands for the label of a sample that is to be of nothing in particular. */
+  public static final int UNLABELLED = -1;
 
   private static final Condition NONE = new Condition(null);
 
@@ -22,16 +28,16 @@ public final class Condition {
   /**
    * One class label per sample.
    *
-   * @param labels each in [0, classes), at least one
+   * @param labels each in [0, classes) or {@link #UNLABELLED}, at least one
    */
   public static Condition labels(int... labels) {
     if (labels.length == 0) {
       throw new IllegalArgumentException("labels must be at least 1 but were 0");
     }
     for (int i = 0; i < labels.length; i++) {
-      if (labels[i] < 0) {
+      if (labels[i] < 0 && labels[i] != UNLABELLED) {
         throw new IllegalArgumentException(
-            "label must be at least 0 but was " + labels[i] + " for sample " + i);
+            "label must be at least 0, or UNLABELLED, but was " + labels[i] + " for sample " + i);
       }
     }
     return new Condition(labels.clone());
@@ -40,7 +46,7 @@ public final class Condition {
   /**
    * The same class label for each of {@code n} samples.
    *
-   * @param label in [0, classes)
+   * @param label in [0, classes) or {@link #UNLABELLED}
    * @param n at least 1
    */
   public static Condition label(int label, int n) {

@@ -25,12 +25,23 @@ public interface Denoiser {
   }
 
   /**
+   * Whether the output of {@link #predict} has twice as many channels (or features) as the samples:
+   * the prediction, and behind it a value v in [-1, 1] for each of its values that says where the
+   * logarithm of the reverse step's variance lies between those of the posterior variance (-1) and
+   * of beta (1): Nichol and Dhariwal 2021, equation 15.
+   */
+  default boolean learnsVariance() {
+    return false;
+  }
+
+  /**
    * The prediction for noisy samples.
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
    * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
    * @param condition one label per sample, or none
-   * @return a new array of the shape and type of {@code xt}, which the caller may close
+   * @return a new array of the shape and type of {@code xt}, with twice the channels if {@link
+   *     #learnsVariance()}, which the caller may close
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
    */
   INDArray predict(INDArray xt, INDArray t, Condition condition);

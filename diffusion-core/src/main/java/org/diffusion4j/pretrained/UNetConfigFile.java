@@ -28,6 +28,11 @@ final class UNetConfigFile {
 
   private static final Logger LOG = LoggerFactory.getLogger(UNetConfigFile.class);
 
+  /**
+   * A setting of ours, which diffusers ignores: the last row of the class table is for no label.
+   */
+  private static final String NULL_CLASS = "null_class";
+
   private static final Set<String> KNOWN =
       Set.of(
           "_class_name",
@@ -52,6 +57,7 @@ final class UNetConfigFile {
           "mid_block_type",
           "norm_eps",
           "norm_num_groups",
+          NULL_CLASS,
           "num_class_embeds",
           "num_train_timesteps",
           "out_channels",
@@ -92,7 +98,10 @@ final class UNetConfigFile {
     json.put("mid_block_scale_factor", wholeIfPossible(c.midBlockScale()));
     json.put("norm_eps", c.normEps());
     json.put("norm_num_groups", c.normGroups());
-    json.put("num_class_embeds", boxed(c.classes()));
+    if (c.nullClass()) {
+      json.put(NULL_CLASS, true);
+    }
+    json.put("num_class_embeds", boxed(c.classRows()));
     json.put("num_train_timesteps", boxed(c.trainTimesteps()));
     json.put("out_channels", c.outChannels());
     json.put(
@@ -171,9 +180,10 @@ final class UNetConfigFile {
             .trainTimesteps(integerOrNull("num_train_timesteps", null))
             .centerInput(flag("center_input_sample", false))
             .dropout(number("dropout", 0));
-    Integer classes = integerOrNull("num_class_embeds", null);
-    if (classes != null) {
-      b.classes(classes);
+    Integer classRows = integerOrNull("num_class_embeds", null);
+    if (classRows != null) {
+      boolean nullClass = flag(NULL_CLASS, false);
+      b.classes(nullClass ? classRows - 1 : classRows).nullClass(nullClass);
     }
     if (values.get("class_embed_type") != null) {
       b.classEmbedding(oneOf("class_embed_type", "", CLASS_EMBEDDINGS));

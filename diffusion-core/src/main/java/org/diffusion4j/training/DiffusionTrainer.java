@@ -164,7 +164,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
                 + steps
                 + "; the weights are those before it");
       }
-      return new TrainingStep(steps++, epoch, t.length, gradients.loss(), norm);
+      return new TrainingStep(
+          steps++,
+          epoch,
+          t.length,
+          gradients.loss(),
+          gradients.loss(),
+          java.util.List.of(),
+          norm,
+          0,
+          0);
     }
   }
 

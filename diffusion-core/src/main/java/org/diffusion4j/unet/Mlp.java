@@ -18,7 +18,8 @@ public final class Mlp extends SameDiffDenoiser {
         new long[] {config.features()},
         schedule,
         prediction,
-        Set.of());
+        Set.of(),
+        false);
     this.config = config;
   }
 

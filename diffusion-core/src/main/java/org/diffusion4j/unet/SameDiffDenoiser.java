@@ -42,6 +42,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final Prediction prediction;
   private final long[] sampleShape;
   private final int classes;
+  private final boolean nullClass;
   private final Map<String, INDArray> parameters;
   private final Map<String, INDArray> weights;
   private final GraphRunner runner;
@@ -58,18 +59,20 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    */
   public SameDiffDenoiser(
       SameDiff graph, long[] sampleShape, NoiseSchedule schedule, Prediction prediction) {
-    this(graph, sampleShape, schedule, prediction, Set.of());
+    this(graph, sampleShape, schedule, prediction, Set.of(), false);
   }
 
   /**
    * @param frozen names of the constants that belong to the weights
+   * @param nullClass whether the last class is that of samples without a label
    */
   SameDiffDenoiser(
       SameDiff graph,
       long[] sampleShape,
       NoiseSchedule schedule,
       Prediction prediction,
-      Set<String> frozen) {
+      Set<String> frozen,
+      boolean nullClass) {
     this.schedule = Objects.requireNonNull(schedule, "schedule");
     this.prediction = Objects.requireNonNull(prediction, "prediction");
     this.sampleShape = sampleShape.clone();
@@ -88,7 +91,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
             "graph must have no variable named " + name + ", which training adds");
       }
     }
-    classes = graph.hasVariable(Graphs.CLASS) ? classes(graph.getVariable(Graphs.CLASS)) : 0;
+    int rows = graph.hasVariable(Graphs.CLASS) ? classes(graph.getVariable(Graphs.CLASS)) : 0;
+    classes = nullClass ? rows - 1 : rows;
+    this.nullClass = nullClass;
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
@@ -131,6 +136,14 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /** The number of classes, or 0 if the model is unconditional. */
   public int classes() {
     return classes;
+  }
+
+  /**
+   * Whether a class-conditional model takes samples without a label: {@link Condition#none()} for
+   * all, {@link Condition#UNLABELLED} for some.
+   */
+  public boolean hasNullClass() {
+    return nullClass;
   }
 
   /**
@@ -203,6 +216,41 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /** {@link #gradients(INDArray, INDArray, Condition, INDArray, Collection)} of every weight. */
   public Gradients gradients(INDArray xt, INDArray t, Condition condition, INDArray target) {
     return gradients(xt, t, condition, target, parameters.keySet());
+  }
+
+  /**
+   * A loss that is calculated from the outputs, and its gradients with respect to every weight.
+   *
+   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
+   * @param t timestep of each sample, FLOAT {@code [n]}
+   * @param condition one label per sample, or none
+   * @param loss of each sample, added up
+   * @return to be closed by the caller
+   * @throws IllegalArgumentException if a shape, a type or the condition does not fit
+   * @throws IllegalStateException if this denoiser is closed
+   */
+  public Gradients gradients(INDArray xt, INDArray t, Condition condition, OutputLoss loss) {
+    try (INDArray output = predict(xt, t, condition);
+        INDArray target = Nd4j.createUninitialized(DataType.FLOAT, output.shape())) {
+      int n = Math.toIntExact(output.size(0));
+      int length = Math.toIntExact(output.length() / n);
+      float[] all = output.dup('c').data().asFloat();
+      float[] aims = new float[all.length];
+      float[] one = new float[length];
+      float[] gradient = new float[length];
+      double sum = 0;
+      for (int i = 0; i < n; i++) {
+        System.arraycopy(all, i * length, one, 0, length);
+        sum += loss.of(i, one, gradient);
+        for (int k = 0; k < length; k++) {
+          // The mean squared error to this target has the gradient that is wanted.
+          aims[i * length + k] = one[k] - gradient[k] * all.length / 2;
+        }
+      }
+      target.assign(Nd4j.create(aims, target.shape(), 'c'));
+      Gradients gradients = gradients(xt, t, condition, target);
+      return new Gradients(sum, gradients.of(), gradients::close);
+    }
   }
 
   /**
@@ -320,6 +368,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       }
       placeholders.put(Graphs.SAMPLE, xt);
       placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
+      if (condition.isNone() && nullClass) {
+        condition = Condition.label(Condition.UNLABELLED, Math.toIntExact(n));
+      }
       if (classes > 0 != !condition.isNone()) {
         throw new IllegalArgumentException(
             classes > 0
@@ -356,20 +407,27 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** The columns of {@link #encode}. */
   int encodedWidth() {
-    return classes;
+    return nullClass ? classes + 1 : classes;
   }
 
   /** Labels as the graph's placeholder wants them: one-hot rows, unless a model says otherwise. */
   INDArray encode(int[] labels) {
-    float[] rows = new float[Math.multiplyExact(labels.length, classes)];
+    int width = encodedWidth();
+    float[] rows = new float[Math.multiplyExact(labels.length, width)];
     for (int i = 0; i < labels.length; i++) {
-      if (labels[i] < 0 || labels[i] >= classes) {
+      boolean unlabelled = labels[i] == Condition.UNLABELLED && nullClass;
+      if (!unlabelled && (labels[i] < 0 || labels[i] >= classes)) {
         throw new IllegalArgumentException(
-            "label must be in [0, " + (classes - 1) + "] but was " + labels[i]);
+            "label must be in [0, "
+                + (classes - 1)
+                + "]"
+                + (nullClass ? " or UNLABELLED" : "")
+                + " but was "
+                + labels[i]);
       }
-      rows[i * classes + labels[i]] = 1;
+      rows[i * width + (unlabelled ? classes : labels[i])] = 1;
     }
-    return Nd4j.create(rows, new long[] {labels.length, classes}, 'c');
+    return Nd4j.create(rows, new long[] {labels.length, width}, 'c');
   }
 
   private static String describe(INDArray array) {

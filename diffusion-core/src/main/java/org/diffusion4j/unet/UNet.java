@@ -23,7 +23,8 @@ public final class UNet extends SameDiffDenoiser {
         new long[] {config.inChannels(), config.height(), config.width()},
         schedule,
         prediction,
-        Set.of(UNetGraph.FOURIER_WEIGHT));
+        Set.of(UNetGraph.FOURIER_WEIGHT),
+        config.nullClass());
     this.config = config;
   }
 
@@ -71,6 +72,12 @@ public final class UNet extends SameDiffDenoiser {
   /** The architecture. */
   public UNetConfig config() {
     return config;
+  }
+
+  /** Whether the output has twice as many channels as the input. */
+  @Override
+  public boolean learnsVariance() {
+    return config.outChannels() == 2 * config.inChannels();
   }
 
   @Override

@@ -111,6 +111,7 @@ public final class UNetConfig {
   private final @Nullable Integer trainTimesteps;
   private final ClassEmbedding classEmbedding;
   private final @Nullable Integer classes;
+  private final boolean nullClass;
   private final boolean centerInput;
   private final double dropout;
 
@@ -139,6 +140,7 @@ public final class UNetConfig {
     trainTimesteps = b.trainTimesteps;
     classEmbedding = b.classEmbedding;
     classes = b.classes;
+    nullClass = b.nullClass;
     centerInput = b.centerInput;
     dropout = b.dropout;
     validate();
@@ -229,6 +231,9 @@ public final class UNetConfig {
     require(
         classEmbedding != ClassEmbedding.TABLE || (classes != null && classes > 0),
         "a class table needs a positive number of classes but it was " + classes);
+    require(
+        !nullClass || classEmbedding == ClassEmbedding.TABLE,
+        "a null class must have a class table but the class embedding was " + classEmbedding);
   }
 
   private boolean attends(int channels) {
@@ -280,6 +285,7 @@ public final class UNetConfig {
     b.trainTimesteps = trainTimesteps;
     b.classEmbedding = classEmbedding;
     b.classes = classes;
+    b.nullClass = nullClass;
     b.centerInput = centerInput;
     b.dropout = dropout;
     return b;
@@ -400,9 +406,19 @@ public final class UNetConfig {
     return classEmbedding;
   }
 
-  /** Rows of the class table. */
+  /** The number of classes, without the null class. */
   public OptionalInt classes() {
     return classes == null ? OptionalInt.empty() : OptionalInt.of(classes);
+  }
+
+  /** Whether the class table has one more row, its last, for samples without a label. */
+  public boolean nullClass() {
+    return nullClass;
+  }
+
+  /** The rows of the class table. */
+  public OptionalInt classRows() {
+    return classes == null ? OptionalInt.empty() : OptionalInt.of(classes + (nullClass ? 1 : 0));
   }
 
   /** Whether inputs x in [0, 1] are first taken to 2 x - 1. */
@@ -456,6 +472,7 @@ public final class UNetConfig {
         trainTimesteps,
         classEmbedding,
         classes,
+        nullClass,
         centerInput,
         dropout);
   }
@@ -499,6 +516,7 @@ public final class UNetConfig {
     private @Nullable Integer trainTimesteps;
     private ClassEmbedding classEmbedding = ClassEmbedding.NONE;
     private @Nullable Integer classes;
+    private boolean nullClass;
     private boolean centerInput;
     private double dropout;
 
@@ -631,10 +649,19 @@ public final class UNetConfig {
       return this;
     }
 
-    /** Makes the model class-conditional, with a table of this many rows. */
+    /** Makes the model class-conditional, with a table that has a row for each class. */
     public Builder classes(int count) {
       classEmbedding = ClassEmbedding.TABLE;
       classes = count;
+      return this;
+    }
+
+    /**
+     * Sets whether the class table has one more row for samples without a label, which
+     * classifier-free guidance needs (Ho and Salimans 2022).
+     */
+    public Builder nullClass(boolean present) {
+      nullClass = present;
       return this;
     }
 

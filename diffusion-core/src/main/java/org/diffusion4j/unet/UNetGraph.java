@@ -86,7 +86,7 @@ final class UNetGraph {
       SDVariable label = project.apply(layers.input(Graphs.CLASS, -1, 1));
       return time.add(layers.timeMlp("class_embedding", label, projected(), timeChannels));
     }
-    int classes = config.classes().orElseThrow();
+    int classes = config.classRows().orElseThrow();
     SDVariable oneHot = layers.input(Graphs.CLASS, -1, classes);
     return time.add(oneHot.mmul(layers.table("class_embedding.weight", classes, timeChannels)));
   }

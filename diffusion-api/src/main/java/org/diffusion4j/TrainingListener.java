@@ -5,7 +5,7 @@ import java.nio.file.Path;
 /**
  * Watches a trainer at work: for progress bars, loss curves, previews and tests. All methods are
  * called on the thread that trains. An exception ends the training and reaches the caller; the
- * model keeps the weights of the step before.
+ * model keeps the weights that it has.
  */
 @FunctionalInterface
 public interface TrainingListener {

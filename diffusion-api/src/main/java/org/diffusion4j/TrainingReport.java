@@ -11,6 +11,7 @@ import java.time.Duration;
  * @param lastLoss loss of the last step
  * @param meanLoss mean loss of the last tenth of the steps, at least one
  * @param duration how long it took
+ * @param cancelled whether it ended before all steps were done, for somebody asked for that
  */
 public record TrainingReport(
     int steps,
@@ -18,4 +19,5 @@ public record TrainingReport(
     double firstLoss,
     double lastLoss,
     double meanLoss,
-    Duration duration) {}
+    Duration duration,
+    boolean cancelled) {}

@@ -20,6 +20,7 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A model with the settings of its sampler and its origin: what a model directory holds.
@@ -88,7 +89,7 @@ public record PretrainedModel(
       throw new IOException(
           directory + " must be a model directory, empty or absent, to be written");
     }
-    AtomicFiles.writeDirectory(directory, this::writeTo);
+    AtomicFiles.writeDirectory(directory, beside -> writeTo(beside, model.weights()));
   }
 
   private static boolean replaceable(Path directory) throws IOException {
@@ -100,39 +101,52 @@ public record PretrainedModel(
     }
   }
 
-  private void writeTo(Path directory) throws IOException {
+  /**
+   * Fills an empty directory.
+   *
+   * @param weights in place of the model's own, under the same names
+   */
+  void writeTo(Path directory, Map<String, INDArray> weights) throws IOException {
     Map<String, @Nullable Object> index = new TreeMap<>();
     index.put("_diffusers_version", DiffusersFormat.VERSION);
     index.put(DiffusersFormat.SCHEDULER, List.of(DIFFUSERS, scheduler.className()));
     Path network;
-    if (model instanceof UNet unet) {
+    if (model instanceof UNet) {
       index.put(CLASS_NAME, pipeline());
       index.put(DiffusersFormat.UNET, List.of(DIFFUSERS, UNetConfigFile.CLASS));
       network = Files.createDirectory(directory.resolve(DiffusersFormat.UNET));
-      Json.write(network.resolve(DiffusersFormat.CONFIG), UNetConfigFile.write(unet.config()));
     } else {
-      MlpConfig config = ((Mlp) model).config();
       index.put(CLASS_NAME, MLP_CLASS + "Pipeline");
       index.put(DiffusersFormat.MLP, List.of(LIBRARY, MLP_CLASS));
       network = Files.createDirectory(directory.resolve(DiffusersFormat.MLP));
-      Json.write(
-          network.resolve(DiffusersFormat.CONFIG),
-          Map.of(
-              CLASS_NAME,
-              MLP_CLASS,
-              "features",
-              config.features(),
-              "width",
-              config.width(),
-              "layers",
-              config.layers()));
     }
-    Weights.save(model.weights(), network.resolve(DiffusersFormat.WEIGHTS));
+    Json.write(network.resolve(DiffusersFormat.CONFIG), architecture(model));
+    Weights.save(weights, network.resolve(DiffusersFormat.WEIGHTS));
     writeScheduler(Files.createDirectory(directory.resolve(DiffusersFormat.SCHEDULER)));
     if (!provenance.facts().isEmpty()) {
       Json.write(directory.resolve(DiffusersFormat.PROVENANCE), provenance.facts());
     }
     Json.write(directory.resolve(DiffusersFormat.INDEX), index);
+  }
+
+  /** What {@code config.json} holds; nothing for a graph that is neither a U-Net nor an MLP. */
+  static Map<String, @Nullable Object> architecture(SameDiffDenoiser model) {
+    if (model instanceof UNet unet) {
+      return UNetConfigFile.write(unet.config());
+    }
+    if (!(model instanceof Mlp mlp)) {
+      return Map.of();
+    }
+    MlpConfig config = mlp.config();
+    return Map.of(
+        CLASS_NAME,
+        MLP_CLASS,
+        "features",
+        config.features(),
+        "width",
+        config.width(),
+        "layers",
+        config.layers());
   }
 
   private String pipeline() {

@@ -1,36 +1,49 @@
 package org.diffusion4j.training;
 
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.schedule.ISchedule;
 
 /**
  * Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019,
- * algorithm 2).
+ * algorithm 2), as PyTorch computes both.
+ *
+ * @param learningRate by the number of the step
+ * @param weightDecay at least 0, and less than 1 / learning rate; a step takes {@code learningRate
+ *     * weightDecay} of each weight
+ * @param matricesOnly whether norms and biases are left out of the decay
+ * @param beta1 decay of the mean gradient, in [0, 1)
+ * @param beta2 decay of the mean square, in [0, 1)
+ * @param epsilon positive; keeps the division finite
  */
-record Adam(double learningRate, double weightDecay, double beta1, double beta2, double epsilon)
+public record Adam(
+    ISchedule learningRate,
+    double weightDecay,
+    boolean matricesOnly,
+    double beta1,
+    double beta2,
+    double epsilon)
     implements Optimizer {
 
-  Adam {
-    requirePositive("learning rate", learningRate);
-    requirePositive("epsilon", epsilon);
+  public Adam {
+    LearningRates.requirePositive("epsilon", epsilon);
     requireShare("beta1", beta1);
     requireShare("beta2", beta2);
-    if (!(weightDecay >= 0 && learningRate * weightDecay < 1)) {
+    if (!(weightDecay >= 0 && learningRate.valueAt(0, 0) * weightDecay < 1)) {
       throw new IllegalArgumentException(
           "weight decay must be in [0, 1 / learning rate) but was " + weightDecay);
     }
   }
 
-  private static void requirePositive(String what, double value) {
-    if (!(value > 0 && value < Double.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException(what + " must be positive but was " + value);
-    }
+  /** This rule with weights of one dimension, the norms and biases, left out of the decay. */
+  public Adam withDecayOfMatricesOnly() {
+    return new Adam(learningRate, weightDecay, true, beta1, beta2, epsilon);
   }
 
   private static void requireShare(String what, double value) {
@@ -47,8 +60,8 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
   private final class State implements Run {
 
     private final Map<String, INDArray> parameters;
-    private final Map<String, INDArray> firstMoments = new HashMap<>();
-    private final Map<String, INDArray> secondMoments = new HashMap<>();
+    private final Map<String, INDArray> firstMoments = new LinkedHashMap<>();
+    private final Map<String, INDArray> secondMoments = new LinkedHashMap<>();
     private int steps;
 
     State(Map<String, INDArray> parameters) {
@@ -63,6 +76,26 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
     /** One pass over the weights, with everything that belongs to them side by side. */
     @Override
     public void step(Map<String, INDArray> gradients) {
+      double eta = learningRate();
+      steps++;
+      float rate = (float) (eta / (1 - Math.pow(beta1, steps)));
+      float inverse = (float) (1 / Math.sqrt(1 - Math.pow(beta2, steps)));
+      float decay = (float) (1 - eta * weightDecay);
+      Map<String, INDArray> matrices = new LinkedHashMap<>(gradients);
+      Map<String, INDArray> vectors = new LinkedHashMap<>();
+      if (matricesOnly) {
+        matrices.values().removeIf(gradient -> gradient.rank() < 2);
+        vectors.putAll(gradients);
+        vectors.keySet().removeAll(matrices.keySet());
+      }
+      update(matrices, decay, rate, inverse);
+      update(vectors, 1, rate, inverse);
+    }
+
+    private void update(Map<String, INDArray> gradients, float decay, float rate, float inverse) {
+      if (gradients.isEmpty()) {
+        return;
+      }
       List<INDArray> copies = new ArrayList<>();
       List<INDArray> plain = new ArrayList<>();
       for (INDArray gradient : gradients.values()) {
@@ -72,10 +105,6 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
           copies.add(plain.get(plain.size() - 1));
         }
       }
-      steps++;
-      float decay = (float) (1 - learningRate * weightDecay);
-      float rate = (float) (learningRate / (1 - Math.pow(beta1, steps)));
-      float inverse = (float) (1 / Math.sqrt(1 - Math.pow(beta2, steps)));
       WeightLoops.run(
           List.of(
               of(gradients, parameters), of(gradients, firstMoments), of(gradients, secondMoments)),
@@ -85,6 +114,25 @@ record Adam(double learningRate, double weightDecay, double beta1, double beta2,
             return 0;
           });
       copies.forEach(INDArray::close);
+    }
+
+    @Override
+    public double learningRate() {
+      return learningRate.valueAt(steps, 0);
+    }
+
+    /** The moments, under PyTorch's names for them. */
+    @Override
+    public Map<String, INDArray> state() {
+      Map<String, INDArray> state = new LinkedHashMap<>();
+      firstMoments.forEach((name, moment) -> state.put("exp_avg." + name, moment));
+      secondMoments.forEach((name, moment) -> state.put("exp_avg_sq." + name, moment));
+      return state;
+    }
+
+    @Override
+    public void resumeAt(int done) {
+      steps = done;
     }
 
     private static List<INDArray> of(

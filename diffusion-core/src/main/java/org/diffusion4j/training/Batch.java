@@ -1,6 +1,7 @@
 package org.diffusion4j.training;
 
 import java.util.Arrays;
+import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
@@ -20,6 +21,10 @@ final class Batch implements AutoCloseable {
   Batch(DataSet data, SameDiffDenoiser model) {
     condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model);
     x0 = samples(data.getFeatures(), model.sampleShape());
+  }
+
+  int size() {
+    return (int) x0.size(0);
   }
 
   /** Rows are taken for samples of as many values: many readers give images as rows. */
@@ -59,9 +64,36 @@ final class Batch implements AutoCloseable {
               + "] but were "
               + (labels == null ? "missing" : Arrays.toString(labels.shape())));
     }
-    try (INDArray indices = labels.argMax(1)) {
-      return Condition.labels(indices.toIntVector());
+    int[] classes;
+    try (INDArray indices = labels.argMax(1);
+        INDArray largest = labels.max(1)) {
+      classes = indices.toIntVector();
+      if (model.hasNullClass()) {
+        float[] marks = largest.toFloatVector();
+        for (int i = 0; i < classes.length; i++) {
+          classes[i] = marks[i] > 0 ? classes[i] : Condition.UNLABELLED;
+        }
+      }
     }
+    return Condition.labels(classes);
+  }
+
+  /**
+   * The labels, each of which is kept or made {@link Condition#UNLABELLED}: Ho and Salimans 2022,
+   * algorithm 1.
+   *
+   * @param probability with which one is dropped
+   * @param draws a number a sample, where there are labels
+   */
+  Condition withDropout(double probability, RandomGenerator draws) {
+    if (condition.isNone() || probability == 0) {
+      return condition;
+    }
+    int[] labels = condition.labels();
+    for (int i = 0; i < labels.length; i++) {
+      labels[i] = draws.nextDouble() < probability ? Condition.UNLABELLED : labels[i];
+    }
+    return Condition.labels(labels);
   }
 
   @Override

@@ -1,62 +1,69 @@
 package org.diffusion4j.training;
 
-import java.time.Duration;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
+import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
 import org.diffusion4j.internal.Address;
-import org.diffusion4j.internal.WeightLoops;
-import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Trains a denoiser by DDPM's algorithm 1 (Ho et al. 2020): a batch of data, a uniform timestep and
- * noise for each sample, and a step down the gradient of the mean squared error between the model's
- * output and what it should have been.
+ * noise for each sample, and a step down the gradient of an {@link Objective}, by default the mean
+ * squared error between the model's output and what it should have been.
  *
  * <p>What is drawn in a step depends on the seed and on the step's number alone, so that training
- * twice on the same data gives the same losses.
+ * twice on the same data gives the same losses, and training that was interrupted gives the same
+ * weights as training that was not (see {@link #resume}).
  */
 public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
+  private static final long LABELS = 0x1abe15;
+
+  private final Settings settings;
   private final SameDiffDenoiser model;
   private final ForwardProcess process;
-  private final Optimizer.Run optimizer;
-  private final double maxGradientNorm;
-  private final long seed;
-  private final List<INDArray> weights;
-  private final List<INDArray> lastGood = new ArrayList<>();
+  private final Descent descent;
+  private final @Nullable WeightAverage average;
+  private final @Nullable Saver saver;
+  private final Feed feed = new Feed();
+  private final LossStatistics losses = new LossStatistics();
   private long steps;
-  private int epoch;
   private boolean closed;
 
-  private DiffusionTrainer(Builder builder) {
-    model = builder.model;
+  private DiffusionTrainer(Settings settings) {
+    this.settings = settings;
+    model = settings.model();
+    settings.objective().check(model);
     requireTrainable(model);
     model.parameters().forEach(DiffusionTrainer::requireFloats);
     process = new ForwardProcess(model.schedule());
-    optimizer = builder.optimizer.start(model.parameters());
-    maxGradientNorm = builder.maxGradientNorm;
-    seed = builder.seed;
-    weights = List.copyOf(model.parameters().values());
-    weights.forEach(weight -> lastGood.add(weight.dup('c')));
+    descent =
+        new Descent(model, settings.objective(), settings.optimizer(), settings.maxGradientNorm());
+    average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
+    Checkpoints checkpoints = settings.checkpoints();
+    saver =
+        checkpoints == null
+            ? null
+            : new Saver(checkpoints, settings, descent.optimizer(), average, feed, losses);
   }
 
   private static void requireFloats(String name, INDArray weight) {
@@ -93,142 +100,232 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Builder(model);
   }
 
+  /** The number of steps done since training began, those before it was resumed counted. */
+  public long steps() {
+    return steps;
+  }
+
+  /**
+   * Goes on where the newest whole checkpoint was written, if there is one: with its weights, their
+   * average, the optimizer's state and the step, and, when {@link #train} is called next, with the
+   * data where they were. What follows is the same, bit by bit, as if training had never stopped,
+   * if data, settings and the number of threads are the same. Damaged checkpoints are named in a
+   * warning and passed over.
+   *
+   * @return the number of steps done; 0 if there is no checkpoint
+   * @throws IllegalArgumentException if the checkpoint is of another architecture, schedule or
+   *     prediction, or the next {@link #train} gets other data; the message says in what they
+   *     differ
+   * @throws IllegalStateException if this trainer has no checkpoints, is closed, or has trained
+   * @throws IOException if there are checkpoints but none is whole
+   */
+  public long resume() throws IOException {
+    if (steps > 0) {
+      throw new IllegalStateException(
+          "training must not have begun to be resumed but is at step " + steps);
+    }
+    steps = requireSaver().resume();
+    return steps;
+  }
+
+  /**
+   * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for. Between
+   * calls of {@link #train}, or in a listener.
+   *
+   * @throws UncheckedIOException if it cannot be written; those before it are unchanged
+   */
+  public void checkpoint() {
+    requireSaver().save(steps, TrainingListener.NONE);
+  }
+
+  private Saver requireSaver() {
+    requireOpen();
+    if (saver == null) {
+      throw new IllegalStateException("the trainer was given no checkpoints");
+    }
+    return saver;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the trainer is closed");
+    }
+  }
+
+  /**
+   * Gives the model the averaged weights, for sampling and saving, when training is over.
+   *
+   * @throws IllegalStateException if the trainer averages none
+   */
+  public void useAverage() {
+    requireOpen();
+    if (average == null) {
+      throw new IllegalStateException("the trainer averages no weights");
+    }
+    average.copyToModel();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Ends early, after a whole step, if the thread is interrupted or the builder's {@link
+   * CancelToken} is cancelled.
+   *
+   * @throws UncheckedIOException if a checkpoint cannot be written; those before it are unchanged
+   */
   @Override
   public TrainingReport train(DataSetIterator data, int count, TrainingListener listener) {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + count);
     }
-    if (closed) {
-      throw new IllegalStateException("the trainer is closed");
+    return run(data, steps + count, listener);
+  }
+
+  /**
+   * Trains until a number of steps is done in all, those before it was resumed counted.
+   *
+   * @param data as for {@link #train}
+   * @param total number of steps in all, at least 1; nothing is done if it was reached before
+   * @param listener who watches
+   */
+  public TrainingReport trainTo(DataSetIterator data, long total, TrainingListener listener) {
+    if (total < 1) {
+      throw new IllegalArgumentException("steps must be at least 1 but was " + total);
     }
-    long start = System.nanoTime();
-    long samples = 0;
-    int tail = Math.max(1, count / 10);
-    double first = Double.NaN;
-    double last = Double.NaN;
-    double tailSum = 0;
-    for (int i = 0; i < count; i++) {
-      try (Batch batch = new Batch(next(data), model)) {
-        int size = (int) batch.x0.size(0);
-        int[] t = timesteps(size);
-        TrainingStep step;
-        try (INDArray noise = noise(batch.x0.shape())) {
-          step = step(batch.x0, batch.condition, t, noise);
+    return run(data, total, listener);
+  }
+
+  private TrainingReport run(DataSetIterator data, long end, TrainingListener listener) {
+    requireOpen();
+    feed.open(data);
+    Tally tally = new Tally((int) Math.min(Integer.MAX_VALUE, Math.max(0, end - steps)));
+    boolean cancelled = isCancelled();
+    while (steps < end && !cancelled) {
+      List<Batch> batches = new ArrayList<>();
+      try {
+        if (fetch(batches, listener)) {
+          TrainingStep step = step(batches, tally);
+          tally.add(step);
+          listener.onStep(step);
+          afterStep(listener);
         }
-        last = step.loss();
-        first = i == 0 ? last : first;
-        tailSum += i >= count - tail ? last : 0;
-        samples += size;
-        listener.onStep(step);
+      } finally {
+        batches.forEach(Batch::close);
       }
+      cancelled = isCancelled();
     }
-    Duration duration = Duration.ofNanos(System.nanoTime() - start);
-    return new TrainingReport(count, samples, first, last, tailSum / tail, duration);
+    if (saver != null) {
+      saver.saveIfNew(steps, listener);
+    }
+    return tally.report(cancelled && steps < end);
+  }
+
+  private boolean isCancelled() {
+    CancelToken token = settings.cancelToken();
+    return Thread.currentThread().isInterrupted() || (token != null && token.isCancelled());
+  }
+
+  /** Takes the batches of a step; none if the thread was interrupted meanwhile. */
+  private boolean fetch(List<Batch> batches, TrainingListener listener) {
+    try {
+      for (int i = 0; i < settings.accumulation(); i++) {
+        batches.add(
+            new Batch(feed.next(epoch -> listener.onEpoch(epoch, losses.endEpoch())), model));
+      }
+      return true;
+    } catch (UncheckedIOException e) {
+      if (Thread.currentThread().isInterrupted()) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  private TrainingStep step(List<Batch> batches, Tally tally) {
+    RandomGenerator draws = Draws.at(settings.seed(), steps);
+    RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
+    NoiseSource.Run noise = NoiseSource.perSample(Draws.mix(settings.seed(), steps)).start();
+    List<Piece> pieces = new ArrayList<>();
+    List<Corruption.Noisy> corrupted = new ArrayList<>();
+    int first = 0;
+    try {
+      for (Batch batch : batches) {
+        int n = batch.size();
+        int[] t = draws.ints(n, 0, model.schedule().steps()).toArray();
+        Corruption.Noisy noisy =
+            settings.corruption().apply(process, batch.x0, t, noise.batch(first, n));
+        corrupted.add(noisy);
+        Condition condition = batch.withDropout(settings.labelDropout(), labels);
+        pieces.add(new Piece(noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t), condition));
+        first += n;
+      }
+      return descend(pieces, tally);
+    } finally {
+      corrupted.forEach(Corruption.Noisy::close);
+    }
+  }
+
+  private NoisyBatch noisyBatch(INDArray x0, INDArray noise, INDArray xt, int[] t) {
+    return new NoisyBatch(x0, noise, xt, t, model.schedule(), model.prediction());
   }
 
   /** One step on given draws. */
   TrainingStep step(INDArray x0, Condition condition, int[] t, INDArray noise) {
-    float[] timesteps = new float[t.length];
-    for (int i = 0; i < t.length; i++) {
-      timesteps[i] = t[i];
-    }
-    try (INDArray xt = process.noisy(x0, noise, t);
-        INDArray time = Nd4j.createFromArray(timesteps);
-        INDArray target = target(x0, noise, t);
-        Gradients gradients = model.gradients(xt, time, condition, target)) {
-      List<INDArray> plain = List.copyOf(gradients.of().values());
-      double norm = Math.sqrt(WeightLoops.sumOfSquares(plain));
-      if (!Double.isFinite(gradients.loss()) || !Double.isFinite(norm)) {
-        restore();
-        throw new TrainingException(
-            steps,
-            "loss and gradient norm must be finite but were "
-                + gradients.loss()
-                + " and "
-                + norm
-                + " at step "
-                + steps
-                + "; the weights are those of the last step that was finite");
-      }
-      WeightLoops.copy(weights, lastGood);
-      clip(plain, norm);
-      optimizer.step(gradients.of());
-      if (!Double.isFinite(WeightLoops.sumOfSquares(weights))) {
-        String name = firstNotFinite();
-        restore();
-        throw new TrainingException(
-            steps,
-            "weights must be finite but "
-                + name
-                + " was not after step "
-                + steps
-                + "; the weights are those before it");
-      }
-      return new TrainingStep(
-          steps++,
-          epoch,
-          t.length,
-          gradients.loss(),
-          gradients.loss(),
-          java.util.List.of(),
-          norm,
-          0,
-          0);
+    try (INDArray xt = process.noisy(x0, noise, t)) {
+      return descend(List.of(new Piece(noisyBatch(x0, noise, xt, t), condition)), new Tally(1));
     }
   }
 
-  private void restore() {
-    WeightLoops.copy(lastGood, weights);
+  private TrainingStep descend(List<Piece> pieces, Tally tally) {
+    Descent.Where where =
+        new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
+    Descent.Outcome outcome = descent.step(pieces, where);
+    if (average != null) {
+      average.update(steps);
+    }
+    int[] t = pieces.stream().flatMapToInt(piece -> Arrays.stream(piece.batch().t())).toArray();
+    losses.add(outcome.loss(), outcome.losses(), t, model.schedule().steps());
+    feed.mark();
+    return new TrainingStep(
+        steps++,
+        feed.epoch(),
+        t.length,
+        outcome.loss(),
+        losses.smoothed(),
+        losses.byQuartile(),
+        outcome.norm(),
+        outcome.learningRate(),
+        tally.samplesPerSecond(t.length));
   }
 
-  private String firstNotFinite() {
-    for (Map.Entry<String, INDArray> entry : model.parameters().entrySet()) {
-      if (!Double.isFinite(WeightLoops.sumOfSquares(List.of(entry.getValue())))) {
-        return entry.getKey();
+  private void afterStep(TrainingListener listener) {
+    Validation validation = settings.validation();
+    if (validation != null && steps % validation.everySteps() == 0) {
+      double[] loss = new double[1];
+      withAverage(
+          () ->
+              loss[0] =
+                  validation.loss(model, settings.objective(), settings.corruption(), process));
+      listener.onValidation(steps, loss[0]);
+      if (saver != null) {
+        saver.saveIfBest(steps, loss[0], listener);
       }
     }
-    return "one";
-  }
-
-  /** What the model's output should be. */
-  private INDArray target(INDArray x0, INDArray noise, int[] t) {
-    return switch (model.prediction()) {
-      case EPSILON -> noise.dup();
-      case SAMPLE -> x0.dup();
-      case VELOCITY -> process.velocity(x0, noise, t);
-    };
-  }
-
-  private void clip(List<INDArray> gradients, double norm) {
-    double factor = maxGradientNorm / (norm + 1e-6);
-    if (factor < 1) {
-      WeightLoops.scale(gradients, (float) factor);
+    Settings.Preview preview = settings.preview();
+    if (preview != null && steps % preview.everySteps() == 0) {
+      withAverage(() -> preview.show().accept(model));
+    }
+    if (saver != null) {
+      saver.saveIfDue(steps, listener);
     }
   }
 
-  private int[] timesteps(int n) {
-    return Draws.at(seed, steps).ints(n, 0, model.schedule().steps()).toArray();
-  }
-
-  private INDArray noise(long[] shape) {
-    return NoiseSource.perSample(Draws.mix(seed, steps))
-        .start()
-        .batch(0, (int) shape[0])
-        .next(shape);
-  }
-
-  private DataSet next(DataSetIterator data) {
-    if (!data.hasNext()) {
-      if (!data.resetSupported()) {
-        throw new IllegalArgumentException("data ended and cannot be begun anew");
-      }
-      data.reset();
-      epoch++;
-      if (!data.hasNext()) {
-        throw new IllegalArgumentException("data must hold at least one batch but is empty");
-      }
+  private void withAverage(Runnable action) {
+    if (average == null) {
+      action.run();
+    } else {
+      average.use(action);
     }
-    return data.next();
   }
 
   /** Frees the optimizer's state; the model stays as it is. A closed trainer trains no more. */
@@ -236,8 +333,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      optimizer.close();
-      lastGood.forEach(INDArray::close);
+      descent.close();
+      if (average != null) {
+        average.close();
+      }
     }
   }
 
@@ -246,7 +345,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
     private final SameDiffDenoiser model;
     private Optimizer optimizer = Optimizer.adam(2e-4);
+    private Objective objective = Objective.simple();
+    private Corruption corruption = Corruption.standard();
     private double maxGradientNorm = Double.POSITIVE_INFINITY;
+    private int accumulation = 1;
+    private double ema;
+    private double labelDropout;
+    private @Nullable Checkpoints checkpoints;
+    private @Nullable Validation validation;
+    private Settings.@Nullable Preview preview;
+    private @Nullable CancelToken cancelToken;
     private long seed;
 
     private Builder(SameDiffDenoiser model) {
@@ -259,6 +367,18 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
+    /** Sets what is made small; by default {@link Objective#simple()}. */
+    public Builder objective(Objective what) {
+      objective = Objects.requireNonNull(what, "objective");
+      return this;
+    }
+
+    /** Sets how samples are made noisy; by default {@link Corruption#standard()}. */
+    public Builder corruption(Corruption how) {
+      corruption = Objects.requireNonNull(how, "corruption");
+      return this;
+    }
+
     /** Sets the largest norm of the whole gradient; a larger one is scaled down to it. */
     public Builder maxGradientNorm(double norm) {
       if (!(norm > 0)) {
@@ -268,7 +388,86 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
-    /** Sets the seed of the timesteps and the noise; by default 0. */
+    /**
+     * Sets how many batches of the data a step takes, one after the other: the same step, in less
+     * memory, as on one batch that holds them all. By default 1.
+     */
+    public Builder accumulation(int batches) {
+      if (batches < 1) {
+        throw new IllegalArgumentException(
+            "batches of a step must be at least 1 but were " + batches);
+      }
+      accumulation = batches;
+      return this;
+    }
+
+    /**
+     * Averages the weights exponentially, for {@link #useAverage}, checkpoints, validation and
+     * previews. By default they are not.
+     *
+     * @param decay share of the average that a step keeps, in (0, 1); less, {@code (1 + k) / (10 +
+     *     k)}, in the first steps k
+     */
+    public Builder ema(double decay) {
+      if (!(decay > 0 && decay < 1)) {
+        throw new IllegalArgumentException("ema decay must be in (0, 1) but was " + decay);
+      }
+      ema = decay;
+      return this;
+    }
+
+    /**
+     * Has a model with a null class see some samples without their label, so that it learns to do
+     * without: Ho and Salimans 2022, algorithm 1. By default 0.
+     *
+     * @param probability for each sample, in [0, 1)
+     */
+    public Builder labelDropout(double probability) {
+      if (!(probability >= 0 && probability < 1)) {
+        throw new IllegalArgumentException(
+            "label dropout must be in [0, 1) but was " + probability);
+      }
+      labelDropout = probability;
+      return this;
+    }
+
+    /** Sets where and when checkpoints are written. By default there are none. */
+    public Builder checkpoints(Checkpoints where) {
+      checkpoints = Objects.requireNonNull(where, "checkpoints");
+      return this;
+    }
+
+    /**
+     * Measures the loss on other data, of the averaged weights if they are averaged, with the same
+     * noise each time. The checkpoint with the least is kept.
+     *
+     * @param data begun anew each time
+     * @param everySteps at least 1
+     */
+    public Builder validation(DataSetIterator data, int everySteps) {
+      validation = new Validation(data, everySteps);
+      return this;
+    }
+
+    /**
+     * Shows the model, with the averaged weights if they are averaged, for example to sample from
+     * it. It is to be used during the call alone.
+     *
+     * @param everySteps at least 1
+     * @param show what is done
+     */
+    public Builder preview(int everySteps, Consumer<SameDiffDenoiser> show) {
+      preview = new Settings.Preview(everySteps, show);
+      return this;
+    }
+
+    /** Sets what ends training after a step when it is cancelled. */
+    public Builder cancelToken(CancelToken token) {
+      cancelToken = Objects.requireNonNull(token, "cancel token");
+      return this;
+    }
+
+    /** Sets the seed of the timesteps, the noise and the dropped labels; by default 0. */
     public Builder seed(long number) {
       seed = number;
       return this;
@@ -277,11 +476,29 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     /**
      * The trainer.
      *
-     * @throws IllegalArgumentException if the model cannot be trained: a U-Net with dropout, or
-     *     with a Fourier embedding of the time
+     * @throws IllegalArgumentException if the model cannot be trained so: a Fourier embedding of
+     *     the time, label dropout without a null class, an objective for other models
      */
     public DiffusionTrainer build() {
-      return new DiffusionTrainer(this);
+      if (labelDropout > 0 && !model.hasNullClass()) {
+        throw new IllegalArgumentException(
+            "label dropout must be 0 for a model without a null class but was " + labelDropout);
+      }
+      return new DiffusionTrainer(
+          new Settings(
+              model,
+              optimizer,
+              objective,
+              corruption,
+              maxGradientNorm,
+              accumulation,
+              ema,
+              labelDropout,
+              checkpoints,
+              validation,
+              preview,
+              cancelToken,
+              seed));
     }
   }
 }

@@ -1,8 +1,7 @@
 package org.diffusion4j.training;
 
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -26,21 +25,21 @@ record Nd4jOptimizer(IUpdater updater) implements Optimizer {
 
     private final Map<String, INDArray> parameters;
     private final Map<String, GradientUpdater<?>> updaters = new HashMap<>();
-    private final List<INDArray> states = new ArrayList<>();
+    private final Map<String, INDArray> states = new LinkedHashMap<>();
     private int steps;
 
     State(Map<String, INDArray> parameters) {
       this.parameters = parameters;
-      parameters.forEach((name, p) -> updaters.put(name, updaterOf(p)));
+      parameters.forEach((name, p) -> updaters.put(name, updaterOf(name, p)));
     }
 
-    private GradientUpdater<?> updaterOf(INDArray parameter) {
+    private GradientUpdater<?> updaterOf(String name, INDArray parameter) {
       long size = updater.stateSize(parameter.length());
       if (size == 0) {
         return updater.instantiate((INDArray) null, false);
       }
       INDArray state = Nd4j.zeros(parameter.dataType(), 1, size);
-      states.add(state);
+      states.put(name, state);
       return updater.instantiate(state, true);
     }
 
@@ -62,8 +61,23 @@ record Nd4jOptimizer(IUpdater updater) implements Optimizer {
     }
 
     @Override
+    public double learningRate() {
+      return updater.hasLearningRate() ? updater.getLearningRate(steps, 0) : Double.NaN;
+    }
+
+    @Override
+    public Map<String, INDArray> state() {
+      return states;
+    }
+
+    @Override
+    public void resumeAt(int done) {
+      steps = done;
+    }
+
+    @Override
     public void close() {
-      states.forEach(INDArray::close);
+      states.values().forEach(INDArray::close);
     }
   }
 }

@@ -3,6 +3,7 @@ package org.diffusion4j.training;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.schedule.ISchedule;
 
 /**
  * A rule that changes weights by their gradients. Describes the rule; {@link #start} begins one.
@@ -27,6 +28,26 @@ public interface Optimizer {
      */
     void step(Map<String, INDArray> gradients);
 
+    /** The learning rate of the next step; NaN if the rule has none. */
+    default double learningRate() {
+      return Double.NaN;
+    }
+
+    /**
+     * The arrays that the next step depends on, by name: what a checkpoint holds. They are written
+     * into when training resumes.
+     */
+    default Map<String, INDArray> state() {
+      return Map.of();
+    }
+
+    /**
+     * Goes on as if a number of steps had been done, after {@link #state} was written.
+     *
+     * @param steps done, at least 0
+     */
+    default void resumeAt(int steps) {}
+
     /** Frees the state. */
     @Override
     void close();
@@ -37,7 +58,16 @@ public interface Optimizer {
    *
    * @param learningRate positive
    */
-  static Optimizer adam(double learningRate) {
+  static Adam adam(double learningRate) {
+    return adamW(learningRate, 0);
+  }
+
+  /**
+   * Adam with a learning rate that changes.
+   *
+   * @param learningRate by the number of the step: see {@link LearningRates}
+   */
+  static Adam adam(ISchedule learningRate) {
     return adamW(learningRate, 0);
   }
 
@@ -47,8 +77,18 @@ public interface Optimizer {
    * @param learningRate positive
    * @param weightDecay at least 0; a step takes {@code learningRate * weightDecay} of each weight
    */
-  static Optimizer adamW(double learningRate, double weightDecay) {
+  static Adam adamW(double learningRate, double weightDecay) {
     return adamW(learningRate, weightDecay, 0.9, 0.999, 1e-8);
+  }
+
+  /**
+   * Adam with decoupled weight decay and a learning rate that changes.
+   *
+   * @param learningRate by the number of the step: see {@link LearningRates}
+   * @param weightDecay at least 0; a step takes {@code learningRate * weightDecay} of each weight
+   */
+  static Adam adamW(ISchedule learningRate, double weightDecay) {
+    return new Adam(learningRate, weightDecay, false, 0.9, 0.999, 1e-8);
   }
 
   /**
@@ -60,9 +100,10 @@ public interface Optimizer {
    * @param beta2 decay of the mean square, in [0, 1)
    * @param epsilon positive; keeps the division finite
    */
-  static Optimizer adamW(
+  static Adam adamW(
       double learningRate, double weightDecay, double beta1, double beta2, double epsilon) {
-    return new Adam(learningRate, weightDecay, beta1, beta2, epsilon);
+    return new Adam(
+        LearningRates.constant(learningRate), weightDecay, false, beta1, beta2, epsilon);
   }
 
   /**

@@ -1,0 +1,173 @@
+package org.diffusion4j.training;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.diffusion4j.TrainingException;
+import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.unet.Gradients;
+import org.diffusion4j.unet.OutputLoss;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Steps down the gradient of an objective, which leave finite weights or none changed. */
+final class Descent implements AutoCloseable {
+
+  private final SameDiffDenoiser model;
+  private final Objective objective;
+  private final double maxNorm;
+  private final Optimizer.Run optimizer;
+  private final List<INDArray> weights;
+  private final List<INDArray> lastGood = new ArrayList<>();
+  private @Nullable GradientSum sum;
+
+  Descent(SameDiffDenoiser model, Objective objective, Optimizer optimizer, double maxNorm) {
+    this.model = model;
+    this.objective = objective;
+    this.maxNorm = maxNorm;
+    this.optimizer = optimizer.start(model.parameters());
+    weights = List.copyOf(model.parameters().values());
+    weights.forEach(weight -> lastGood.add(weight.dup('c')));
+  }
+
+  Optimizer.Run optimizer() {
+    return optimizer;
+  }
+
+  /**
+   * What a step found.
+   *
+   * @param losses of the samples
+   * @param norm of the gradient, before it was clipped
+   */
+  record Outcome(double loss, double[] losses, double norm, double learningRate) {}
+
+  /**
+   * One step.
+   *
+   * @param pieces of the batch, whose losses count by their sizes
+   * @param where for messages: which step, batch and learning rate
+   */
+  Outcome step(List<Piece> pieces, Where where) {
+    double[] losses = new double[pieces.stream().mapToInt(Piece::size).sum()];
+    double rate = optimizer.learningRate();
+    if (pieces.size() == 1) {
+      try (Gradients gradients = gradients(pieces.get(0), losses, 0)) {
+        double norm = descend(gradients.loss(), gradients.of(), where);
+        return new Outcome(gradients.loss(), losses, norm, rate);
+      }
+    }
+    GradientSum total = sum == null ? new GradientSum(model.parameters()) : sum;
+    sum = total;
+    double loss = 0;
+    int first = 0;
+    for (Piece piece : pieces) {
+      double share = (double) piece.size() / losses.length;
+      try (Gradients gradients = gradients(piece, losses, first)) {
+        total.add(first == 0, gradients.of(), (float) share);
+        loss += share * gradients.loss();
+      }
+      first += piece.size();
+    }
+    double norm = descend(loss, total.of(), where);
+    model.parameters(); // Predictions read the weights anew.
+    return new Outcome(loss, losses, norm, rate);
+  }
+
+  private Gradients gradients(Piece piece, double[] losses, int first) {
+    NoisyBatch batch = piece.batch();
+    OutputLoss loss = objective.loss(batch);
+    OutputLoss recorded =
+        (sample, output, gradient) -> {
+          double ofSample = loss.of(sample, output, gradient);
+          losses[first + sample] = ofSample * piece.size();
+          return ofSample;
+        };
+    try (INDArray time = Nd4j.createFromArray(floats(batch.t()))) {
+      return model.gradients(batch.xt(), time, piece.condition(), recorded);
+    }
+  }
+
+  static float[] floats(int[] t) {
+    float[] timesteps = new float[t.length];
+    for (int i = 0; i < t.length; i++) {
+      timesteps[i] = t[i];
+    }
+    return timesteps;
+  }
+
+  private double descend(double loss, Map<String, INDArray> gradients, Where where) {
+    List<INDArray> plain = List.copyOf(gradients.values());
+    double norm = Math.sqrt(WeightLoops.sumOfSquares(plain));
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      restore();
+      throw new TrainingException(
+          where.step,
+          "loss and gradient norm must be finite but were "
+              + loss
+              + " and "
+              + norm
+              + " at "
+              + where
+              + "; the weights are those of the last step that was finite");
+    }
+    WeightLoops.copy(weights, lastGood);
+    double factor = maxNorm / (norm + 1e-6);
+    if (factor < 1) {
+      WeightLoops.scale(plain, (float) factor);
+    }
+    optimizer.step(gradients);
+    if (!Double.isFinite(WeightLoops.sumOfSquares(weights))) {
+      String name = firstNotFinite();
+      restore();
+      throw new TrainingException(
+          where.step,
+          "weights must be finite but "
+              + name
+              + " was not after "
+              + where
+              + "; the weights are those before it");
+    }
+    return norm;
+  }
+
+  /** Where in a training something happened. */
+  record Where(long step, int batch, int epoch, double learningRate) {
+    @Override
+    public String toString() {
+      return "step "
+          + step
+          + ", batch "
+          + batch
+          + " of epoch "
+          + epoch
+          + ", learning rate "
+          + learningRate;
+    }
+  }
+
+  private void restore() {
+    WeightLoops.copy(lastGood, weights);
+    model.parameters(); // Predictions read the weights anew.
+  }
+
+  private String firstNotFinite() {
+    for (Map.Entry<String, INDArray> entry : model.parameters().entrySet()) {
+      if (!Double.isFinite(WeightLoops.sumOfSquares(List.of(entry.getValue())))) {
+        return entry.getKey();
+      }
+    }
+    return "one";
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    lastGood.forEach(INDArray::close);
+    if (sum != null) {
+      sum.close();
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package org.diffusion4j.training;
+
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.IntConsumer;
+import org.diffusion4j.data.ResumableIterator;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+
+/** The data of a training, batch after batch and epoch after epoch, that knows its place. */
+final class Feed {
+
+  private static final String NOT_RESUMABLE = "unknown";
+
+  private @Nullable DataSetIterator data;
+  private int epoch;
+  private int batch;
+  private @Nullable StateReader place;
+  private int markedEpoch;
+  private int markedBatch;
+  private ResumableIterator.@Nullable Position marked;
+
+  /** The epoch of the last batch, from 0, counted from the beginning of the training. */
+  int epoch() {
+    return epoch;
+  }
+
+  /** The number of the last batch in its epoch, from 0. */
+  int batch() {
+    return batch - 1;
+  }
+
+  /** Takes batches from here from now on, beginning at the place that was restored, if any. */
+  void open(DataSetIterator source) {
+    data = source;
+    if (place != null) {
+      StateReader from = place;
+      seek(source, from);
+      place = null;
+    }
+  }
+
+  /**
+   * The next batch.
+   *
+   * @param atEndOfEpoch called with the number of an epoch that has ended
+   */
+  DataSet next(IntConsumer atEndOfEpoch) {
+    DataSetIterator source = Objects.requireNonNull(data, "data");
+    if (!source.hasNext()) {
+      if (!source.resetSupported()) {
+        throw new IllegalArgumentException("data ended and cannot be begun anew");
+      }
+      if (batch > 0) {
+        atEndOfEpoch.accept(epoch);
+      }
+      source.reset();
+      epoch++;
+      batch = 0;
+      if (!source.hasNext()) {
+        throw new IllegalArgumentException("data must hold at least one batch but is empty");
+      }
+    }
+    DataSet next = source.next();
+    batch++;
+    return next;
+  }
+
+  /** Says that what was taken so far has been trained on. */
+  void mark() {
+    markedEpoch = epoch;
+    markedBatch = batch;
+    marked = data instanceof ResumableIterator resumable ? resumable.position() : null;
+  }
+
+  /** The place of the last {@link #mark}, which {@link #restore} takes. */
+  Map<String, Object> state() {
+    Map<String, Object> state = new TreeMap<>();
+    state.put("description", description(data));
+    state.put("epoch", markedEpoch);
+    state.put("batch", markedBatch);
+    if (marked != null) {
+      state.put("data_epoch", marked.epoch());
+      state.put("data_sample", marked.sample());
+    }
+    return state;
+  }
+
+  private static String description(@Nullable DataSetIterator source) {
+    return source instanceof ResumableIterator resumable ? resumable.description() : NOT_RESUMABLE;
+  }
+
+  /** Has the next {@link #open} begin at the place of a state. */
+  void restore(StateReader state) {
+    epoch = state.count("epoch");
+    batch = state.count("batch");
+    place = state;
+  }
+
+  private static void seek(DataSetIterator source, StateReader place) {
+    String saved = place.text("description");
+    String given = description(source);
+    if (!saved.equals(given)) {
+      throw new IllegalArgumentException(
+          "data must be that of the checkpoint, " + saved + ", but is " + given);
+    }
+    if (source instanceof ResumableIterator resumable) {
+      resumable.seek(
+          new ResumableIterator.Position(place.count("data_epoch"), place.count("data_sample")));
+      return;
+    }
+    // Whatever else an iterator may be, going through it again leads to the same place.
+    for (int i = 0; i < place.count("epoch"); i++) {
+      source.reset();
+    }
+    for (int i = 0; i < place.count("batch"); i++) {
+      source.next();
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package org.diffusion4j.training;
+
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.diffusion4j.CancelToken;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
+
+/** What a trainer was built with. */
+record Settings(
+    SameDiffDenoiser model,
+    Optimizer optimizer,
+    Objective objective,
+    Corruption corruption,
+    double maxGradientNorm,
+    int accumulation,
+    double ema,
+    double labelDropout,
+    @Nullable Checkpoints checkpoints,
+    @Nullable Validation validation,
+    @Nullable Preview preview,
+    @Nullable CancelToken cancelToken,
+    long seed) {
+
+  /** What is shown of the model, and how often. */
+  record Preview(int everySteps, Consumer<SameDiffDenoiser> show) {
+
+    Preview {
+      Objects.requireNonNull(show, "preview");
+      if (everySteps < 1) {
+        throw new IllegalArgumentException(
+            "steps between previews must be at least 1 but were " + everySteps);
+      }
+    }
+  }
+
+  /** The settings that the weights depend on, by name. */
+  Map<String, String> described() {
+    Map<String, String> described = new TreeMap<>();
+    described.put("optimizer", optimizer.toString());
+    described.put("objective", objective.toString());
+    described.put("corruption", corruption.toString());
+    described.put("max gradient norm", Double.toString(maxGradientNorm));
+    described.put("accumulation", Integer.toString(accumulation));
+    described.put("ema decay", Double.toString(ema));
+    described.put("label dropout", Double.toString(labelDropout));
+    described.put("seed", Long.toString(seed));
+    return described;
+  }
+}

@@ -1,0 +1,51 @@
+package org.diffusion4j.training;
+
+import java.time.Duration;
+import org.diffusion4j.TrainingReport;
+import org.diffusion4j.TrainingStep;
+
+/** Counts what one call of a trainer does. */
+final class Tally {
+
+  private final long start = System.nanoTime();
+  private final long planned;
+  private long lastStep = start;
+  private int steps;
+  private long samples;
+  private double first = Double.NaN;
+  private double last = Double.NaN;
+  private double tailSum;
+  private int tailSteps;
+
+  /**
+   * @param planned number of steps, of the last tenth of which the mean loss is reported
+   */
+  Tally(long planned) {
+    this.planned = planned;
+  }
+
+  /** The rate since the last call of this. */
+  double samplesPerSecond(int size) {
+    long now = System.nanoTime();
+    double rate = size * 1e9 / (now - lastStep);
+    lastStep = now;
+    return rate;
+  }
+
+  void add(TrainingStep step) {
+    last = step.loss();
+    first = steps == 0 ? last : first;
+    steps++;
+    samples += step.batchSize();
+    if (steps > planned - Math.max(1, planned / 10)) {
+      tailSum += last;
+      tailSteps++;
+    }
+  }
+
+  TrainingReport report(boolean cancelled) {
+    double mean = tailSteps == 0 ? last : tailSum / tailSteps;
+    Duration duration = Duration.ofNanos(System.nanoTime() - start);
+    return new TrainingReport(steps, samples, first, last, mean, duration, cancelled);
+  }
+}

@@ -1,0 +1,78 @@
+package org.diffusion4j.training;
+
+import java.util.random.RandomGenerator;
+import org.diffusion4j.Condition;
+import org.diffusion4j.ForwardProcess;
+import org.diffusion4j.NoiseSource;
+import org.diffusion4j.unet.OutputLoss;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The loss on data that is not trained on, with the same timesteps and the same noise each time.
+ *
+ * @param data gone through from its beginning each time, at the samples' own order
+ * @param everySteps how many steps lie between two
+ */
+record Validation(DataSetIterator data, int everySteps) {
+
+  private static final long SEED = 0x5eed_0f_7a11dL;
+
+  Validation {
+    if (everySteps < 1) {
+      throw new IllegalArgumentException(
+          "steps between validations must be at least 1 but were " + everySteps);
+    }
+    if (!data.resetSupported()) {
+      throw new IllegalArgumentException("validation data must be able to be begun anew");
+    }
+  }
+
+  double loss(
+      SameDiffDenoiser model, Objective objective, Corruption corruption, ForwardProcess process) {
+    data.reset();
+    double sum = 0;
+    long samples = 0;
+    int steps = model.schedule().steps();
+    for (int index = 0; data.hasNext(); index++) {
+      try (Batch batch = new Batch(data.next(), model)) {
+        int n = batch.size();
+        RandomGenerator draws = Draws.at(SEED, index);
+        int[] t = draws.ints(n, 0, steps).toArray();
+        NoiseSource.Batch noise = NoiseSource.perSample(Draws.mix(SEED, index)).start().batch(0, n);
+        try (Corruption.Noisy noisy = corruption.apply(process, batch.x0, t, noise)) {
+          NoisyBatch piece =
+              new NoisyBatch(
+                  batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());
+          sum += n * loss(model, objective.loss(piece), piece, batch.condition);
+          samples += n;
+        }
+      }
+    }
+    if (samples == 0) {
+      throw new IllegalArgumentException("validation data must hold at least one batch");
+    }
+    return sum / samples;
+  }
+
+  private static double loss(
+      SameDiffDenoiser model, OutputLoss loss, NoisyBatch batch, Condition condition) {
+    float[] outputs;
+    try (INDArray time = Nd4j.createFromArray(Descent.floats(batch.t()));
+        INDArray output = model.predict(batch.xt(), time, condition);
+        INDArray plain = output.dup('c')) {
+      outputs = plain.data().asFloat();
+    }
+    int n = batch.t().length;
+    float[] one = new float[outputs.length / n];
+    float[] unused = new float[one.length];
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      System.arraycopy(outputs, i * one.length, one, 0, one.length);
+      sum += loss.of(i, one, unused);
+    }
+    return sum;
+  }
+}

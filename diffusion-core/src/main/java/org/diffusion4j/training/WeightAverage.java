@@ -1,0 +1,97 @@
+package org.diffusion4j.training;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * An exponential average of a model's weights over its training, from which samples come out better
+ * than from the last weights: DDPM (Ho et al. 2020), appendix B.
+ */
+final class WeightAverage implements AutoCloseable {
+
+  private final SameDiffDenoiser model;
+  private final double decay;
+  private final Map<String, INDArray> average = new LinkedHashMap<>();
+
+  /**
+   * @param decay share of the average that a step keeps, in [0, 1); less in the first steps, so
+   *     that the random weights of the beginning are forgotten
+   */
+  WeightAverage(SameDiffDenoiser model, double decay) {
+    this.model = model;
+    this.decay = decay;
+    model.parameters().forEach((name, weight) -> average.put(name, weight.dup('c')));
+  }
+
+  /** The averaged weights by name. */
+  Map<String, INDArray> of() {
+    return average;
+  }
+
+  /**
+   * {@code average = keep average + (1 - keep) weights}.
+   *
+   * @param step number of the step that made the weights, from 0
+   */
+  void update(long step) {
+    float take = (float) (1 - Math.min(decay, (1.0 + step) / (10.0 + step)));
+    WeightLoops.run(
+        List.of(averages()),
+        List.of(weights()),
+        (pieces, n) -> {
+          float[] a = pieces[0];
+          float[] w = pieces[1];
+          for (int i = 0; i < n; i++) {
+            a[i] += take * (w[i] - a[i]);
+          }
+          return 0;
+        });
+  }
+
+  /** Runs something while the model has the averaged weights. */
+  void use(Runnable action) {
+    swap();
+    try {
+      action.run();
+    } finally {
+      swap();
+    }
+  }
+
+  private void swap() {
+    WeightLoops.run(
+        List.of(averages(), weights()),
+        List.of(),
+        (pieces, n) -> {
+          float[] held = pieces[0].clone();
+          System.arraycopy(pieces[1], 0, pieces[0], 0, n);
+          System.arraycopy(held, 0, pieces[1], 0, n);
+          return 0;
+        });
+    model.parameters(); // Predictions read the weights anew.
+  }
+
+  /** Gives the model the averages as its weights. */
+  void copyToModel() {
+    WeightLoops.copy(averages(), weights());
+    model.parameters(); // Predictions read the weights anew.
+  }
+
+  private List<INDArray> averages() {
+    return new ArrayList<>(average.values());
+  }
+
+  private List<INDArray> weights() {
+    return new ArrayList<>(model.parameters().values());
+  }
+
+  @Override
+  public void close() {
+    average.values().forEach(INDArray::close);
+  }
+}

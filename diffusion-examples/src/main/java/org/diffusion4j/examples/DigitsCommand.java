@@ -2,6 +2,7 @@ package org.diffusion4j.examples;
 
 import java.io.IOException;
 import java.util.concurrent.Callable;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
 import picocli.CommandLine.Command;
@@ -30,7 +31,8 @@ final class DigitsCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Mixin private final TrainingOptions training = new TrainingOptions(700, 64, 2e-3, "out/digits");
+  @Mixin
+  private final TrainingOptions training = new TrainingOptions(700, 64, 2e-3, 0.995, "out/digits");
 
   @Option(
       names = "--sampling-steps",
@@ -40,7 +42,14 @@ final class DigitsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    new ImageTraining(Digits.train(), NETWORK, training, samplingSteps, spec.commandLine().getOut())
+    new ImageTraining(
+            Digits.train(),
+            NETWORK,
+            ImageTraining.scheduler(1000, Prediction.EPSILON),
+            training,
+            null,
+            samplingSteps,
+            spec.commandLine().getOut())
         .run();
     return 0;
   }

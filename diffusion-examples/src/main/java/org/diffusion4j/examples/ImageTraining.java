@@ -9,9 +9,10 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
@@ -22,9 +23,11 @@ import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.samplers.Samplers;
+import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -32,52 +35,54 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 /** Trains a U-Net on pictures; saves it, what it makes, and how the training went. */
 final class ImageTraining {
 
-  /**
-   * 1000 steps of the cosine schedule, which leaves small pictures recognisable for longer than the
-   * linear one does. Samplers begin at the noisiest step and clip predicted pictures to [-1, 1].
-   */
-  private static final SchedulerConfig SCHEDULER =
-      new SchedulerConfig(
-          "DDPMScheduler",
-          Map.of(
-              "num_train_timesteps", 1000L,
-              "beta_schedule", "squaredcos_cap_v2",
-              "prediction_type", "epsilon",
-              "variance_type", "fixed_small",
-              "clip_sample", true,
-              "timestep_spacing", "trailing"));
-
   private static final int COLUMNS = 10;
   private static final int FRAMES = 12;
   private static final int SHOWN = 8;
 
   private final SampleSource data;
   private final UNetConfig network;
+  private final SchedulerConfig scheduler;
   private final TrainingOptions options;
+  private final @Nullable Checkpoints checkpoints;
   private final int samplingSteps;
   private final PrintWriter out;
 
   ImageTraining(
       SampleSource data,
       UNetConfig network,
+      SchedulerConfig scheduler,
       TrainingOptions options,
+      @Nullable Checkpoints checkpoints,
       int samplingSteps,
       PrintWriter out) {
     this.data = data;
     this.network = network;
+    this.scheduler = scheduler;
     this.options = options;
+    this.checkpoints = checkpoints;
     this.samplingSteps = samplingSteps;
     this.out = out;
+  }
+
+  /**
+   * The cosine schedule, which leaves small pictures recognisable for longer than the linear one
+   * does. Samplers begin at the noisiest step and clip predicted pictures to [-1, 1].
+   */
+  static SchedulerConfig scheduler(int steps, Prediction prediction) {
+    return SchedulerConfig.of(NoiseSchedule.cosine(steps), prediction)
+        .with("clip_sample", true)
+        .with("timestep_spacing", "trailing");
   }
 
   /** Writes {@code model/}, {@code loss.png}, {@code samples.png} and {@code denoising.png}. */
   void run() throws IOException {
     Path directory = Files.createDirectories(options.out);
-    try (UNet model = UNet.create(network, SCHEDULER.schedule(), options.seed)) {
+    try (UNet model =
+        UNet.create(network, scheduler.schedule(), scheduler.prediction(), options.seed)) {
       out.printf(Locale.ROOT, "data     %s%n", data);
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
       double[] losses = train(model);
-      PretrainedModel trained = new PretrainedModel(model, SCHEDULER, provenance());
+      PretrainedModel trained = new PretrainedModel(model, scheduler, provenance());
       trained.save(directory.resolve("model"));
       Pictures.write(directory.resolve("loss.png"), Charts.loss(losses));
       draw(directory, trained);
@@ -87,26 +92,30 @@ final class ImageTraining {
     out.flush();
   }
 
-  private double[] train(UNet model) {
+  private double[] train(UNet model) throws IOException {
     double[] losses = new double[options.steps];
     SampleIterator batches = SampleIterator.of(data, options.batch).shuffle(options.seed).build();
+    DiffusionTrainer.Builder builder = options.trainer(model).maxGradientNorm(1);
+    if (model.hasNullClass()) {
+      builder.labelDropout(0.1);
+    }
+    if (checkpoints != null) {
+      builder.checkpoints(checkpoints.describedBy(scheduler, provenance()));
+    }
     TrainingReport report;
-    try (DiffusionTrainer trainer =
-            DiffusionTrainer.builder(model)
-                .optimizer(Rates.fallingAdam(options.learningRate, options.steps))
-                .maxGradientNorm(1)
-                .seed(options.seed)
-                .build();
-        WeightAverage average = new WeightAverage(model, 0.995);
-        Progress progress = new Progress("training", options.steps, out)) {
-      report =
-          trainer.train(
-              batches,
-              options.steps,
-              average
-                  .andThen(progress.training())
-                  .andThen(step -> losses[(int) step.index()] = step.loss()));
-      average.writeBack();
+    try (DiffusionTrainer trainer = builder.build()) {
+      long done = checkpoints == null ? 0 : trainer.resume();
+      if (done > 0) {
+        out.printf(Locale.ROOT, "resumed  at step %d%n", done);
+      }
+      try (Progress progress = new Progress("training", options.steps - done, out)) {
+        report =
+            trainer.trainTo(
+                batches,
+                options.steps,
+                progress.training().andThen(step -> losses[(int) step.index()] = step.loss()));
+      }
+      trainer.useAverage();
     }
     out.printf(
         Locale.ROOT,
@@ -123,7 +132,7 @@ final class ImageTraining {
         .with("steps", options.steps)
         .with("batch", options.batch)
         .with("optimizer", "Adam, learning rate " + options.learningRate + " falling to 0")
-        .with("weights", "exponential average, decay 0.995")
+        .with("weights", "exponential average, decay " + options.ema)
         .with("seed", options.seed)
         .with("date", LocalDate.now(ZoneOffset.UTC));
   }

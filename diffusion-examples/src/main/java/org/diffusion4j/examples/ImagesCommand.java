@@ -3,13 +3,16 @@ package org.diffusion4j.examples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.SampleSource;
+import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +38,8 @@ final class ImagesCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Mixin private final TrainingOptions training = new TrainingOptions(2000, 32, 1e-3, "out/images");
+  @Mixin
+  private final TrainingOptions training = new TrainingOptions(2000, 32, 1e-3, 0.999, "out/images");
 
   @SuppressWarnings("NullAway.Init")
   @Option(
@@ -60,6 +64,24 @@ final class ImagesCommand implements Callable<Integer> {
       description = "Side in pixels to which pictures of a folder are brought (32).")
   private @Nullable Integer size;
 
+  @Option(
+      names = "--timesteps",
+      converter = Positive.class,
+      description = "Steps of the noise schedule, T (${DEFAULT-VALUE}).")
+  private int timesteps = 1000;
+
+  @Option(
+      names = "--prediction",
+      description = "What the network predicts: epsilon, sample or velocity (${DEFAULT-VALUE}).")
+  private Prediction prediction = Prediction.EPSILON;
+
+  @Option(
+      names = "--checkpoint-minutes",
+      converter = Positive.class,
+      description =
+          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
+  private int minutes = 10;
+
   @Option(names = "--gray", description = "Take pictures of a folder as gray ones.")
   private boolean gray;
 
@@ -74,7 +96,15 @@ final class ImagesCommand implements Callable<Integer> {
     SampleSource source = Files.isDirectory(data) ? folder() : idx();
     long[] shape = source.sampleShape();
     UNetConfig network = network((int) shape[0], (int) shape[1], (int) shape[2], source.classes());
-    new ImageTraining(source, network, training, samplingSteps, spec.commandLine().getOut()).run();
+    new ImageTraining(
+            source,
+            network,
+            ImageTraining.scheduler(timesteps, prediction),
+            training,
+            Checkpoints.in(training.out.resolve("checkpoints")).every(Duration.ofMinutes(minutes)),
+            Math.min(samplingSteps, timesteps),
+            spec.commandLine().getOut())
+        .run();
     return 0;
   }
 
@@ -127,6 +157,6 @@ final class ImagesCommand implements Callable<Integer> {
             .midAttention(attention)
             .layersPerBlock(1)
             .normGroups(8);
-    return (classes > 0 ? builder.classes(classes) : builder).build();
+    return (classes > 0 ? builder.classes(classes).nullClass(true) : builder).build();
   }
 }

@@ -44,7 +44,8 @@ final class MixtureCommand implements Callable<Integer> {
   private CommandSpec spec;
 
   @Mixin
-  private final TrainingOptions training = new TrainingOptions(1500, 512, 2e-3, "out/mixture");
+  private final TrainingOptions training =
+      new TrainingOptions(1500, 512, 2e-3, 0.99, "out/mixture");
 
   @Option(
       names = "--count",
@@ -98,15 +99,10 @@ final class MixtureCommand implements Callable<Integer> {
         SampleIterator.of(InMemorySamples.ofVectors(rows, scaling), training.batch)
             .shuffle(training.seed)
             .build();
-    try (DiffusionTrainer trainer =
-            DiffusionTrainer.builder(model)
-                .optimizer(Rates.fallingAdam(training.learningRate, training.steps))
-                .seed(training.seed)
-                .build();
-        WeightAverage average = new WeightAverage(model, 0.99);
+    try (DiffusionTrainer trainer = training.trainer(model).build();
         Progress progress = new Progress("training", training.steps, spec.commandLine().getOut())) {
-      trainer.train(batches, training.steps, average.andThen(progress.training()));
-      average.writeBack();
+      trainer.train(batches, training.steps, progress.training());
+      trainer.useAverage();
     }
   }
 

@@ -1,10 +1,17 @@
 package org.diffusion4j.examples;
 
 import java.nio.file.Path;
+import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.training.LearningRates;
+import org.diffusion4j.training.Optimizer;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.nd4j.linalg.schedule.ISchedule;
 import picocli.CommandLine.Option;
 
 /** The options of the examples that train; each example sets its own defaults. */
 final class TrainingOptions {
+
+  private static final int WARM_UP = 50;
 
   @Option(
       names = "--steps",
@@ -20,8 +27,14 @@ final class TrainingOptions {
 
   @Option(
       names = "--learning-rate",
-      description = "Learning rate at the start; it falls to 0 in a line (${DEFAULT-VALUE}).")
+      description =
+          "Largest learning rate; rises at first and falls to 0 in a cosine (${DEFAULT-VALUE}).")
   double learningRate;
+
+  @Option(
+      names = "--ema",
+      description = "Share of the averaged weights that a step keeps (${DEFAULT-VALUE}).")
+  double ema;
 
   @Option(names = "--seed", description = "Of all that is random (${DEFAULT-VALUE}).")
   long seed;
@@ -29,10 +42,20 @@ final class TrainingOptions {
   @Option(names = "--out", description = "Directory for the results (${DEFAULT-VALUE}).")
   Path out;
 
-  TrainingOptions(int steps, int batch, double learningRate, String out) {
+  TrainingOptions(int steps, int batch, double learningRate, double ema, String out) {
     this.steps = steps;
     this.batch = batch;
     this.learningRate = learningRate;
+    this.ema = ema;
     this.out = Path.of(out);
+  }
+
+  /** A trainer with all of these. */
+  DiffusionTrainer.Builder trainer(SameDiffDenoiser model) {
+    ISchedule rate = LearningRates.cosine(learningRate, steps);
+    return DiffusionTrainer.builder(model)
+        .optimizer(Optimizer.adam(LearningRates.warmUp(Math.min(WARM_UP, steps), rate)))
+        .ema(ema)
+        .seed(seed);
   }
 }

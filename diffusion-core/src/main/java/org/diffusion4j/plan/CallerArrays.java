@@ -47,22 +47,33 @@ final class CallerArrays implements AutoCloseable {
     return batch;
   }
 
-  /** The key of the plan for a part of the batch. */
+  /**
+   * The key of the plan for a part of the batch.
+   *
+   * @param shape of the result, the batch first
+   */
   PlanCache.Key key(
       int size,
       int threads,
       Precision precision,
       String result,
+      long[] shape,
       boolean gradients,
       ImmutableSet<String> of) {
     Map<String, List<Long>> shapes = new LinkedHashMap<>();
     // Of results too: a plan must not write more than the caller made room for.
     for (String name : arrays.keySet()) {
-      long[] shape = Objects.requireNonNull(arrays.get(name)).shape().clone();
-      shape[0] = size;
-      shapes.put(name, Arrays.stream(shape).boxed().toList());
+      shapes.put(name, part(Objects.requireNonNull(arrays.get(name)).shape(), size));
     }
+    shapes.put(result, part(shape, size));
     return new PlanCache.Key(shapes, threads, precision, result, gradients, of);
+  }
+
+  /** The shape of so many samples. */
+  private static List<Long> part(long[] batch, int size) {
+    long[] shape = batch.clone();
+    shape[0] = size;
+    return Arrays.stream(shape).boxed().toList();
   }
 
   /** Tells a workspace where the samples from one on lie. */

@@ -250,7 +250,6 @@ final class GraphReader {
       case "split" -> emitSplit(op);
       case "upsampling2d" -> emitUpsampling(op);
       case "avgpool2d" -> emitPooling(op);
-      case "reduce_mean" -> emitMean(op);
       default -> false;
     };
   }
@@ -432,15 +431,6 @@ final class GraphReader {
     }
     Value y = Value.activation(op.result(), x.size(0), x.size(1), x.size(2) / 2, x.size(3) / 2);
     add(Resample.down(op.result(), 0.25, image(x), y));
-    return true;
-  }
-
-  private boolean emitMean(Op op) {
-    Value x = value(op.in().get(0));
-    if (op.in().size() != 1 || !op.reducesAll() || x.type != DataType.FLOAT) {
-      return false;
-    }
-    add(new Mean(x, Value.plain(op.result(), DataType.FLOAT)));
     return true;
   }
 

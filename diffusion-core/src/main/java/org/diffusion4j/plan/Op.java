@@ -36,15 +36,6 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
         && Arrays.equals(reduce.getDimensions(), new int[] {dimension});
   }
 
-  /** Whether it reduces everything to one number. */
-  boolean reducesAll() {
-    return function instanceof BaseReduceOp reduce
-        && !reduce.isKeepDims()
-        && (reduce.getDimensions() == null
-            || reduce.getDimensions().length == 0
-            || reduce.getDimensions()[0] == Integer.MAX_VALUE);
-  }
-
   /** The number of an operation with a number. */
   double scalar() {
     return ((ScalarOp) function).scalar().getDouble(0);

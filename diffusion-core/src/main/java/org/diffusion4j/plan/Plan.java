@@ -1,6 +1,5 @@
 package org.diffusion4j.plan;
 
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -9,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 
@@ -24,21 +22,21 @@ final class Plan implements AutoCloseable {
   private final List<Node> nodes;
   private final Arena arena;
   private final Map<String, Integer> callers;
-  private final @Nullable Value loss;
+  private final boolean gradients;
   private final boolean batchwise;
 
   private Plan(
       WeightStore weights,
       List<Node> nodes,
       Map<String, Integer> callers,
-      @Nullable Value loss,
+      boolean gradients,
       boolean batchwise) {
     this.weights = weights;
     this.nodes = List.copyOf(nodes);
     this.callers = callers;
-    this.loss = loss;
+    this.gradients = gradients;
     this.batchwise = batchwise;
-    arena = new Arena(nodes, loss == null ? List.of() : List.of(loss));
+    arena = new Arena(nodes, List.of());
   }
 
   /**
@@ -60,22 +58,18 @@ final class Plan implements AutoCloseable {
         () -> {
           throw new IllegalStateException("a forward plan has no gradient");
         };
-    Builder builder = new Builder(weights, graph, none, placeholders, Set.of(output), precision);
-    Value result = builder.reader.value(output);
-    if (!Arrays.equals(result.shape(), shape)) {
-      throw new UnplannableException(
-          output + " must be " + Arrays.toString(shape) + " but is " + result);
-    }
-    builder.nodes.add(Transfer.store(builder.caller(output), result));
-    return builder.build(null);
+    Builder builder = new Builder(weights, graph, none, placeholders, output, precision);
+    builder.nodes.add(Transfer.store(builder.caller(output), builder.result(output, shape)));
+    return builder.build(false);
   }
 
   /**
-   * A plan that computes a loss and its gradients.
+   * A plan that computes the gradients of a loss of a result.
    *
    * @param placeholders their shapes by name
    * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
-   * @param loss the name of a scalar
+   * @param output the name of the result
+   * @param shape what it must be, the batch first
    * @param of names of variables, whose gradients lie in the workspace, and of placeholders, whose
    *     gradients the caller's arrays receive
    */
@@ -84,12 +78,13 @@ final class Plan implements AutoCloseable {
       SameDiff graph,
       Supplier<SameDiff> gradientGraph,
       Map<String, long[]> placeholders,
-      String loss,
+      String output,
+      long[] shape,
       Set<String> of) {
     Builder builder =
-        new Builder(weights, graph, gradientGraph, placeholders, Set.of(loss), Precision.FLOAT32);
-    builder.differentiate(loss, of);
-    return builder.build(builder.reader.value(loss));
+        new Builder(weights, graph, gradientGraph, placeholders, output, Precision.FLOAT32);
+    builder.differentiate(builder.result(output, shape), of);
+    return builder.build(true);
   }
 
   /** The name under which a caller's array receives the gradient of a placeholder. */
@@ -124,7 +119,7 @@ final class Plan implements AutoCloseable {
   }
 
   private long gradientFloats() {
-    return loss == null ? 0 : weights.gradientFloats();
+    return gradients ? weights.gradientFloats() : 0;
   }
 
   /** Allocates a workspace. */
@@ -133,14 +128,6 @@ final class Plan implements AutoCloseable {
         new Workspace(arena.floats(), gradientFloats(), callers.size(), arena.scratch(), weights);
     workspace.bind(nodes);
     return workspace;
-  }
-
-  /** The loss of the last run in a workspace. */
-  double loss(Workspace workspace) {
-    if (loss == null) {
-      throw new IllegalStateException("the plan has no loss");
-    }
-    return workspace.floats(loss).get(0);
   }
 
   @Override
@@ -162,11 +149,11 @@ final class Plan implements AutoCloseable {
         SameDiff graph,
         Supplier<SameDiff> gradientGraph,
         Map<String, long[]> placeholders,
-        Set<String> results,
+        String result,
         Precision precision) {
       this.weights = weights;
       reader = new GraphReader(weights, new Nd4jGradient(gradientGraph, weights), precision);
-      Ops ops = new Ops(graph, results, placeholders.keySet());
+      Ops ops = new Ops(graph, Set.of(result), placeholders.keySet());
       placeholders.forEach(
           (name, shape) -> {
             boolean used = !ops.consumers(name).isEmpty();
@@ -177,33 +164,30 @@ final class Plan implements AutoCloseable {
               nodes.add(Transfer.load(caller, value));
             }
           });
-      reader.read(ops, results);
+      reader.read(ops, Set.of(result));
       nodes.addAll(reader.nodes());
-      batchwise =
-          reader.batchwise()
-              && nodes.stream().allMatch(node -> node.batchwise() || isLoss(node, ops, results));
+      batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
     }
 
-    /** A mean that is the result itself may be taken of each part and weighted. */
-    private static boolean isLoss(Node node, Ops ops, Set<String> results) {
-      String name = node.outputs().get(0).name;
-      return node instanceof Mean && results.contains(name) && ops.consumers(name).isEmpty();
+    Value result(String name, long[] shape) {
+      Value result = reader.value(name);
+      if (result.type != DataType.FLOAT || !Arrays.equals(result.shape(), shape)) {
+        throw new UnplannableException(
+            name + " must be " + Arrays.toString(shape) + " but is " + result);
+      }
+      return result;
     }
 
     int caller(String name) {
       return callers.computeIfAbsent(name, n -> callers.size());
     }
 
-    void differentiate(String lossName, Set<String> of) {
-      Value loss = reader.value(lossName);
-      if (loss.length() != 1) {
-        throw new UnplannableException("its loss is not a number");
-      }
+    void differentiate(Value output, Set<String> of) {
       List<Value> wanted = of.stream().map(reader::value).toList();
-      Value seed = Value.plain(lossName + "-grad", DataType.FLOAT, loss.shape());
+      Value seed = output.likeThis(output.name + "-grad");
       Tape tape = new Tape(weights);
-      List<Node> gradient = tape.run(nodes, wanted, loss, seed);
-      nodes.add(new Seed(seed));
+      List<Node> gradient = tape.run(nodes, wanted, output, seed);
+      nodes.add(new LossOfOutput(output, seed));
       nodes.addAll(gradient);
       Set<Storage> taken = new HashSet<>();
       for (Value value : wanted) {
@@ -225,25 +209,8 @@ final class Plan implements AutoCloseable {
       }
     }
 
-    Plan build(@Nullable Value loss) {
-      return new Plan(weights, nodes, callers, loss, batchwise);
-    }
-  }
-
-  /** The gradient of the loss with respect to itself: the workspace's share of the batch. */
-  private static final class Seed extends Node {
-
-    private final Value seed;
-
-    Seed(Value seed) {
-      super(seed.name, List.of(), List.of(seed));
-      this.seed = seed;
-    }
-
-    @Override
-    Runnable bind(Workspace workspace) {
-      FloatBuffer to = workspace.floats(seed);
-      return () -> to.put(0, workspace.lossShare());
+    Plan build(boolean gradients) {
+      return new Plan(weights, nodes, callers, gradients, batchwise);
     }
   }
 }

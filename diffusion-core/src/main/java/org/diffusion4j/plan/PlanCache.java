@@ -32,7 +32,7 @@ final class PlanCache implements AutoCloseable {
   /**
    * What distinguishes plans.
    *
-   * @param shapes of the placeholders, and of the result of a forward plan
+   * @param shapes of the placeholders, and of the result
    * @param threads that each operation may use
    * @param precision of convolutions
    * @param result the name of what is computed

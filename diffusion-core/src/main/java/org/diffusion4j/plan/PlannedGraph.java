@@ -20,6 +20,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.internal.Workers;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -119,7 +120,7 @@ public final class PlannedGraph implements AutoCloseable {
       Map<String, INDArray> placeholders, Precision precision, String name, long... shape) {
     INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
     try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, result))) {
-      run(arrays, precision, name, false, ImmutableSet.of()).forEach(Run::release);
+      run(arrays, precision, name, shape, null, ImmutableSet.of()).forEach(Run::release);
     } catch (RuntimeException | Error e) {
       result.close();
       throw e;
@@ -128,43 +129,47 @@ public final class PlannedGraph implements AutoCloseable {
   }
 
   /**
-   * Computes a loss and its gradients.
+   * Computes a loss of a result and its gradients.
    *
    * @param placeholders arrays of one batch size
-   * @param loss the name of the loss
+   * @param name of the result
+   * @param shape of the result, the batch first
+   * @param loss asked about each sample once, by several threads
    * @param of names of variables and placeholders
    * @throws UnplannableException if only SameDiff's session can run the graph
    * @throws IllegalStateException if this is closed, or if there is too little memory
    */
-  public Result gradients(Map<String, INDArray> placeholders, String loss, Collection<String> of) {
+  public Result gradients(
+      Map<String, INDArray> placeholders,
+      String name,
+      long[] shape,
+      SampleLoss loss,
+      Collection<String> of) {
     Map<String, INDArray> own = new LinkedHashMap<>();
     Map<String, INDArray> written = new LinkedHashMap<>();
-    for (String name : of) {
-      INDArray placeholder = placeholders.get(name);
+    for (String input : of) {
+      INDArray placeholder = placeholders.get(input);
       if (placeholder != null) {
         INDArray gradient = Nd4j.createUninitialized(DataType.FLOAT, placeholder.shape());
-        own.put(name, gradient);
-        written.put(Plan.gradientName(name), gradient);
+        own.put(input, gradient);
+        written.put(Plan.gradientName(input), gradient);
       }
     }
     try (CallerArrays arrays = new CallerArrays(placeholders, written)) {
-      List<Run> runs = run(arrays, Precision.FLOAT32, loss, true, ImmutableSet.copyOf(of));
-      double sum = 0;
-      for (Run run : runs) {
-        sum += run.entry.plan().loss(run.workspace) * run.workspace.lossShare();
-      }
+      Losses losses = new Losses(loss, arrays.batch());
+      List<Run> runs = run(arrays, Precision.FLOAT32, name, shape, losses, ImmutableSet.copyOf(of));
       addUp(runs);
       INDArray flat = runs.get(0).workspace.gradient();
       Map<String, INDArray> gradients = new LinkedHashMap<>();
-      for (String name : of) {
-        INDArray gradient = own.get(name);
+      for (String wanted : of) {
+        INDArray gradient = own.get(wanted);
         gradients.put(
-            name,
+            wanted,
             gradient != null
                 ? gradient
-                : Workspace.view(flat, weights.offset(name), weights.array(name).shape()));
+                : Workspace.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
       }
-      return new Result(sum, gradients, runs.get(0), own.values());
+      return new Result(losses.sum(), gradients, runs.get(0), own.values());
     } catch (RuntimeException | Error e) {
       own.values().forEach(INDArray::close);
       throw e;
@@ -232,7 +237,7 @@ public final class PlannedGraph implements AutoCloseable {
    * The native memory that a call takes at its peak, in bytes, beyond the variables and the arrays
    * of the caller. Nothing of it is allocated to find out.
    *
-   * @param shapes of the placeholders, and of the result of a forward run, the batch first
+   * @param shapes of the placeholders, and of the result, the batch first
    * @param result the name of what is computed
    * @param of what the gradients are wanted of, empty for a forward run
    * @throws UnplannableException if only SameDiff's session can run the graph
@@ -339,20 +344,15 @@ public final class PlannedGraph implements AutoCloseable {
     key.shapes()
         .forEach(
             (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
-    long[] resultShape = shapes.remove(key.result());
+    long[] resultShape = Objects.requireNonNull(shapes.remove(key.result()), key.result());
     key.of().forEach(name -> shapes.remove(Plan.gradientName(name)));
     // oneDNN fits an operation to the threads that it may use where it is made.
     Callable<Plan> make =
         () ->
             key.gradients()
-                ? Plan.gradients(weights, graph, gradientGraph, shapes, key.result(), key.of())
-                : Plan.forward(
-                    weights,
-                    graph,
-                    shapes,
-                    key.result(),
-                    Objects.requireNonNull(resultShape, key.result()),
-                    key.precision());
+                ? Plan.gradients(
+                    weights, graph, gradientGraph, shapes, key.result(), resultShape, key.of())
+                : Plan.forward(weights, graph, shapes, key.result(), resultShape, key.precision());
     try {
       return workers.run(key.threads(), List.of(make)).get(0);
     } catch (UnplannableException | IllegalArgumentException e) {
@@ -367,9 +367,11 @@ public final class PlannedGraph implements AutoCloseable {
       CallerArrays arrays,
       Precision precision,
       String result,
-      boolean gradients,
+      long[] shape,
+      @Nullable Losses losses,
       ImmutableSet<String> of) {
-    KeyOfPart keys = (size, threads) -> arrays.key(size, threads, precision, result, gradients, of);
+    KeyOfPart keys =
+        (size, threads) -> arrays.key(size, threads, precision, result, shape, losses != null, of);
     Division division = divide(arrays.batch(), keys);
     Queue<Run> done = new ConcurrentLinkedQueue<>();
     try {
@@ -382,7 +384,7 @@ public final class PlannedGraph implements AutoCloseable {
         for (Part part : division.parts) {
           tasks.add(
               () -> {
-                Run run = run(part, arrays);
+                Run run = run(part, arrays, losses);
                 done.add(run);
                 return run;
               });
@@ -398,13 +400,14 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private static Run run(Part part, CallerArrays arrays) {
+  private static Run run(Part part, CallerArrays arrays, @Nullable Losses losses) {
     Plan plan = part.entry.plan();
     Workspace workspace = part.entry.take();
     try {
       arrays.show(plan, workspace, part.from);
-      workspace.lossShare((float) part.size / arrays.batch());
+      workspace.samplesFrom(part.from, losses);
       workspace.run();
+      workspace.samplesFrom(0, null);
       return new Run(part.entry, workspace);
     } catch (RuntimeException | Error e) {
       workspace.close();

@@ -9,6 +9,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.dnnl.global.dnnl;
@@ -37,7 +38,8 @@ final class Workspace implements AutoCloseable {
   private final INDArray gradient;
   private final long[] callerAddresses;
   private List<Runnable> steps = List.of();
-  private float lossShare = 1;
+  private @Nullable Losses losses;
+  private int firstSample;
 
   /** A workspace of scratch memory alone. */
   Workspace(long scratchFloats) {
@@ -83,13 +85,18 @@ final class Workspace implements AutoCloseable {
     }
   }
 
-  /** What part of the batch's loss this workspace's loss is. */
-  float lossShare() {
-    return lossShare;
+  /** Says where the samples of the next run begin in the batch, and what their loss is. */
+  void samplesFrom(int first, @Nullable Losses loss) {
+    firstSample = first;
+    losses = loss;
   }
 
-  void lossShare(float share) {
-    lossShare = share;
+  int firstSample() {
+    return firstSample;
+  }
+
+  Losses losses() {
+    return Objects.requireNonNull(losses, "losses");
   }
 
   dnnl_stream stream() {

@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
@@ -20,12 +19,13 @@ import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.internal.InferenceSession;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs a graph forward and backward: as a plan where one can be made, any number of calls at once,
- * and otherwise in SameDiff's sessions, one call at a time.
+ * Runs a graph forward, and backward from a loss of its output: as a plan where one can be made,
+ * any number of calls at once, and otherwise in SameDiff's sessions, one call at a time.
  *
  * <p>The sessions are our own, for SameDiff keeps one for each thread that ever asked it.
  */
@@ -59,14 +59,13 @@ final class GraphRunner implements AutoCloseable {
     gradientsArePlanned = planned != null;
   }
 
-  /** Equation 14 of DDPM: the mean squared error. */
+  /** A loss whose gradient with respect to the output is what the placeholder is given. */
   private static void addLoss(SameDiff graph, int rank) {
     long[] shape = new long[rank];
     Arrays.fill(shape, -1);
     SDVariable output = graph.getVariable(Graphs.OUTPUT);
-    SDVariable target = graph.placeHolder(Graphs.TARGET, output.dataType(), shape);
-    SDVariable error = output.sub(target);
-    error.mul(error).mean().rename(Graphs.LOSS);
+    SDVariable gradient = graph.placeHolder(Graphs.OUTPUT_GRADIENT, output.dataType(), shape);
+    output.mul(gradient).sum().rename(Graphs.LOSS);
     graph.setLossVariables(Graphs.LOSS);
   }
 
@@ -98,15 +97,23 @@ final class GraphRunner implements AutoCloseable {
     return result(run(forward, placeholders, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
   }
 
+  /** The mean squared error to a target, and its gradients. */
   Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
-    Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
-    all.put(Graphs.TARGET, target);
+    return gradients(placeholders, target.shape(), new SquaredError(target), of);
+  }
+
+  /**
+   * @param shape of the output
+   */
+  Gradients gradients(
+      Map<String, INDArray> placeholders, long[] shape, BatchLoss loss, Collection<String> of) {
     PlannedGraph plan = planForGradients();
     if (plan != null) {
       try {
         // Who asks for gradients again has used the last ones to change the weights.
         plan.weightsChanged();
-        PlannedGraph.Result result = plan.gradients(all, Graphs.LOSS, of);
+        PlannedGraph.Result result =
+            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss.bySample()::of, of);
         return new Gradients(
             result.loss(),
             result.gradients(),
@@ -118,27 +125,34 @@ final class GraphRunner implements AutoCloseable {
         giveUpGradients(e);
       }
     }
-    return gradientsOfSession(all, of);
+    return gradientsOfSession(placeholders, loss, of);
   }
 
+  /** A session cannot stop in the middle: it runs forward twice. */
   private synchronized Gradients gradientsOfSession(
+      Map<String, INDArray> placeholders, BatchLoss loss, Collection<String> of) {
+    try (INDArray output = plain(outputOfSession(placeholders));
+        INDArray outputGradient = Nd4j.createUninitialized(output.dataType(), output.shape())) {
+      double value = loss.of(output, outputGradient);
+      Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
+      all.put(Graphs.OUTPUT_GRADIENT, outputGradient);
+      Map<String, INDArray> gradients = gradientsOfSession(all, of);
+      return new Gradients(value, gradients, () -> gradients.values().forEach(INDArray::close));
+    }
+  }
+
+  private Map<String, INDArray> gradientsOfSession(
       Map<String, INDArray> placeholders, Collection<String> of) {
-    requireOpen();
-    differentiate();
-    List<String> wanted = new ArrayList<>();
-    wanted.add(Graphs.LOSS);
-    for (String name : of) {
-      wanted.add(gradientName(name));
-    }
-    Map<String, INDArray> results = run(backward, placeholders, wanted);
     Map<String, INDArray> gradients = new LinkedHashMap<>();
-    for (String name : of) {
-      gradients.put(name, plain(result(results, gradientName(name))));
+    if (!of.isEmpty()) {
+      differentiate();
+      List<String> wanted = of.stream().map(this::gradientName).toList();
+      Map<String, INDArray> results = run(backward, placeholders, wanted);
+      for (String name : of) {
+        gradients.put(name, plain(result(results, gradientName(name))));
+      }
     }
-    try (INDArray loss = result(results, Graphs.LOSS)) {
-      Runnable closer = () -> gradients.values().forEach(INDArray::close);
-      return new Gradients(loss.getDouble(0), gradients, closer);
-    }
+    return gradients;
   }
 
   /** Whether the graph runs as plans, as far as is known. */
@@ -150,13 +164,13 @@ final class GraphRunner implements AutoCloseable {
    * {@link PlannedGraph#bytes} of a forward run, or of gradients; empty for a session, which cannot
    * tell.
    */
-  OptionalLong bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
+  OptionalLong bytes(Map<String, long[]> shapes, Collection<String> of) {
     PlannedGraph plan = of.isEmpty() ? planForOutput() : planForGradients();
     if (plan == null) {
       return OptionalLong.empty();
     }
     try {
-      return OptionalLong.of(plan.bytes(shapes, result, of));
+      return OptionalLong.of(plan.bytes(shapes, Graphs.OUTPUT, of));
     } catch (UnplannableException e) {
       return OptionalLong.empty();
     }

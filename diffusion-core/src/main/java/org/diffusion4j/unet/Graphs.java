@@ -7,7 +7,7 @@ final class Graphs {
   static final String TIMESTEP = "timestep";
   static final String CLASS = "class_labels";
   static final String OUTPUT = "output";
-  static final String TARGET = "target";
+  static final String OUTPUT_GRADIENT = "output_gradient";
   static final String LOSS = "loss";
 
   private Graphs() {}

@@ -27,7 +27,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * placeholder {@code timestep} FLOAT {@code [-1, 1]}, an operation's result {@code output} of the
  * shape of {@code sample}, and, if it is conditional, a placeholder {@code class_labels} FLOAT
  * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The names {@code
- * target} and {@code loss} are taken. The graph belongs to the denoiser from then on.
+ * output_gradient} and {@code loss} are taken. The graph belongs to the denoiser from then on.
  *
  * <p>Several threads may ask one denoiser for predictions. Nobody may ask while it is trained.
  *
@@ -85,7 +85,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
                 + graph.variableMap().keySet());
       }
     }
-    for (String name : new String[] {Graphs.TARGET, Graphs.LOSS}) {
+    for (String name : new String[] {Graphs.OUTPUT_GRADIENT, Graphs.LOSS}) {
       if (graph.hasVariable(name)) {
         throw new IllegalArgumentException(
             "graph must have no variable named " + name + ", which training adds");
@@ -224,32 +224,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param t timestep of each sample, FLOAT {@code [n]}
    * @param condition one label per sample, or none
-   * @param loss of each sample, added up
+   * @param loss of each sample, added up; what it throws is thrown
    * @return to be closed by the caller
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
   public Gradients gradients(INDArray xt, INDArray t, Condition condition, OutputLoss loss) {
-    try (INDArray output = predict(xt, t, condition);
-        INDArray target = Nd4j.createUninitialized(DataType.FLOAT, output.shape())) {
-      int n = Math.toIntExact(output.size(0));
-      int length = Math.toIntExact(output.length() / n);
-      float[] all = output.dup('c').data().asFloat();
-      float[] aims = new float[all.length];
-      float[] one = new float[length];
-      float[] gradient = new float[length];
-      double sum = 0;
-      for (int i = 0; i < n; i++) {
-        System.arraycopy(all, i * length, one, 0, length);
-        sum += loss.of(i, one, gradient);
-        for (int k = 0; k < length; k++) {
-          // The mean squared error to this target has the gradient that is wanted.
-          aims[i * length + k] = one[k] - gradient[k] * all.length / 2;
-        }
-      }
-      target.assign(Nd4j.create(aims, target.shape(), 'c'));
-      Gradients gradients = gradients(xt, t, condition, target);
-      return new Gradients(sum, gradients.of(), gradients::close);
+    try (Inputs inputs = new Inputs(xt, t, condition)) {
+      long[] shape = batch(xt.size(0), outputShape());
+      return runner.gradients(inputs.placeholders, shape, BatchLoss.sum(loss), parameters.keySet());
     }
   }
 
@@ -298,15 +281,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @return empty if the graph runs in SameDiff's session, which cannot tell
    */
   public OptionalLong predictionBytes(int n) {
-    return bytes(n, Graphs.OUTPUT, Set.of());
+    return bytes(n, Set.of());
   }
 
   /** {@link #predictionBytes}, of {@link #gradients} of every weight. */
   public OptionalLong gradientBytes(int n) {
-    return bytes(n, Graphs.LOSS, parameters.keySet());
+    return bytes(n, parameters.keySet());
   }
 
-  private OptionalLong bytes(int n, String result, Set<String> of) {
+  private OptionalLong bytes(int n, Set<String> of) {
     if (n < 1) {
       throw new IllegalArgumentException("samples must be at least 1 but were " + n);
     }
@@ -316,8 +299,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     if (classes > 0) {
       shapes.put(Graphs.CLASS, new long[] {n, encodedWidth()});
     }
-    shapes.put(of.isEmpty() ? Graphs.OUTPUT : Graphs.TARGET, batch(n, outputShape()));
-    return runner.bytes(shapes, result, of);
+    shapes.put(Graphs.OUTPUT, batch(n, outputShape()));
+    return runner.bytes(shapes, of);
   }
 
   private static long[] batch(long n, long[] shape) {

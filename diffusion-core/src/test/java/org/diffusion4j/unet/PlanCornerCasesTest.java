@@ -137,9 +137,14 @@ class PlanCornerCasesTest {
     GraphRunner session = PlanAndSession.inSession(() -> new GraphRunner(graph, new long[3]));
     try (Gradients expected = session.gradients(all, target, List.of("f", "sample"));
         PlannedGraph plan = PlannedGraph.of(graph, () -> graph.getFunction("grad")).orElseThrow()) {
-      all.put("target", target);
       plan.weightsChanged();
-      try (PlannedGraph.Result actual = plan.gradients(all, "loss", List.of("f", "sample"))) {
+      try (PlannedGraph.Result actual =
+          plan.gradients(
+              all,
+              "output",
+              target.shape(),
+              new SquaredError(target).bySample()::of,
+              List.of("f", "sample"))) {
         for (String name : List.of("f", "sample")) {
           assertThat(PlanAndSession.error(actual.gradients().get(name), expected.of().get(name)))
               .as(name)

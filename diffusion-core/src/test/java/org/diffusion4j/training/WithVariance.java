@@ -34,10 +34,11 @@ record WithVariance(Denoiser of, IntToDoubleFunction v) implements Denoiser {
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
     float[] timesteps = Floats.of(t);
-    INDArray v = Nd4j.zerosLike(xt);
-    for (int i = 0; i < timesteps.length; i++) {
-      v.slice(i).assign(v().applyAsDouble((int) timesteps[i]));
+    float[] values = new float[(int) xt.length()];
+    int length = values.length / timesteps.length;
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) v.applyAsDouble((int) timesteps[i / length]);
     }
-    return Nd4j.concat(1, of.predict(xt, t, condition), v);
+    return Nd4j.concat(1, of.predict(xt, t, condition), Nd4j.create(values, xt.shape(), 'c'));
   }
 }

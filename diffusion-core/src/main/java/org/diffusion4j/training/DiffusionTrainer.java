@@ -253,7 +253,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         int n = batch.size();
         int[] t = draws.ints(n, 0, model.schedule().steps()).toArray();
         Corruption.Noisy noisy =
-            settings.corruption().apply(process, batch.x0, t, noise.batch(first, n));
+            settings.corruption().corrupt(process, batch.x0, t, noise.batch(first, n));
         corrupted.add(noisy);
         Condition condition = batch.withDropout(settings.labelDropout(), labels);
         pieces.add(new Piece(noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t), condition));

@@ -1,46 +1,38 @@
 package org.diffusion4j.training;
 
-import org.diffusion4j.ForwardProcess;
+import java.util.Objects;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.unet.OutputLoss;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The mean squared error of the prediction. */
-record MeanSquaredError() implements Objective {
+/** The weighted mean squared error of the prediction. */
+record MeanSquaredError(Weighting weighting) implements Objective {
+
+  MeanSquaredError {
+    Objects.requireNonNull(weighting, "weighting");
+  }
+
+  @Override
+  public void check(Denoiser model) {
+    if (model.learnsVariance()) {
+      throw new IllegalArgumentException(
+          "a model that learns the variance must be trained for hybrid but was to be for " + this);
+    }
+    for (int t = 0; t < model.schedule().steps(); t++) {
+      Weightings.at(weighting, model.prediction(), model.schedule(), t);
+    }
+  }
 
   @Override
   public OutputLoss loss(NoisyBatch batch) {
-    float[] target = target(batch);
-    int n = batch.t().length;
-    int length = target.length / n;
+    SquaredErrors errors = new SquaredErrors(batch, weighting);
     return (sample, output, gradient) -> {
-      double sum = 0;
-      float factor = 2f / target.length;
-      for (int i = 0; i < length; i++) {
-        float error = output[i] - target[sample * length + i];
-        sum += (double) error * error;
-        gradient[i] = factor * error;
-      }
-      return sum / target.length;
+      SquaredErrors.requireLength(output, errors.length());
+      return errors.of(sample, output, gradient);
     };
   }
 
-  /** What the outputs should be, in C order. */
-  private static float[] target(NoisyBatch batch) {
-    return switch (batch.prediction()) {
-      case EPSILON -> floats(batch.noise());
-      case SAMPLE -> floats(batch.x0());
-      case VELOCITY -> {
-        ForwardProcess process = new ForwardProcess(batch.schedule());
-        try (INDArray velocity = process.velocity(batch.x0(), batch.noise(), batch.t())) {
-          yield floats(velocity);
-        }
-      }
-    };
-  }
-
-  private static float[] floats(INDArray array) {
-    try (INDArray copy = array.dup('c')) {
-      return copy.data().asFloat();
-    }
+  @Override
+  public String toString() {
+    return "meanSquaredError(" + weighting + ")";
   }
 }

@@ -42,7 +42,7 @@ record Validation(DataSetIterator data, int everySteps) {
         RandomGenerator draws = Draws.at(SEED, index);
         int[] t = draws.ints(n, 0, steps).toArray();
         NoiseSource.Batch noise = NoiseSource.perSample(Draws.mix(SEED, index)).start().batch(0, n);
-        try (Corruption.Noisy noisy = corruption.apply(process, batch.x0, t, noise)) {
+        try (Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, noise)) {
           NoisyBatch piece =
               new NoisyBatch(
                   batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());

@@ -19,7 +19,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param deviations one per component
  * @param weights one per component, with sum 1
  */
-record MixtureDenoiser(
+public record MixtureDenoiser(
     NoiseSchedule schedule,
     Prediction prediction,
     double[][] means,
@@ -28,7 +28,7 @@ record MixtureDenoiser(
     implements Denoiser {
 
   /** Two equal modes at -2 and 2 with deviation 0.5. */
-  static MixtureDenoiser twoModes(NoiseSchedule schedule, Prediction prediction) {
+  public static MixtureDenoiser twoModes(NoiseSchedule schedule, Prediction prediction) {
     return new MixtureDenoiser(
         schedule,
         prediction,
@@ -38,7 +38,7 @@ record MixtureDenoiser(
   }
 
   /** Three modes on a line with unequal weights and deviations. */
-  static MixtureDenoiser threeModes(NoiseSchedule schedule, Prediction prediction) {
+  public static MixtureDenoiser threeModes(NoiseSchedule schedule, Prediction prediction) {
     return new MixtureDenoiser(
         schedule,
         prediction,
@@ -48,7 +48,7 @@ record MixtureDenoiser(
   }
 
   /** Two modes in the plane with unequal weights and deviations. */
-  static MixtureDenoiser inThePlane(NoiseSchedule schedule, Prediction prediction) {
+  public static MixtureDenoiser inThePlane(NoiseSchedule schedule, Prediction prediction) {
     return new MixtureDenoiser(
         schedule,
         prediction,

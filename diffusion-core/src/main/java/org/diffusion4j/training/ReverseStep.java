@@ -1,0 +1,120 @@
+package org.diffusion4j.training;
+
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+
+/**
+ * The reverse step p(x_{t-1} | x_t) of a model at one timestep, compared with q(x_{t-1} | x_t, x_0)
+ * value by value. Both are normal, and their means are those of equation 7 of DDPM (Ho et al. 2020)
+ * at the model's x_0 and at the true one.
+ */
+final class ReverseStep {
+
+  private final int t;
+  private final double xtShare;
+  private final double outputShare;
+  private final double x0Share;
+  private final double posteriorVariance;
+  private final double logPosteriorVariance;
+  private final double logBeta;
+
+  ReverseStep(NoiseSchedule schedule, Prediction prediction, int t) {
+    this.t = t;
+    double alphaBar = schedule.alphaBar(t);
+    double signal = Math.sqrt(alphaBar);
+    double noise = Math.sqrt(1 - alphaBar);
+    switch (prediction) {
+      case EPSILON -> {
+        if (alphaBar == 0) {
+          throw new IllegalArgumentException(
+              "alphaBar must be above 0 for the bound of a model of EPSILON but was 0 at timestep "
+                  + t);
+        }
+        xtShare = 1 / signal;
+        outputShare = -noise / signal;
+      }
+      case SAMPLE -> {
+        xtShare = 0;
+        outputShare = 1;
+      }
+      case VELOCITY -> {
+        xtShare = signal;
+        outputShare = -noise;
+      }
+      default -> throw new IllegalArgumentException("prediction was " + prediction);
+    }
+    x0Share = Math.sqrt(schedule.alphaBar(t - 1)) * schedule.beta(t) / (1 - alphaBar);
+    // That of timestep 0 is 0, whose logarithm the authors of Improved DDPM replace by the next.
+    double first = schedule.steps() > 1 ? schedule.posteriorVariance(1) : schedule.beta(0);
+    posteriorVariance = t == 0 ? first : schedule.posteriorVariance(t);
+    logPosteriorVariance = Math.log(posteriorVariance);
+    logBeta = Math.log(schedule.beta(t));
+  }
+
+  static ReverseStep[] of(NoiseSchedule schedule, Prediction prediction, int[] t) {
+    ReverseStep[] steps = new ReverseStep[t.length];
+    for (int i = 0; i < t.length; i++) {
+      steps[i] = new ReverseStep(schedule, prediction, t[i]);
+    }
+    return steps;
+  }
+
+  /** Those of every timestep. */
+  static ReverseStep[] all(Denoiser model) {
+    int[] t = new int[model.schedule().steps()];
+    for (int i = 0; i < t.length; i++) {
+      t[i] = i;
+    }
+    return of(model.schedule(), model.prediction(), t);
+  }
+
+  /** Whether this step ends at the clean sample. */
+  boolean isLast() {
+    return t == 0;
+  }
+
+  /**
+   * The clean value that the model's output stands for, which is also the mean at the last step.
+   */
+  double x0(double xt, double output) {
+    return xtShare * xt + outputShare * output;
+  }
+
+  double logBeta() {
+    return logBeta;
+  }
+
+  double logPosteriorVariance() {
+    return logPosteriorVariance;
+  }
+
+  /**
+   * The logarithm of the learned variance: Improved DDPM (Nichol and Dhariwal 2021), equation 15,
+   * whose v in [0, 1] is {@code (v + 1) / 2} here.
+   */
+  double logVariance(double v) {
+    return 0.5 * ((1 + v) * logBeta + (1 - v) * logPosteriorVariance);
+  }
+
+  /** The derivative of {@link #logVariance} by v. */
+  double logVarianceSlope() {
+    return 0.5 * (logBeta - logPosteriorVariance);
+  }
+
+  /** What the step's squared deviations from the truth should be, as a share of its variance. */
+  double ratio(double x0, double estimate, double logVariance) {
+    double distance = x0Share * (x0 - estimate);
+    return (posteriorVariance + distance * distance) * Math.exp(-logVariance);
+  }
+
+  /** KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) of one value. */
+  double nats(double ratio, double logVariance) {
+    return 0.5 * (logVariance - logPosteriorVariance - 1 + ratio);
+  }
+
+  /** The derivative of {@link #nats} by the logarithm of the variance, the mean held fixed. */
+  static double slope(double ratio) {
+    return 0.5 * (1 - ratio);
+  }
+}

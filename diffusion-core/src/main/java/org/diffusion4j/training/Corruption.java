@@ -51,8 +51,8 @@ public record Corruption(double offset, double perturbation) {
 
   /**
    * This with input perturbation: the noisy samples are made from {@code epsilon + gamma xi} with
-   * xi standard normal, while epsilon stays what is to be found (Ning et al. 2023, algorithm 3), as
-   * when a sampler goes on from samples that are a little wrong.
+   * xi standard normal, while epsilon stays what is to be found (Ning et al. 2023), as when a
+   * sampler goes on from samples that are a little wrong.
    *
    * @param gamma in [0, 1]; 0.1 in the paper
    */

@@ -8,7 +8,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * A batch that a model is trained on.
  *
  * @param x0 clean samples, FLOAT {@code [n, sampleShape...]}
- * @param noise in the noisy samples, of the same shape
+ * @param noise that is to be found in the noisy samples, of the same shape
  * @param xt noisy samples, of the same shape
  * @param t timestep of each sample, {@code [n]}, in [0, T-1]
  * @param schedule what the timesteps refer to

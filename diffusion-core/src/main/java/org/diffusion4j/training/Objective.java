@@ -17,6 +17,7 @@ public interface Objective {
   /**
    * Checks, before training begins, that a model can be trained for this. By default every one can.
    *
+   * @param model that is to be trained
    * @throws IllegalArgumentException if not
    */
   default void check(Denoiser model) {}

@@ -165,13 +165,13 @@ class HybridTest {
     Objective objective = Objective.hybrid(LAMBDA);
     try (UNet model = UNet.create(config, SCHEDULE, 1);
         INDArray time = Nd4j.createFromArray(0f, 0f, 1f, 20f, 49f);
-        Optimizer.Run optimizer = Optimizer.adam(5e-3).start(model.parameters())) {
+        Optimizer.Run optimizer = Optimizer.adam(2e-2).start(model.parameters())) {
       objective.check(model);
       NoisyBatch batch = batch(Prediction.EPSILON);
       OutputLoss loss = objective.loss(batch);
       double first = 0;
       double last = 0;
-      for (int step = 0; step < 40; step++) {
+      for (int step = 0; step < 15; step++) {
         try (Gradients gradients = model.gradients(batch.xt(), time, Condition.none(), loss)) {
           first = step == 0 ? gradients.loss() : first;
           last = gradients.loss();

@@ -55,19 +55,24 @@ final class Prefetch {
   }
 
   private void run() {
-    Throwable thrown = null;
     try {
       while (awaitRoom() && data.hasNext()) {
         DataSet batch = data.next();
         put(new Fetched(batch, data.position()));
       }
+      end(null);
     } catch (Throwable e) {
-      thrown = e;
-    } finally {
-      lock.lock();
-      failure = thrown;
+      end(e);
+    }
+  }
+
+  private void end(@Nullable Throwable why) {
+    lock.lock();
+    try {
+      failure = why;
       ended = true;
       changed.signalAll();
+    } finally {
       lock.unlock();
     }
   }

@@ -70,6 +70,12 @@ public final class DelimitedVectors implements SampleSource {
     return samples.classNames();
   }
 
+  /** {@inheritDoc} The checksum is of all scaled values and labels. */
+  @Override
+  public String description() {
+    return samples.description();
+  }
+
   @Override
   public String toString() {
     return "DelimitedVectors[" + file.getFileName() + ", " + Samples.describe(this) + "]";

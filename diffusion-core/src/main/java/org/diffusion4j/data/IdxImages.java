@@ -91,7 +91,12 @@ public final class IdxImages implements SampleSource {
     }
     if (names.length < classNames.size()) {
       throw new IllegalArgumentException(
-          "class names must be at least " + classNames.size() + " but were " + names.length);
+          "class names must be at least "
+              + classNames.size()
+              + ", for there is a label "
+              + (classNames.size() - 1)
+              + ", but were "
+              + names.length);
     }
     return new IdxImages(file, pixels, shape, labels, List.of(names));
   }
@@ -123,6 +128,13 @@ public final class IdxImages implements SampleSource {
   @Override
   public List<String> classNames() {
     return classNames;
+  }
+
+  /** {@inheritDoc} The checksum is of all pixels and labels. */
+  @Override
+  public String description() {
+    Checksum checksum = new Checksum().add(pixels).add(labels == null ? new int[0] : labels);
+    return "IdxImages[" + Samples.describe(this) + ", " + checksum + "]";
   }
 
   @Override

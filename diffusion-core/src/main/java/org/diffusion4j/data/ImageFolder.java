@@ -1,27 +1,22 @@
 package org.diffusion4j.data;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The PNG and JPEG images of a folder and the folders in it, by their paths in order. Files are
- * listed once and decoded whenever they are read; none is held in memory.
+ * listed once and decoded whenever they are read; none is held in memory, only its path within the
+ * folder.
  *
  * <p>Each image is scaled until it just covers the wanted size, by averaging areas where it shrinks
  * and by linear interpolation where it grows, and cropped in the middle. Transparent parts are
@@ -50,21 +45,19 @@ public final class ImageFolder implements SampleSource {
   private static final Logger log = LoggerFactory.getLogger(ImageFolder.class);
 
   private final Path folder;
-  private final List<Path> files;
+  private final FileNames files;
+  private final String checksum;
   private final ImageDecoder decoder;
   private final int @Nullable [] labels;
   private final List<String> classNames;
 
   private ImageFolder(
-      Path folder,
-      List<Path> files,
-      ImageDecoder decoder,
-      int @Nullable [] labels,
-      List<String> classNames) {
+      Path folder, List<ImageFile> files, ImageDecoder decoder, List<String> classNames) {
     this.folder = folder;
-    this.files = files;
+    this.files = new FileNames(files.stream().map(ImageFile::name).toList());
+    this.checksum = checksum(files);
     this.decoder = decoder;
-    this.labels = labels;
+    this.labels = classNames.isEmpty() ? null : labels(files, classNames);
     this.classNames = classNames;
   }
 
@@ -85,78 +78,54 @@ public final class ImageFolder implements SampleSource {
     int channels = chosen.contains(Option.GRAYSCALE) ? 1 : 3;
     int unused = Samples.length(new long[] {channels, height, width});
     ImageDecoder decoder = new ImageDecoder(channels, height, width);
-    List<Path> files = list(folder);
+    List<ImageFile> files = ImageFile.list(folder);
     if (files.isEmpty()) {
       throw new IOException(folder + ": has no PNG or JPEG image");
     }
     List<String> names = chosen.contains(Option.CLASS_FOLDERS) ? classes(folder, files) : List.of();
     if (chosen.contains(Option.SKIP_BROKEN)) {
-      files = readable(files, decoder);
+      files = readable(folder, files, decoder);
       if (files.isEmpty()) {
         throw new IOException(folder + ": has no image that can be read");
       }
     }
-    int[] labels = names.isEmpty() ? null : labels(folder, files, names);
-    return new ImageFolder(folder, List.copyOf(files), decoder, labels, names);
+    return new ImageFolder(folder, files, decoder, names);
   }
 
-  private static List<Path> list(Path folder) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      throw new IOException(
-          folder + (Files.exists(folder) ? ": is no folder" : ": does not exist"));
-    }
-    try (Stream<Path> walk = Files.walk(folder)) {
-      return walk.filter(ImageFolder::isImage)
-          .sorted(Comparator.comparing(file -> relative(folder, file)))
-          .toList();
-    } catch (UncheckedIOException e) {
-      throw new IOException(folder + ": cannot be listed: " + e.getCause(), e);
-    }
-  }
-
-  private static boolean isImage(Path file) {
-    String name = Objects.toString(file.getFileName(), "").toLowerCase(Locale.ROOT);
-    return !name.startsWith(".")
-        && (name.endsWith(".png") || name.endsWith(".jpg") || name.endsWith(".jpeg"))
-        && !Files.isDirectory(file);
-  }
-
-  /** The path in the folder, with slashes on every platform. */
-  private static String relative(Path folder, Path file) {
-    return folder.relativize(file).toString().replace('\\', '/');
-  }
-
-  private static List<String> classes(Path folder, List<Path> files) throws IOException {
-    for (Path file : files) {
-      if (folder.relativize(file).getNameCount() < 2) {
-        throw new IOException(file + ": lies in no class folder");
+  private static List<String> classes(Path folder, List<ImageFile> files) throws IOException {
+    for (ImageFile file : files) {
+      if (file.topFolder() == null) {
+        throw new IOException(folder.resolve(file.name()) + ": lies in no class folder");
       }
     }
-    return files.stream().map(file -> className(folder, file)).distinct().sorted().toList();
+    return files.stream().map(ImageFile::topFolder).distinct().sorted().toList();
   }
 
-  private static String className(Path folder, Path file) {
-    return folder.relativize(file).getName(0).toString();
-  }
-
-  private static int[] labels(Path folder, List<Path> files, List<String> names) {
+  private static int[] labels(List<ImageFile> files, List<String> names) {
     Map<String, Integer> indices = new HashMap<>();
     names.forEach(name -> indices.put(name, indices.size()));
-    return files.stream().mapToInt(file -> indices.get(className(folder, file))).toArray();
+    return files.stream().mapToInt(file -> indices.get(file.topFolder())).toArray();
   }
 
-  private static List<Path> readable(List<Path> files, ImageDecoder decoder) {
+  private static List<ImageFile> readable(
+      Path folder, List<ImageFile> files, ImageDecoder decoder) {
     float[] sample = new float[decoder.channels() * decoder.height() * decoder.width()];
-    List<Path> readable = new ArrayList<>();
-    for (Path file : files) {
+    List<ImageFile> readable = new ArrayList<>();
+    for (ImageFile file : files) {
       try {
-        decoder.decode(file, sample);
+        decoder.decode(folder.resolve(file.name()), sample);
         readable.add(file);
       } catch (IOException e) {
         log.warn("left out {}", e.getMessage());
       }
     }
     return readable;
+  }
+
+  private static String checksum(List<ImageFile> files) {
+    Checksum checksum = new Checksum();
+    files.forEach(file -> checksum.add(file.name(), file.bytes()));
+    return checksum.toString();
   }
 
   @Override
@@ -179,12 +148,16 @@ public final class ImageFolder implements SampleSource {
   public void read(int index, float[] into) throws IOException {
     Samples.requireRead(
         index, files.size(), into, decoder.channels() * decoder.height() * decoder.width());
-    decoder.decode(files.get(index), into);
+    decoder.decode(file(index), into);
   }
 
-  /** Where an image lies. */
+  /**
+   * Where an image lies.
+   *
+   * @throws IndexOutOfBoundsException if there is no such image
+   */
   public Path file(int index) {
-    return files.get(index);
+    return folder.resolve(files.name(index));
   }
 
   @Override
@@ -195,6 +168,15 @@ public final class ImageFolder implements SampleSource {
   @Override
   public List<String> classNames() {
     return classNames;
+  }
+
+  /**
+   * {@inheritDoc} The checksum is of the paths in the folder and the sizes of the files in bytes,
+   * as they were when the folder was opened.
+   */
+  @Override
+  public String description() {
+    return "ImageFolder[" + Samples.describe(this) + ", " + checksum + "]";
   }
 
   @Override

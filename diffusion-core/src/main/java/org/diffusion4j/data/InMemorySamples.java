@@ -2,6 +2,7 @@ package org.diffusion4j.data;
 
 import java.util.Arrays;
 import java.util.List;
+import org.diffusion4j.Condition;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -111,7 +112,7 @@ public final class InMemorySamples implements SampleSource {
   /**
    * The same samples with labels; the classes are named by their numbers.
    *
-   * @param labels one a sample, each in [0, classes)
+   * @param labels one a sample, each in [0, classes) or {@link Condition#UNLABELLED}
    * @param classes number of classes, at least 1
    */
   public InMemorySamples withLabels(int[] labels, int classes) {
@@ -120,10 +121,7 @@ public final class InMemorySamples implements SampleSource {
           "labels must be one per sample, " + size + ", but were " + labels.length);
     }
     for (int i = 0; i < size; i++) {
-      if (labels[i] < 0 || labels[i] >= classes) {
-        throw new IllegalArgumentException(
-            "labels must be in [0, " + classes + ") but label " + i + " was " + labels[i]);
-      }
+      Samples.requireLabel(labels[i], classes, i);
     }
     return withLabels(labels.clone(), Samples.numberedClasses(classes));
   }
@@ -156,6 +154,13 @@ public final class InMemorySamples implements SampleSource {
   @Override
   public List<String> classNames() {
     return classNames;
+  }
+
+  /** {@inheritDoc} The checksum is of all values and labels. */
+  @Override
+  public String description() {
+    Checksum checksum = new Checksum().add(values).add(labels == null ? new int[0] : labels);
+    return "InMemorySamples[" + Samples.describe(this) + ", " + checksum + "]";
   }
 
   @Override

@@ -5,23 +5,23 @@ import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
+import org.diffusion4j.Condition;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
-import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Batches of a source's samples, epoch by epoch. Features are FLOAT {@code [n, sampleShape...]} in
- * [-1, 1]; labels are one-hot FLOAT {@code [n, classes]}, or null if the source has none.
+ * [-1, 1]; labels are one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without
+ * label, or null if the source has none. Both belong to whoever takes the batch.
  *
  * <p>{@link #reset()} begins the next epoch. The order of an epoch depends on the seed and the
- * number of the epoch alone, and whether a sample is flipped on the seed, the epoch and its index.
- * Not for use by several threads at once.
+ * number of the epoch alone, and whether a sample is flipped on the seed, the epoch and its index:
+ * so an epoch can be continued anywhere by {@link #seek}. Not for use by several threads at once.
  */
 @SuppressWarnings("serial") // The interface asks for it, but sources are not serializable.
-public final class SampleIterator implements DataSetIterator {
+public final class SampleIterator implements ResumableIterator {
 
   private final SampleSource source;
   private final long[] shape;
@@ -34,7 +34,7 @@ public final class SampleIterator implements DataSetIterator {
   private int epoch;
   private int[] order;
   private int position;
-  private int batch;
+  private @Nullable String sourceDescription;
   private @Nullable DataSetPreProcessor preProcessor;
 
   private SampleIterator(Builder builder, long[] shape, int length) {
@@ -142,8 +142,10 @@ public final class SampleIterator implements DataSetIterator {
    * The next batch of the epoch.
    *
    * @throws NoSuchElementException at the end of the epoch
-   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read; the
-   *     iterator then stays where it was
+   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
+   * @throws IllegalArgumentException naming the sample, if its label is neither a class of the
+   *     source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator
+   *     stays where it was.
    */
   @Override
   public DataSet next() {
@@ -181,17 +183,25 @@ public final class SampleIterator implements DataSetIterator {
       read(index);
       System.arraycopy(sample, 0, values, i * sample.length, sample.length);
       if (classes > 0) {
-        oneHot[i * classes + source.label(index)] = 1;
+        int label = Samples.requireLabel(source.label(index), classes, index);
+        if (label != Condition.UNLABELLED) {
+          oneHot[i * classes + label] = 1;
+        }
       }
     }
-    INDArray features = Nd4j.create(values, batchShape(n), 'c');
-    INDArray labels = classes == 0 ? null : Nd4j.create(oneHot, new long[] {n, classes}, 'c');
-    position += n;
-    batch++;
-    DataSet data = new DataSet(features, labels);
-    if (preProcessor != null) {
-      preProcessor.preProcess(data);
+    DataSet data = new DataSet(Nd4j.create(values, batchShape(n), 'c'), null);
+    try {
+      if (classes > 0) {
+        data.setLabels(Nd4j.create(oneHot, new long[] {n, classes}, 'c'));
+      }
+      if (preProcessor != null) {
+        preProcessor.preProcess(data);
+      }
+    } catch (Throwable e) {
+      Samples.close(data);
+      throw e;
     }
+    position += n;
     return data;
   }
 
@@ -200,7 +210,15 @@ public final class SampleIterator implements DataSetIterator {
       source.read(index, sample);
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "batch " + batch + " of epoch " + epoch + ", sample " + index + ": " + e.getMessage(), e);
+          "batch "
+              + position / batchSize
+              + " of epoch "
+              + epoch
+              + ", sample "
+              + index
+              + ": "
+              + e.getMessage(),
+          e);
     }
     if (flipSeed != null && Permutation.toss(flipSeed, epoch, index)) {
       mirror();
@@ -231,7 +249,44 @@ public final class SampleIterator implements DataSetIterator {
     epoch++;
     order = order(epoch);
     position = 0;
-    batch = 0;
+  }
+
+  @Override
+  public Position position() {
+    return new Position(epoch, position);
+  }
+
+  /**
+   * Goes on from a place, also in the middle of what was a batch. Takes as long as to shuffle the
+   * indices of an epoch, and no time within the same epoch.
+   *
+   * @throws IllegalArgumentException if an epoch has fewer samples
+   */
+  @Override
+  public void seek(Position to) {
+    if (to.sample() > order.length) {
+      throw new IllegalArgumentException(
+          "sample must be in [0, " + order.length + "] but was " + to.sample());
+    }
+    if (to.epoch() != epoch) {
+      order = order(to.epoch());
+      epoch = to.epoch();
+    }
+    position = to.sample();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>It names the data by its {@link SampleSource#description()}, the size of the batches and the
+   * seeds. Of a preprocessor it says only that there is one.
+   */
+  @Override
+  public String description() {
+    if (sourceDescription == null) {
+      sourceDescription = source.description();
+    }
+    return describe(sourceDescription);
   }
 
   private int[] order(int ofEpoch) {
@@ -288,13 +343,18 @@ public final class SampleIterator implements DataSetIterator {
 
   @Override
   public String toString() {
+    return describe(source.toString());
+  }
+
+  private String describe(String data) {
     return "SampleIterator["
-        + source
+        + data
         + ", batchSize="
         + batchSize
         + (shuffleSeed == null ? "" : ", shuffle=" + shuffleSeed)
         + (flipSeed == null ? "" : ", flip=" + flipSeed)
         + (dropPartial ? ", dropPartial" : "")
+        + (preProcessor == null ? "" : ", preprocessed")
         + "]";
   }
 }

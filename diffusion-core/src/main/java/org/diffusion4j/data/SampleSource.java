@@ -2,6 +2,7 @@ package org.diffusion4j.data;
 
 import java.io.IOException;
 import java.util.List;
+import org.diffusion4j.Condition;
 
 /**
  * Samples that can be read one by one, in any order: what a {@link SampleIterator} makes batches
@@ -36,7 +37,7 @@ public interface SampleSource {
    * Class of a sample.
    *
    * @param index in [0, size)
-   * @return in [0, classes)
+   * @return in [0, classes), or {@link Condition#UNLABELLED}
    * @throws IndexOutOfBoundsException if there is no such sample
    * @throws IllegalStateException if the samples have no labels
    */
@@ -44,4 +45,12 @@ public interface SampleSource {
 
   /** Name of each class, immutable; empty if the samples have no labels. */
   List<String> classNames();
+
+  /**
+   * What the samples are, wherever their files lie: kind, count, shape, classes, and in this
+   * package a checksum of the content. Training is continued only on data of the same description.
+   */
+  default String description() {
+    return Samples.describe(this);
+  }
 }

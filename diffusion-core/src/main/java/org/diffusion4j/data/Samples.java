@@ -4,8 +4,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
+import org.diffusion4j.Condition;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
 
 /** What the sources have in common. */
 final class Samples {
@@ -45,6 +47,24 @@ final class Samples {
     return labels[index];
   }
 
+  /**
+   * Checks that a label is in [0, classes) or says that there is none.
+   *
+   * @return it
+   */
+  static int requireLabel(int label, int classes, int index) {
+    if (label != Condition.UNLABELLED && (label < 0 || label >= classes)) {
+      throw new IllegalArgumentException(
+          "label must be in [0, "
+              + classes
+              + "), or UNLABELLED, but was "
+              + label
+              + " for sample "
+              + index);
+    }
+    return label;
+  }
+
   /** The names "0", "1", ... of classes that have no better. */
   static List<String> numberedClasses(int classes) {
     return IntStream.range(0, classes).mapToObj(Integer::toString).toList();
@@ -56,6 +76,20 @@ final class Samples {
         + " x "
         + Arrays.toString(source.sampleShape())
         + (source.classes() == 0 ? "" : ", " + source.classes() + " classes");
+  }
+
+  /** Frees a batch that nobody will be given. */
+  static void close(DataSet batch) {
+    for (INDArray array :
+        Arrays.asList(
+            batch.getFeatures(),
+            batch.getLabels(),
+            batch.getFeaturesMaskArray(),
+            batch.getLabelsMaskArray())) {
+      if (array != null && array.closeable()) {
+        array.close();
+      }
+    }
   }
 
   /** Values of an array of any numeric type, strides or offset, in C order. */

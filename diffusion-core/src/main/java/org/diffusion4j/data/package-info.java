@@ -13,8 +13,10 @@
  * org.diffusion4j.data.IdxImages} those of MNIST's format, {@link org.diffusion4j.data.ImageFolder}
  * PNG and JPEG files, {@link org.diffusion4j.data.DelimitedVectors} text tables, {@link
  * org.diffusion4j.data.InMemorySamples} arrays; an application may write its own. A {@link
- * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J. Values are in [-1, 1]; a
- * {@link org.diffusion4j.data.Scaling} brings vectors back to their units. {@link
+ * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, a {@link
+ * org.diffusion4j.data.PrefetchingIterator} makes them ahead on another thread; both can be
+ * continued from any {@link org.diffusion4j.data.ResumableIterator.Position}. Values are in [-1,
+ * 1]; a {@link org.diffusion4j.data.Scaling} brings vectors back to their units. {@link
  * org.diffusion4j.data.ImageFiles} and {@link org.diffusion4j.data.NpyFiles} write what a sampler
  * returns.
  */

@@ -82,6 +82,10 @@ record CheckpointFolder(Path directory) {
     }
   }
 
+  boolean isEmpty() throws IOException {
+    return byStep().isEmpty();
+  }
+
   private TreeMap<Long, Path> byStep() throws IOException {
     TreeMap<Long, Path> found = new TreeMap<>();
     if (Files.isDirectory(directory)) {

@@ -172,6 +172,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * CancelToken} is cancelled.
    *
    * @throws UncheckedIOException if a checkpoint cannot be written; those before it are unchanged
+   * @throws IllegalStateException if the directory of the checkpoints holds some that were not
+   *     resumed from, or this trainer is closed
    */
   @Override
   public TrainingReport train(DataSetIterator data, int count, TrainingListener listener) {
@@ -197,6 +199,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private TrainingReport run(DataSetIterator data, long end, TrainingListener listener) {
     requireOpen();
+    if (saver != null) {
+      saver.requireOwnFolder();
+    }
     feed.open(data);
     Tally tally = new Tally((int) Math.min(Integer.MAX_VALUE, Math.max(0, end - steps)));
     boolean cancelled = isCancelled();
@@ -230,7 +235,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     try {
       for (int i = 0; i < settings.accumulation(); i++) {
         batches.add(
-            new Batch(feed.next(epoch -> listener.onEpoch(epoch, losses.endEpoch())), model));
+            feed.next(
+                data -> new Batch(data, model),
+                epoch -> listener.onEpoch(epoch, losses.endEpoch())));
       }
       return true;
     } catch (UncheckedIOException e) {

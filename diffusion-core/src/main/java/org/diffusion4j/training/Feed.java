@@ -3,9 +3,11 @@ package org.diffusion4j.training;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.diffusion4j.data.ResumableIterator;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
@@ -45,9 +47,10 @@ final class Feed {
   /**
    * The next batch.
    *
+   * @param taken what is made of it; it is not to be kept
    * @param atEndOfEpoch called with the number of an epoch that has ended
    */
-  DataSet next(IntConsumer atEndOfEpoch) {
+  <B> B next(Function<DataSet, B> taken, IntConsumer atEndOfEpoch) {
     DataSetIterator source = Objects.requireNonNull(data, "data");
     if (!source.hasNext()) {
       if (!source.resetSupported()) {
@@ -65,7 +68,21 @@ final class Feed {
     }
     DataSet next = source.next();
     batch++;
-    return next;
+    try {
+      return taken.apply(next);
+    } finally {
+      // What other iterators hand out may be theirs.
+      if (source instanceof ResumableIterator) {
+        close(next.getFeatures());
+        close(next.getLabels());
+      }
+    }
+  }
+
+  private static void close(@Nullable INDArray array) {
+    if (array != null && array.closeable()) {
+      array.close();
+    }
   }
 
   /** Says that what was taken so far has been trained on. */

@@ -44,6 +44,7 @@ final class Saver {
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep = -1;
   private long savedStep = -1;
+  private boolean ours;
   private long savedAt = System.nanoTime();
 
   Saver(
@@ -88,7 +89,27 @@ final class Saver {
     }
   }
 
+  /**
+   * Sees to it that training from the beginning does not write among the checkpoints of another.
+   *
+   * @throws IllegalStateException if there are some and {@link #resume} was not called
+   */
+  void requireOwnFolder() {
+    try {
+      if (!ours && !folder.isEmpty()) {
+        throw new IllegalStateException(
+            folder.directory()
+                + " must hold no checkpoints of another training but does; resume it, or choose"
+                + " another directory");
+      }
+      ours = true;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   void save(long step, TrainingListener listener) {
+    requireOwnFolder();
     // An interrupt would close the files that are being written. It is answered afterwards.
     boolean interrupted = Thread.interrupted();
     try {
@@ -165,6 +186,7 @@ final class Saver {
    * @return the number of steps done
    */
   long resume() throws IOException {
+    ours = true;
     Optional<Checkpoint> newest = folder.newestWhole();
     if (newest.isEmpty()) {
       return 0;

@@ -73,7 +73,7 @@ class IdxImagesTest {
     assertThat(images.classes()).isEqualTo(3);
     assertThat(images.classNames()).containsExactly("shirt", "bag", "boot");
     assertThatThrownBy(() -> labelled(1, 0).withClassNames("shirt"))
-        .hasMessage("class names must be at least 2 but were 1");
+        .hasMessage("class names must be at least 2, for there is a label 1, but were 1");
   }
 
   @Test
@@ -148,6 +148,31 @@ class IdxImagesTest {
         .hasMessageEndingWith("but are 3");
     assertThatThrownBy(() -> IdxImages.read(images, images))
         .hasMessageEndingWith("images: holds images where labels are needed");
+  }
+
+  @Test
+  void read_missingLabels_namesTheFile() throws IOException {
+    Path images = write("images", idx(IMAGES, new int[] {1, 1, 1}, 0));
+
+    assertThatThrownBy(() -> IdxImages.read(images, folder.resolve("labels")))
+        .isInstanceOf(NoSuchFileException.class)
+        .hasMessage(folder.resolve("labels") + ": does not exist");
+  }
+
+  @Test
+  void description_tellsContentNotPlace() throws IOException {
+    byte[] content = idx(IMAGES, new int[] {2, 1, 1}, 7, 8);
+    String one = IdxImages.read(write("one", content)).description();
+    String copy = IdxImages.read(write("copy", content)).description();
+    String other =
+        IdxImages.read(write("other", idx(IMAGES, new int[] {2, 1, 1}, 8, 7))).description();
+
+    // CRC-32 of the bytes 7 and 8 by zlib.
+    assertThat(one).isEqualTo("IdxImages[2 x [1, 1, 1], crc32 00430c0a]").isEqualTo(copy);
+    assertThat(other).startsWith("IdxImages[2 x [1, 1, 1], crc32 ").isNotEqualTo(one);
+    assertThat(labelled(0, 1).description())
+        .contains("2 classes")
+        .isNotEqualTo(labelled(1, 0).description());
   }
 
   private IdxImages labelled(int first, int second) throws IOException {

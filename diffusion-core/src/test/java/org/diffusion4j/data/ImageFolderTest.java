@@ -7,9 +7,12 @@ import static org.assertj.core.api.Assertions.within;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
@@ -229,6 +232,75 @@ class ImageFolderTest {
     assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1, Option.SKIP_BROKEN))
         .isInstanceOf(IOException.class)
         .hasMessage(folder + ": has no image that can be read");
+  }
+
+  @Test
+  void open_link_isFollowed() throws IOException {
+    write("there/a/1.png", gray(1, 1, 255));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("there"));
+    Files.createSymbolicLink(folder.resolve("there/a/2.png"), folder.resolve("there/a/1.png"));
+    Files.createSymbolicLink(folder.resolve("there/3.png"), folder.resolve("there/a"));
+
+    ImageFolder images = ImageFolder.open(link, 1, 1, Option.GRAYSCALE);
+
+    assertThat(images.size()).isEqualTo(2);
+    assertThat(images.file(1)).isEqualTo(link.resolve("a/2.png"));
+    assertThat(sample(images, 1)).containsExactly(1);
+  }
+
+  @Test
+  void open_anyFileSystem_keepsNames() throws IOException {
+    try (FileSystem zip = zip()) {
+      Path inside = zip.getPath("/bilder");
+      Files.createDirectories(inside.resolve("größe"));
+      Files.write(inside.resolve("größe/猫 1.png"), gray(1, 1, 255));
+
+      ImageFolder images =
+          ImageFolder.open(
+              inside, 1, 1, Option.CLASS_FOLDERS, Option.GRAYSCALE, Option.SKIP_BROKEN);
+
+      assertThat(images.classNames()).containsExactly("größe");
+      assertThat(images.file(0)).isEqualTo(inside.resolve("größe/猫 1.png"));
+      assertThat(sample(images, 0)).containsExactly(1);
+    }
+  }
+
+  @Test
+  void open_nameThatCannotBeWritten_isRefused() throws IOException {
+    try (FileSystem zip = zip()) {
+      Path file = Files.write(zip.getPath("/\uFFFD.png"), gray(1, 1, 255));
+
+      assertThatThrownBy(() -> ImageFolder.open(zip.getPath("/"), 1, 1))
+          .isInstanceOf(IOException.class)
+          .hasMessageStartingWith(file + ": name must be written in the character set");
+    }
+  }
+
+  private FileSystem zip() throws IOException {
+    return FileSystems.newFileSystem(folder.resolve("images.zip"), Map.of("create", "true"));
+  }
+
+  @Test
+  void description_tellsNamesAndSizesNotPlace() throws IOException {
+    write("one/a.png", gray(1, 1, 0));
+    write("copy/a.png", gray(1, 1, 0));
+    write("renamed/b.png", gray(1, 1, 0));
+    write("greater/a.png", gray(9, 9, new int[81]));
+    String one = ImageFolder.open(folder.resolve("one"), 1, 1).description();
+
+    assertThat(one).matches("ImageFolder\\[1 x \\[3, 1, 1], crc32 [0-9a-f]{8}]");
+    assertThat(ImageFolder.open(folder.resolve("copy"), 1, 1).description()).isEqualTo(one);
+    assertThat(ImageFolder.open(folder.resolve("renamed"), 1, 1).description()).isNotEqualTo(one);
+    assertThat(ImageFolder.open(folder.resolve("greater"), 1, 1).description()).isNotEqualTo(one);
+  }
+
+  @Test
+  void file_indexOutside_throws() throws IOException {
+    write("a.png", gray(1, 1, 0));
+    ImageFolder images = ImageFolder.open(folder, 1, 1);
+
+    assertThatThrownBy(() -> images.file(1)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> images.file(-1)).isInstanceOf(IndexOutOfBoundsException.class);
   }
 
   private void brokenImage(byte[] content, String message) throws IOException {

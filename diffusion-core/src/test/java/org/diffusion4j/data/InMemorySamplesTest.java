@@ -80,7 +80,7 @@ class InMemorySamplesTest {
     assertThatThrownBy(() -> samples.withLabels(new int[] {0}, 3))
         .hasMessage("labels must be one per sample, 2, but were 1");
     assertThatThrownBy(() -> samples.withLabels(new int[] {0, 3}, 3))
-        .hasMessage("labels must be in [0, 3) but label 1 was 3");
+        .hasMessage("label must be in [0, 3), or UNLABELLED, but was 3 for sample 1");
   }
 
   private static float[] sample(InMemorySamples source, int index) {

@@ -12,14 +12,19 @@ import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.diffusion4j.Condition;
+import org.diffusion4j.data.ResumableIterator.Position;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 class SampleIteratorTest {
 
   /** Sample i is [i / 1000, 0], an image of one row. */
-  private record Counted(int size, int classes, int broken) implements SampleSource {
+  record Counted(int size, int classes, int broken) implements SampleSource {
 
     @Override
     public long[] sampleShape() {
@@ -46,7 +51,7 @@ class SampleIteratorTest {
     }
   }
 
-  private static Counted counted(int size) {
+  static Counted counted(int size) {
     return new Counted(size, 0, -1);
   }
 
@@ -197,6 +202,176 @@ class SampleIteratorTest {
           .isInstanceOf(UncheckedIOException.class)
           .hasMessage("batch 1 of epoch 0, sample 3: picture.png: is damaged");
     }
+  }
+
+  @Property(tries = 50)
+  void seek_anywhere_continuesWithTheSameBits(
+      @ForAll @IntRange(min = 1, max = 40) int size,
+      @ForAll @IntRange(min = 1, max = 50) int batchSize,
+      @ForAll @IntRange(min = 0, max = 60) int batches,
+      @ForAll long seed) {
+    SampleIterator.Builder settings =
+        SampleIterator.of(new Counted(size, 3, -1), batchSize).shuffle(seed).flip(seed + 1);
+    SampleIterator there = settings.build();
+    for (int i = 0; i < batches; i++) {
+      nextOfAnyEpoch(there);
+    }
+    SampleIterator sought = settings.build();
+    sought.reset();
+    sought.seek(there.position());
+
+    assertThat(sought.position()).isEqualTo(there.position());
+    assertThat(sought.hasNext()).isEqualTo(there.hasNext());
+    for (int i = 0; i < 5; i++) {
+      DataSet expected = nextOfAnyEpoch(there);
+      DataSet actual = nextOfAnyEpoch(sought);
+      assertThat(actual.getFeatures()).isEqualTo(expected.getFeatures());
+      assertThat(actual.getLabels()).isEqualTo(expected.getLabels());
+      assertThat(sought.position()).isEqualTo(there.position());
+    }
+  }
+
+  static DataSet nextOfAnyEpoch(ResumableIterator iterator) {
+    if (!iterator.hasNext()) {
+      iterator.reset();
+    }
+    return iterator.next();
+  }
+
+  @Test
+  void seek_noSuchPlace_isRefusedAndStays() {
+    SampleIterator iterator = SampleIterator.of(counted(5), 2).build();
+    iterator.next();
+
+    assertThatThrownBy(() -> iterator.seek(new Position(3, 6)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("sample must be in [0, 5] but was 6");
+    assertThat(iterator.position()).isEqualTo(new Position(0, 2));
+    assertThatThrownBy(() -> new Position(-1, 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("epoch and sample must be at least 0 but were -1 and 0");
+    iterator.seek(new Position(3, 5));
+    assertThat(iterator.hasNext()).isFalse();
+    assertThat(iterator.epoch()).isEqualTo(3);
+  }
+
+  @Test
+  void next_afterSeek_namesTheBatchByItsPlace() {
+    SampleIterator iterator = SampleIterator.of(new Counted(9, 0, 7), 2).build();
+    iterator.seek(new Position(4, 6));
+
+    assertThatThrownBy(iterator::next)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessage("batch 3 of epoch 4, sample 7: picture.png: is damaged");
+    assertThat(iterator.position()).isEqualTo(new Position(4, 6));
+  }
+
+  @Test
+  void description_saysWhatTheBatchesDependOn() {
+    InMemorySamples samples = InMemorySamples.of(Nd4j.ones(4, 1, 2, 2));
+
+    String plain = SampleIterator.of(samples, 3).build().description();
+    assertThat(plain)
+        .matches("SampleIterator\\[InMemorySamples\\[4 x \\[1, 2, 2], crc32 .{8}], batchSize=3]");
+    assertThat(
+            List.of(
+                plain,
+                SampleIterator.of(samples, 2).build().description(),
+                SampleIterator.of(samples, 3).shuffle(1).build().description(),
+                SampleIterator.of(samples, 3).shuffle(2).build().description(),
+                SampleIterator.of(samples, 3).flip(1).build().description(),
+                SampleIterator.of(samples, 3).dropPartial().build().description(),
+                SampleIterator.of(InMemorySamples.of(Nd4j.zeros(4, 1, 2, 2)), 3)
+                    .build()
+                    .description(),
+                SampleIterator.of(counted(4), 3).build().description()))
+        .doesNotHaveDuplicates();
+    InMemorySamples same = InMemorySamples.of(Nd4j.ones(4, 1, 2, 2));
+    assertThat(SampleIterator.of(same, 3).build().description()).isEqualTo(plain);
+  }
+
+  @Test
+  void next_unlabelled_isARowOfZeros() {
+    InMemorySamples samples =
+        InMemorySamples.ofVectors(new double[][] {{1}, {2}, {3}})
+            .withLabels(new int[] {1, Condition.UNLABELLED, 0}, 2);
+
+    assertThat(SampleIterator.of(samples, 3).build().next().getLabels().toFloatMatrix())
+        .isDeepEqualTo(new float[][] {{0, 1}, {0, 0}, {1, 0}});
+  }
+
+  @Test
+  void next_labelOutsideTheClasses_namesTheSampleAndStays() {
+    for (int wrong : new int[] {3, -2}) {
+      SampleSource source =
+          new SampleSource() {
+            @Override
+            public int size() {
+              return 6;
+            }
+
+            @Override
+            public long[] sampleShape() {
+              return new long[] {1};
+            }
+
+            @Override
+            public void read(int index, float[] into) {}
+
+            @Override
+            public int label(int index) {
+              return index == 4 ? wrong : 0;
+            }
+
+            @Override
+            public List<String> classNames() {
+              return List.of("a", "b", "c");
+            }
+          };
+      SampleIterator iterator = SampleIterator.of(source, 6).build();
+
+      assertThatThrownBy(iterator::next)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("label must be in [0, 3), or UNLABELLED, but was " + wrong + " for sample 4");
+      assertThat(iterator.position()).isEqualTo(new Position(0, 0));
+    }
+  }
+
+  @Test
+  void next_preProcessorFails_stays() {
+    SampleIterator iterator = SampleIterator.of(counted(4), 2).build();
+    iterator.setPreProcessor(
+        data -> {
+          throw new IllegalStateException("no");
+        });
+
+    assertThatThrownBy(iterator::next).hasMessage("no");
+    iterator.setPreProcessor(null);
+    assertThat(epoch(iterator)).isEqualTo(all(4));
+  }
+
+  @Test
+  void flip_severalChannelsNotSquare_mirrorsEveryRow() {
+    INDArray images = Nd4j.linspace(-1, 1, 24).reshape(1, 2, 3, 4).castTo(DataType.FLOAT);
+    SampleIterator iterator = SampleIterator.of(InMemorySamples.of(images), 1).flip(1).build();
+    INDArray expected = images.dup();
+    for (int x = 0; x < 4; x++) {
+      expected
+          .get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.point(x))
+          .assign(
+              images.get(
+                  NDArrayIndex.all(),
+                  NDArrayIndex.all(),
+                  NDArrayIndex.all(),
+                  NDArrayIndex.point(3 - x)));
+    }
+
+    List<INDArray> seen = new ArrayList<>();
+    for (int e = 0; e < 20; e++) {
+      seen.add(nextOfAnyEpoch(iterator).getFeatures());
+    }
+    assertThat(seen).allMatch(sample -> sample.equals(images) || sample.equals(expected));
+    assertThat(seen).contains(images, expected);
   }
 
   @Test

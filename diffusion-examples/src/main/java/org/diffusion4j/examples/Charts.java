@@ -21,8 +21,8 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 /** Charts of losses and of distributions. */
 final class Charts {
 
-  private static final Color RAW = new Color(180, 200, 225);
-  private static final Color SMOOTH = new Color(20, 80, 160);
+  static final Color RAW = new Color(180, 200, 225);
+  static final Color SMOOTH = new Color(20, 80, 160);
 
   private Charts() {}
 
@@ -48,7 +48,7 @@ final class Charts {
     return BitmapEncoder.getBufferedImage(chart);
   }
 
-  private static void draw(XYSeries series, Color color, float width) {
+  static void draw(XYSeries series, Color color, float width) {
     series.setMarker(SeriesMarkers.NONE).setLineColor(color).setLineStyle(new BasicStroke(width));
   }
 

@@ -2,6 +2,7 @@ package org.diffusion4j.examples;
 
 import java.io.Console;
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.Locale;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
@@ -19,10 +20,18 @@ final class Progress implements AutoCloseable {
   private static final int LINE = 90;
 
   private final ProgressBar bar;
-  private double smoothLoss = Double.NaN;
 
   Progress(String task, long steps, PrintWriter out) {
-    ProgressBarBuilder builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(steps);
+    this(task, 0, steps, out);
+  }
+
+  /** A bar of something that was done in part before. */
+  Progress(String task, long done, long steps, PrintWriter out) {
+    ProgressBarBuilder builder =
+        new ProgressBarBuilder()
+            .setTaskName(task)
+            .setInitialMax(steps)
+            .startsFrom(done, Duration.ZERO);
     if (onTerminal()) {
       builder
           .setConsumer(new ConsoleProgressBarConsumer(System.err))
@@ -55,13 +64,11 @@ final class Progress implements AutoCloseable {
     }
   }
 
-  /** Counts training steps and shows their loss, smoothed. */
+  /** Shows the number of the step and the smoothed loss. */
   TrainingListener training() {
     return step -> {
-      double keep = Math.min(0.98, step.index() / (step.index() + 1.0));
-      smoothLoss = step.index() == 0 ? step.loss() : keep * smoothLoss + (1 - keep) * step.loss();
-      bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f", smoothLoss));
-      bar.step();
+      bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f", step.smoothedLoss()));
+      bar.stepTo(step.index() + 1);
     };
   }
 

@@ -1,0 +1,42 @@
+package org.diffusion4j.micrometer;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tag;
+import org.diffusion4j.SamplingListener;
+import org.diffusion4j.SamplingStep;
+
+/**
+ * Counts what samplers do: {@code diffusion.sampling.steps}, one for each sample and step, and
+ * {@code diffusion.sampling.samples}, those that are done. For any number of runs, also at the same
+ * time.
+ */
+public final class MicrometerSamplingListener implements SamplingListener {
+
+  private final Counter steps;
+  private final Counter samples;
+
+  private MicrometerSamplingListener(MeterRegistry registry, Iterable<Tag> tags) {
+    steps = Counter.builder("diffusion.sampling.steps").tags(tags).register(registry);
+    samples = Counter.builder("diffusion.sampling.samples").tags(tags).register(registry);
+  }
+
+  /**
+   * A listener that publishes to a registry.
+   *
+   * @param registry where to
+   * @param tags of both metrics, for example the model's name
+   */
+  public static MicrometerSamplingListener of(MeterRegistry registry, Iterable<Tag> tags) {
+    return new MicrometerSamplingListener(registry, tags);
+  }
+
+  @Override
+  public void onStep(SamplingStep step) {
+    double batch = (double) step.x().size(0);
+    steps.increment(batch);
+    if (step.index() == step.steps() - 1) {
+      samples.increment(batch);
+    }
+  }
+}

@@ -47,8 +47,9 @@ public interface SampleSource {
   List<String> classNames();
 
   /**
-   * What the samples are, wherever their files lie: kind, count, shape, classes, and in this
-   * package a checksum of the content. Training is continued only on data of the same description.
+   * What the samples are, wherever their files lie. Training is continued only on data of the same
+   * description. By default count, shape and number of classes; sources of this package add their
+   * kind and a checksum of the content.
    */
   default String description() {
     return Samples.describe(this);

@@ -9,9 +9,11 @@ import java.util.stream.IntStream;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler.ChartTheme;
 import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** How a training went: its losses, gradients and learning rate, step by step. */
 final class TrainingCharts {
@@ -64,7 +66,7 @@ final class TrainingCharts {
             .max()
             .orElse(1);
     if (most > 0 && Double.isFinite(most)) {
-      chart.getStyler().setYAxisMin(0.0).setYAxisMax(2.5 * most);
+      chart.getStyler().setYAxisMin(0.0).setYAxisMax(2.5 * most).setYAxisDecimalPattern("0.###");
     }
     return chart;
   }
@@ -87,7 +89,7 @@ final class TrainingCharts {
   private XYChart learningRate() throws IOException {
     XYChart chart = chart("Learning rate", false);
     add(chart, "learning rate", "learning_rate", Charts.SMOOTH, 2);
-    chart.getStyler().setYAxisMin(0.0);
+    chart.getStyler().setYAxisMin(0.0).setYAxisDecimalPattern("0.0E0");
     return chart;
   }
 
@@ -102,7 +104,11 @@ final class TrainingCharts {
             .build();
     chart
         .getStyler()
+        .setXAxisMin(0.0)
+        .setXAxisMaxLabelCount(8)
         .setYAxisLogarithmic(logarithmic)
+        .setYAxisTickMarkSpacingHint(50)
+        .setChartPadding(18)
         .setLegendPosition(LegendPosition.OutsideS)
         .setLegendLayout(LegendLayout.Horizontal);
     return chart;
@@ -121,13 +127,15 @@ final class TrainingCharts {
     int stride = (rows.length + POINTS - 1) / POINTS;
     if (rows.length > 0) {
       int[] shown = IntStream.range(0, rows.length).filter(i -> i % stride == 0).toArray();
-      Charts.draw(
+      XYSeries series =
           chart.addSeries(
               name,
               IntStream.of(shown).mapToDouble(i -> steps[rows[i]] + 1).toArray(),
-              IntStream.of(shown).mapToDouble(i -> values[rows[i]]).toArray()),
-          color,
-          width);
+              IntStream.of(shown).mapToDouble(i -> values[rows[i]]).toArray());
+      Charts.draw(series, color, width);
+      if (rows.length == 1) {
+        series.setMarker(SeriesMarkers.CIRCLE).setMarkerColor(color);
+      }
     }
   }
 }

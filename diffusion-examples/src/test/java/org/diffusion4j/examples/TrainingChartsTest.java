@@ -76,8 +76,11 @@ class TrainingChartsTest {
   @Test
   void of_oneStep_isDrawn() throws IOException {
     train(1, false);
+    BufferedImage sheet = TrainingCharts.of(TrainingLog.read(file));
 
-    assertThat(TrainingCharts.of(TrainingLog.read(file)).getWidth()).isPositive();
+    for (int i = 0; i < 4; i++) {
+      assertThat(shows(sheet, i / 2, i % 2, Charts.SMOOTH.getRGB() & BACKGROUND)).isTrue();
+    }
   }
 
   @Test

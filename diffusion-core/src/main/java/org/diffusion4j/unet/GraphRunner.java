@@ -111,15 +111,16 @@ final class GraphRunner implements AutoCloseable {
   }
 
   private INDArray outputOfSession(Map<String, INDArray> placeholders) {
-    try (Masks masks = new Masks(null, placeholders)) {
+    try (SessionMasks masks = new SessionMasks(graph, dropouts)) {
       return outputOfSession(placeholders, masks);
     }
   }
 
-  private synchronized INDArray outputOfSession(Map<String, INDArray> placeholders, Masks masks) {
+  private synchronized INDArray outputOfSession(
+      Map<String, INDArray> placeholders, SessionMasks masks) {
     requireOpen();
     Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
-    all.putAll(masks.arrays);
+    all.putAll(masks.arrays());
     return result(run(forward, all, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
   }
 
@@ -169,40 +170,19 @@ final class GraphRunner implements AutoCloseable {
       BatchLoss loss,
       @Nullable DropoutMasks drop,
       Collection<String> of) {
-    try (Masks masks = new Masks(drop, placeholders);
+    long batch = Objects.requireNonNull(placeholders.get(Graphs.SAMPLE)).size(0);
+    try (SessionMasks masks =
+            drop == null
+                ? new SessionMasks(graph, dropouts)
+                : new SessionMasks(graph, dropouts, drop, batch);
         INDArray output = plain(outputOfSession(placeholders, masks));
         INDArray outputGradient = Nd4j.createUninitialized(output.dataType(), output.shape())) {
       double value = loss.of(output, outputGradient);
       Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
-      all.putAll(masks.arrays);
+      all.putAll(masks.arrays());
       all.put(Graphs.OUTPUT_GRADIENT, outputGradient);
       Map<String, INDArray> gradients = gradientsOfSession(all, of);
       return new Gradients(value, gradients, () -> gradients.values().forEach(INDArray::close));
-    }
-  }
-
-  /** What the placeholders of dropouts are given in a session. */
-  private final class Masks implements AutoCloseable {
-
-    final Map<String, INDArray> arrays = new LinkedHashMap<>();
-
-    Masks(@Nullable DropoutMasks masks, Map<String, INDArray> placeholders) {
-      for (int layer = 0; layer < dropouts.size(); layer++) {
-        SDVariable mask = graph.getVariable(dropouts.get(layer));
-        long[] shape = {1, 1, 1, 1};
-        float[] factors = {1};
-        if (masks != null) {
-          shape = mask.placeholderShape().clone();
-          shape[0] = Objects.requireNonNull(placeholders.get(Graphs.SAMPLE)).size(0);
-          factors = masks.factors(layer, shape);
-        }
-        arrays.put(mask.name(), Nd4j.create(factors, shape, 'c').castTo(mask.dataType()));
-      }
-    }
-
-    @Override
-    public void close() {
-      arrays.values().forEach(INDArray::close);
     }
   }
 

@@ -1,8 +1,10 @@
 package org.diffusion4j.internal;
 
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -23,6 +25,11 @@ public final class Address extends FloatPointer {
   /** The floats from an address on. */
   public static FloatBuffer floats(long address, long count) {
     return new Address(address).capacity(count).asBuffer();
+  }
+
+  /** The integers from an address on. */
+  public static IntBuffer ints(long address, long count) {
+    return new IntPointer(new Address(address)).capacity(count).asBuffer();
   }
 
   /** Where the first value of an array in C order lies. */

@@ -1,6 +1,5 @@
 package org.diffusion4j.plan;
 
-import com.google.common.collect.ImmutableSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -52,21 +51,14 @@ final class CallerArrays implements AutoCloseable {
    *
    * @param shape of the result, the batch first
    */
-  PlanCache.Key key(
-      int size,
-      int threads,
-      Precision precision,
-      String result,
-      long[] shape,
-      boolean gradients,
-      ImmutableSet<String> of) {
+  PlanCache.Key key(int size, int threads, Goal goal, long[] shape) {
     Map<String, List<Long>> shapes = new LinkedHashMap<>();
     // Of results too: a plan must not write more than the caller made room for.
     for (String name : arrays.keySet()) {
       shapes.put(name, part(Objects.requireNonNull(arrays.get(name)).shape(), size));
     }
-    shapes.put(result, part(shape, size));
-    return new PlanCache.Key(shapes, threads, precision, result, gradients, of);
+    shapes.put(goal.result(), part(shape, size));
+    return new PlanCache.Key(shapes, threads, goal);
   }
 
   /** The shape of so many samples. */

@@ -34,6 +34,8 @@ final class GraphReader {
   private final Map<String, Value> values = new HashMap<>();
   private final Map<Value, Value> relaid = new HashMap<>();
   private final List<Node> nodes = new ArrayList<>();
+  private List<String> dropouts = List.of();
+  private boolean drops;
   private boolean batchwise = true;
 
   GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient, Precision precision) {
@@ -50,6 +52,14 @@ final class GraphReader {
   /** Whether no view mixes the samples of a batch. */
   boolean batchwise() {
     return batchwise;
+  }
+
+  /**
+   * Says which placeholders stand for masks of dropout, and whether to drop or to keep everything.
+   */
+  void dropouts(List<String> placeholders, boolean drop) {
+    dropouts = placeholders;
+    drops = drop;
   }
 
   /** Declares a value by its name in the graph. */
@@ -225,6 +235,10 @@ final class GraphReader {
   }
 
   private void emit(Op op) {
+    if (op.is("multiply") && dropouts.contains(op.in().get(1))) {
+      emitDropout(op, dropouts.indexOf(op.in().get(1)));
+      return;
+    }
     boolean floats = op.in().stream().allMatch(name -> value(name).type == DataType.FLOAT);
     boolean done = floats && emitKnown(op);
     if (!done) {
@@ -257,6 +271,15 @@ final class GraphReader {
   private boolean emitView(Op op, Value x) {
     values.put(op.result(), x);
     return true;
+  }
+
+  private void emitDropout(Op op, int layer) {
+    Value x = image(value(op.in().get(0)));
+    if (drops) {
+      add(new DropoutLayer(op.result(), layer, x, x.likeThis(op.result())));
+    } else {
+      emitView(op, x);
+    }
   }
 
   private boolean emitReshape(Op op) {

@@ -7,8 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
-import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -40,51 +38,26 @@ final class Plan implements AutoCloseable {
   }
 
   /**
-   * A plan that computes a result.
+   * Makes a plan. The gradients of variables lie in the workspace, those of placeholders go to the
+   * caller's arrays.
    *
-   * @param placeholders their shapes by name
-   * @param output the name of the result
-   * @param shape what it must be, the batch first
-   * @param precision of convolutions
+   * @param placeholders their shapes by name, without those of dropouts
+   * @param shape what the result must be, the batch first
    */
-  static Plan forward(
+  static Plan of(
       WeightStore weights,
-      SameDiff graph,
+      Source source,
       Map<String, long[]> placeholders,
-      String output,
-      long[] shape,
-      Precision precision) {
-    Supplier<SameDiff> none =
-        () -> {
-          throw new IllegalStateException("a forward plan has no gradient");
-        };
-    Builder builder = new Builder(weights, graph, none, placeholders, output, precision);
-    builder.nodes.add(Transfer.store(builder.caller(output), builder.result(output, shape)));
-    return builder.build(false);
-  }
-
-  /**
-   * A plan that computes the gradients of a loss of a result.
-   *
-   * @param placeholders their shapes by name
-   * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
-   * @param output the name of the result
-   * @param shape what it must be, the batch first
-   * @param of names of variables, whose gradients lie in the workspace, and of placeholders, whose
-   *     gradients the caller's arrays receive
-   */
-  static Plan gradients(
-      WeightStore weights,
-      SameDiff graph,
-      Supplier<SameDiff> gradientGraph,
-      Map<String, long[]> placeholders,
-      String output,
-      long[] shape,
-      Set<String> of) {
-    Builder builder =
-        new Builder(weights, graph, gradientGraph, placeholders, output, Precision.FLOAT32);
-    builder.differentiate(builder.result(output, shape), of);
-    return builder.build(true);
+      Goal goal,
+      long[] shape) {
+    Builder builder = new Builder(weights, source, placeholders, goal);
+    Value result = builder.result(goal.result(), shape);
+    if (goal.gradients()) {
+      builder.differentiate(result, goal.of());
+    } else {
+      builder.nodes.add(Transfer.store(builder.caller(goal.result()), result));
+    }
+    return builder.build(goal.gradients());
   }
 
   /** The name under which a caller's array receives the gradient of a placeholder. */
@@ -144,16 +117,13 @@ final class Plan implements AutoCloseable {
     private final Map<String, Integer> callers = new LinkedHashMap<>();
     private final boolean batchwise;
 
-    Builder(
-        WeightStore weights,
-        SameDiff graph,
-        Supplier<SameDiff> gradientGraph,
-        Map<String, long[]> placeholders,
-        String result,
-        Precision precision) {
+    Builder(WeightStore weights, Source source, Map<String, long[]> placeholders, Goal goal) {
       this.weights = weights;
-      reader = new GraphReader(weights, new Nd4jGradient(gradientGraph, weights), precision);
-      Ops ops = new Ops(graph, Set.of(result), placeholders.keySet());
+      Set<String> results = Set.of(goal.result());
+      Nd4jGradient nd4j = new Nd4jGradient(source.gradientGraph(), weights);
+      reader = new GraphReader(weights, nd4j, goal.precision());
+      reader.dropouts(source.dropouts(), goal.drops());
+      Ops ops = new Ops(source.graph(), results, placeholders.keySet());
       placeholders.forEach(
           (name, shape) -> {
             boolean used = !ops.consumers(name).isEmpty();
@@ -164,7 +134,7 @@ final class Plan implements AutoCloseable {
               nodes.add(Transfer.load(caller, value));
             }
           });
-      reader.read(ops, Set.of(result));
+      reader.read(ops, results);
       nodes.addAll(reader.nodes());
       batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
     }

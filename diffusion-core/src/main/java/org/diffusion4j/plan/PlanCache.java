@@ -1,6 +1,5 @@
 package org.diffusion4j.plan;
 
-import com.google.common.collect.ImmutableSet;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
@@ -34,18 +33,9 @@ final class PlanCache implements AutoCloseable {
    *
    * @param shapes of the placeholders, and of the result
    * @param threads that each operation may use
-   * @param precision of convolutions
-   * @param result the name of what is computed
-   * @param gradients whether there is more than the result
-   * @param of what the gradients are wanted of
+   * @param goal what is computed
    */
-  record Key(
-      Map<String, List<Long>> shapes,
-      int threads,
-      Precision precision,
-      String result,
-      boolean gradients,
-      ImmutableSet<String> of) {}
+  record Key(Map<String, List<Long>> shapes, int threads, Goal goal) {}
 
   /**
    * A plan with its workspaces, in use by as many as hold it. It has a lock of its own: workers

@@ -1,6 +1,5 @@
 package org.diffusion4j.plan;
 
-import com.google.common.collect.ImmutableSet;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -38,8 +37,7 @@ public final class PlannedGraph implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(PlannedGraph.class);
 
-  private final SameDiff graph;
-  private final Supplier<SameDiff> gradientGraph;
+  private final Source source;
   private final WeightStore weights;
   private final LongSupplier availableMemory;
   private final Workers workers = Workers.shared();
@@ -50,13 +48,8 @@ public final class PlannedGraph implements AutoCloseable {
 
   private boolean closed;
 
-  private PlannedGraph(
-      SameDiff graph,
-      Supplier<SameDiff> gradientGraph,
-      WeightStore weights,
-      LongSupplier availableMemory) {
-    this.graph = graph;
-    this.gradientGraph = gradientGraph;
+  private PlannedGraph(Source source, WeightStore weights, LongSupplier availableMemory) {
+    this.source = source;
     this.weights = weights;
     this.availableMemory = availableMemory;
   }
@@ -68,18 +61,28 @@ public final class PlannedGraph implements AutoCloseable {
    * @param gradientGraph gives the graph's function "grad", if it is needed
    */
   public static Optional<PlannedGraph> of(SameDiff graph, Supplier<SameDiff> gradientGraph) {
-    return of(graph, gradientGraph, Memory::available);
+    return of(graph, gradientGraph, List.of());
   }
 
-  static Optional<PlannedGraph> of(
-      SameDiff graph, Supplier<SameDiff> gradientGraph, LongSupplier availableMemory) {
+  /**
+   * {@link #of(SameDiff, Supplier)} of a graph with dropout.
+   *
+   * @param dropouts placeholders, each the second factor of an image, that stand for masks; no
+   *     arrays are given for them
+   */
+  public static Optional<PlannedGraph> of(
+      SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
+    return of(new Source(graph, gradientGraph, dropouts), Memory::available);
+  }
+
+  static Optional<PlannedGraph> of(Source source, LongSupplier availableMemory) {
     if (Nd4j.getExecutioner().type() != OpExecutioner.ExecutionerType.NATIVE_CPU
         || !OneDnn.available()) {
       return Optional.empty();
     }
     Map<String, INDArray> variables = new LinkedHashMap<>();
     Map<String, INDArray> constants = new LinkedHashMap<>();
-    for (SDVariable variable : graph.variables()) {
+    for (SDVariable variable : source.graph().variables()) {
       INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
       if (array != null) {
         switch (variable.getVariableType()) {
@@ -97,7 +100,7 @@ public final class PlannedGraph implements AutoCloseable {
     }
     constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
     WeightStore weights = new WeightStore(variables, constants);
-    return Optional.of(new PlannedGraph(graph, gradientGraph, weights, availableMemory));
+    return Optional.of(new PlannedGraph(source, weights, availableMemory));
   }
 
   /** Says that the variables were written to: the next run reads them anew. */
@@ -120,7 +123,7 @@ public final class PlannedGraph implements AutoCloseable {
       Map<String, INDArray> placeholders, Precision precision, String name, long... shape) {
     INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
     try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, result))) {
-      run(arrays, precision, name, shape, null, ImmutableSet.of()).forEach(Run::release);
+      run(arrays, Goal.result(name, precision), shape, Call.FORWARD).forEach(Run::release);
     } catch (RuntimeException | Error e) {
       result.close();
       throw e;
@@ -135,6 +138,7 @@ public final class PlannedGraph implements AutoCloseable {
    * @param name of the result
    * @param shape of the result, the batch first
    * @param loss asked about each sample once, by several threads
+   * @param masks of dropouts, or null to keep everything
    * @param of names of variables and placeholders
    * @throws UnplannableException if only SameDiff's session can run the graph
    * @throws IllegalStateException if this is closed, or if there is too little memory
@@ -144,6 +148,7 @@ public final class PlannedGraph implements AutoCloseable {
       String name,
       long[] shape,
       SampleLoss loss,
+      @Nullable DropoutMasks masks,
       Collection<String> of) {
     Map<String, INDArray> own = new LinkedHashMap<>();
     Map<String, INDArray> written = new LinkedHashMap<>();
@@ -157,7 +162,8 @@ public final class PlannedGraph implements AutoCloseable {
     }
     try (CallerArrays arrays = new CallerArrays(placeholders, written)) {
       Losses losses = new Losses(loss, arrays.batch());
-      List<Run> runs = run(arrays, Precision.FLOAT32, name, shape, losses, ImmutableSet.copyOf(of));
+      List<Run> runs =
+          run(arrays, Goal.gradients(name, of, masks != null), shape, new Call(losses, masks));
       addUp(runs);
       INDArray flat = runs.get(0).workspace.gradient();
       Map<String, INDArray> gradients = new LinkedHashMap<>();
@@ -244,6 +250,9 @@ public final class PlannedGraph implements AutoCloseable {
    */
   public long bytes(Map<String, long[]> shapes, String result, Collection<String> of) {
     int batch = Math.toIntExact(shapes.values().iterator().next()[0]);
+    boolean drops = !source.dropouts().isEmpty();
+    Goal goal =
+        of.isEmpty() ? Goal.result(result, Precision.FLOAT32) : Goal.gradients(result, of, drops);
     Division division =
         divide(
             batch,
@@ -258,8 +267,7 @@ public final class PlannedGraph implements AutoCloseable {
                     }
                     part.put(name, sizes);
                   });
-              return new PlanCache.Key(
-                  part, threads, Precision.FLOAT32, result, !of.isEmpty(), ImmutableSet.copyOf(of));
+              return new PlanCache.Key(part, threads, goal);
             });
     try {
       return division.bytes();
@@ -344,15 +352,11 @@ public final class PlannedGraph implements AutoCloseable {
     key.shapes()
         .forEach(
             (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
-    long[] resultShape = Objects.requireNonNull(shapes.remove(key.result()), key.result());
-    key.of().forEach(name -> shapes.remove(Plan.gradientName(name)));
+    long[] resultShape =
+        Objects.requireNonNull(shapes.remove(key.goal().result()), key.goal().result());
+    key.goal().of().forEach(name -> shapes.remove(Plan.gradientName(name)));
     // oneDNN fits an operation to the threads that it may use where it is made.
-    Callable<Plan> make =
-        () ->
-            key.gradients()
-                ? Plan.gradients(
-                    weights, graph, gradientGraph, shapes, key.result(), resultShape, key.of())
-                : Plan.forward(weights, graph, shapes, key.result(), resultShape, key.precision());
+    Callable<Plan> make = () -> Plan.of(weights, source, shapes, key.goal(), resultShape);
     try {
       return workers.run(key.threads(), List.of(make)).get(0);
     } catch (UnplannableException | IllegalArgumentException e) {
@@ -363,15 +367,8 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private List<Run> run(
-      CallerArrays arrays,
-      Precision precision,
-      String result,
-      long[] shape,
-      @Nullable Losses losses,
-      ImmutableSet<String> of) {
-    KeyOfPart keys =
-        (size, threads) -> arrays.key(size, threads, precision, result, shape, losses != null, of);
+  private List<Run> run(CallerArrays arrays, Goal goal, long[] shape, Call call) {
+    KeyOfPart keys = (size, threads) -> arrays.key(size, threads, goal, shape);
     Division division = divide(arrays.batch(), keys);
     Queue<Run> done = new ConcurrentLinkedQueue<>();
     try {
@@ -384,7 +381,7 @@ public final class PlannedGraph implements AutoCloseable {
         for (Part part : division.parts) {
           tasks.add(
               () -> {
-                Run run = run(part, arrays, losses);
+                Run run = run(part, arrays, call);
                 done.add(run);
                 return run;
               });
@@ -400,14 +397,14 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private static Run run(Part part, CallerArrays arrays, @Nullable Losses losses) {
+  private static Run run(Part part, CallerArrays arrays, Call call) {
     Plan plan = part.entry.plan();
     Workspace workspace = part.entry.take();
     try {
       arrays.show(plan, workspace, part.from);
-      workspace.samplesFrom(part.from, losses);
+      workspace.partOf(call, part.from);
       workspace.run();
-      workspace.samplesFrom(0, null);
+      workspace.partOf(Call.FORWARD, 0);
       return new Run(part.entry, workspace);
     } catch (RuntimeException | Error e) {
       workspace.close();

@@ -38,7 +38,7 @@ final class Workspace implements AutoCloseable {
   private final INDArray gradient;
   private final long[] callerAddresses;
   private List<Runnable> steps = List.of();
-  private @Nullable Losses losses;
+  private Call call = Call.FORWARD;
   private int firstSample;
 
   /** A workspace of scratch memory alone. */
@@ -85,10 +85,10 @@ final class Workspace implements AutoCloseable {
     }
   }
 
-  /** Says where the samples of the next run begin in the batch, and what their loss is. */
-  void samplesFrom(int first, @Nullable Losses loss) {
+  /** Says which call the next run is part of, and where its samples begin in the batch. */
+  void partOf(Call ofCall, int first) {
+    call = ofCall;
     firstSample = first;
-    losses = loss;
   }
 
   int firstSample() {
@@ -96,7 +96,11 @@ final class Workspace implements AutoCloseable {
   }
 
   Losses losses() {
-    return Objects.requireNonNull(losses, "losses");
+    return Objects.requireNonNull(call.losses(), "losses");
+  }
+
+  DropoutMasks masks() {
+    return Objects.requireNonNull(call.masks(), "masks");
   }
 
   dnnl_stream stream() {

@@ -86,7 +86,7 @@ final class Descent implements AutoCloseable {
           return ofSample;
         };
     try (INDArray time = Nd4j.createFromArray(floats(batch.t()))) {
-      return model.gradients(batch.xt(), time, piece.condition(), recorded);
+      return model.gradients(batch.xt(), time, piece.condition(), recorded, piece.dropout());
     }
   }
 

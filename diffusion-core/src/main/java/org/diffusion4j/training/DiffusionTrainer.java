@@ -17,6 +17,7 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
 import org.diffusion4j.internal.Address;
+import org.diffusion4j.unet.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
@@ -80,10 +81,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private static void requireTrainable(SameDiffDenoiser model) {
     if (model instanceof UNet unet) {
-      if (unet.config().dropout() > 0) {
-        throw new IllegalArgumentException(
-            "dropout must be 0 in training but was " + unet.config().dropout());
-      }
       if (unet.config().timeEmbedding() == TimeEmbedding.FOURIER) {
         throw new IllegalArgumentException(
             "time embedding must not be FOURIER in training, for it has no value at timestep 0");
@@ -251,7 +248,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private TrainingStep step(List<Batch> batches, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
-    NoiseSource.Run noise = NoiseSource.perSample(Draws.mix(settings.seed(), steps)).start();
+    long seed = Draws.mix(settings.seed(), steps);
+    NoiseSource.Run noise = NoiseSource.perSample(seed).start();
     List<Piece> pieces = new ArrayList<>();
     List<Corruption.Noisy> corrupted = new ArrayList<>();
     int first = 0;
@@ -263,7 +261,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
             settings.corruption().corrupt(process, batch.x0, t, noise.batch(first, n));
         corrupted.add(noisy);
         Condition condition = batch.withDropout(settings.labelDropout(), labels);
-        pieces.add(new Piece(noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t), condition));
+        NoisyBatch piece = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
+        pieces.add(new Piece(piece, condition, new Dropout(seed, first)));
         first += n;
       }
       return descend(pieces, tally);
@@ -279,7 +278,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   /** One step on given draws. */
   TrainingStep step(INDArray x0, Condition condition, int[] t, INDArray noise) {
     try (INDArray xt = process.noisy(x0, noise, t)) {
-      return descend(List.of(new Piece(noisyBatch(x0, noise, xt, t), condition)), new Tally(1));
+      Dropout dropout = new Dropout(Draws.mix(settings.seed(), steps), 0);
+      Piece piece = new Piece(noisyBatch(x0, noise, xt, t), condition, dropout);
+      return descend(List.of(piece), new Tally(1));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
@@ -9,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
 import org.diffusion4j.internal.Address;
+import org.diffusion4j.plan.DropoutMasks;
 import org.diffusion4j.plan.PlannedGraph;
 import org.diffusion4j.plan.Precision;
 import org.diffusion4j.plan.UnplannableException;
@@ -44,17 +46,33 @@ final class GraphRunner implements AutoCloseable {
   private boolean gradientsArePlanned;
   private InferenceSession backward;
   private final Map<String, String> gradientNames = new HashMap<>();
+  private final List<String> dropouts = new ArrayList<>();
+  private final double dropout;
   private boolean closed;
 
   GraphRunner(SameDiff graph, long[] sampleShape) {
+    this(graph, sampleShape, 0);
+  }
+
+  /**
+   * @param dropout probability of values to be dropped; if positive, placeholders whose names end
+   *     in {@link Graphs#DROPOUT} stand for masks
+   */
+  GraphRunner(SameDiff graph, long[] sampleShape, double dropout) {
     this.graph = graph;
+    this.dropout = dropout;
+    for (SDVariable variable : graph.variables()) {
+      if (dropout > 0 && variable.isPlaceHolder() && variable.name().endsWith(Graphs.DROPOUT)) {
+        dropouts.add(variable.name());
+      }
+    }
     forward = new InferenceSession(graph);
     addLoss(graph, sampleShape.length + 1);
     backward = forward;
     planned =
         "session".equals(System.getProperty(PROPERTY))
             ? null
-            : PlannedGraph.of(graph, this::gradientGraph).orElse(null);
+            : PlannedGraph.of(graph, this::gradientGraph, dropouts).orElse(null);
     outputIsPlanned = planned != null;
     gradientsArePlanned = planned != null;
   }
@@ -92,28 +110,46 @@ final class GraphRunner implements AutoCloseable {
     return outputOfSession(placeholders);
   }
 
-  private synchronized INDArray outputOfSession(Map<String, INDArray> placeholders) {
+  private INDArray outputOfSession(Map<String, INDArray> placeholders) {
+    try (SessionMasks masks = new SessionMasks(graph, dropouts)) {
+      return outputOfSession(placeholders, masks);
+    }
+  }
+
+  private synchronized INDArray outputOfSession(
+      Map<String, INDArray> placeholders, SessionMasks masks) {
     requireOpen();
-    return result(run(forward, placeholders, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
+    Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
+    all.putAll(masks.arrays());
+    return result(run(forward, all, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
   }
 
   /** The mean squared error to a target, and its gradients. */
   Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
-    return gradients(placeholders, target.shape(), new SquaredError(target), of);
+    return gradients(placeholders, target.shape(), new SquaredError(target), null, of);
   }
 
   /**
    * @param shape of the output
+   * @param drop which values are dropped, or null to keep everything
    */
   Gradients gradients(
-      Map<String, INDArray> placeholders, long[] shape, BatchLoss loss, Collection<String> of) {
+      Map<String, INDArray> placeholders,
+      long[] shape,
+      BatchLoss loss,
+      @Nullable Dropout drop,
+      Collection<String> of) {
+    DropoutMasks masks =
+        drop == null || dropouts.isEmpty()
+            ? null
+            : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
     PlannedGraph plan = planForGradients();
     if (plan != null) {
       try {
         // Who asks for gradients again has used the last ones to change the weights.
         plan.weightsChanged();
         PlannedGraph.Result result =
-            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss.bySample()::of, of);
+            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss.bySample()::of, masks, of);
         return new Gradients(
             result.loss(),
             result.gradients(),
@@ -125,16 +161,25 @@ final class GraphRunner implements AutoCloseable {
         giveUpGradients(e);
       }
     }
-    return gradientsOfSession(placeholders, loss, of);
+    return gradientsOfSession(placeholders, loss, masks, of);
   }
 
   /** A session cannot stop in the middle: it runs forward twice. */
   private synchronized Gradients gradientsOfSession(
-      Map<String, INDArray> placeholders, BatchLoss loss, Collection<String> of) {
-    try (INDArray output = plain(outputOfSession(placeholders));
+      Map<String, INDArray> placeholders,
+      BatchLoss loss,
+      @Nullable DropoutMasks drop,
+      Collection<String> of) {
+    long batch = Objects.requireNonNull(placeholders.get(Graphs.SAMPLE)).size(0);
+    try (SessionMasks masks =
+            drop == null
+                ? new SessionMasks(graph, dropouts)
+                : new SessionMasks(graph, dropouts, drop, batch);
+        INDArray output = plain(outputOfSession(placeholders, masks));
         INDArray outputGradient = Nd4j.createUninitialized(output.dataType(), output.shape())) {
       double value = loss.of(output, outputGradient);
       Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
+      all.putAll(masks.arrays());
       all.put(Graphs.OUTPUT_GRADIENT, outputGradient);
       Map<String, INDArray> gradients = gradientsOfSession(all, of);
       return new Gradients(value, gradients, () -> gradients.values().forEach(INDArray::close));

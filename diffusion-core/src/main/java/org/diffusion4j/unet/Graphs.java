@@ -10,5 +10,8 @@ final class Graphs {
   static final String OUTPUT_GRADIENT = "output_gradient";
   static final String LOSS = "loss";
 
+  /** How the names of placeholders end that stand for the masks of dropout layers. */
+  static final String DROPOUT = ".dropout";
+
   private Graphs() {}
 }

@@ -19,7 +19,8 @@ public final class Mlp extends SameDiffDenoiser {
         schedule,
         prediction,
         Set.of(),
-        false);
+        false,
+        0);
     this.config = config;
   }
 

@@ -13,6 +13,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.plan.Precision;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;
@@ -59,12 +60,13 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    */
   public SameDiffDenoiser(
       SameDiff graph, long[] sampleShape, NoiseSchedule schedule, Prediction prediction) {
-    this(graph, sampleShape, schedule, prediction, Set.of(), false);
+    this(graph, sampleShape, schedule, prediction, Set.of(), false, 0);
   }
 
   /**
    * @param frozen names of the constants that belong to the weights
    * @param nullClass whether the last class is that of samples without a label
+   * @param dropout probability, if the graph has placeholders for masks
    */
   SameDiffDenoiser(
       SameDiff graph,
@@ -72,7 +74,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       NoiseSchedule schedule,
       Prediction prediction,
       Set<String> frozen,
-      boolean nullClass) {
+      boolean nullClass,
+      double dropout) {
     this.schedule = Objects.requireNonNull(schedule, "schedule");
     this.prediction = Objects.requireNonNull(prediction, "prediction");
     this.sampleShape = sampleShape.clone();
@@ -106,7 +109,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
-    runner = new GraphRunner(graph, this.sampleShape);
+    runner = new GraphRunner(graph, this.sampleShape, dropout);
   }
 
   private static int classes(SDVariable labels) {
@@ -230,9 +233,26 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @throws IllegalStateException if this denoiser is closed
    */
   public Gradients gradients(INDArray xt, INDArray t, Condition condition, OutputLoss loss) {
+    return gradients(xt, t, condition, BatchLoss.sum(loss), null);
+  }
+
+  /**
+   * {@link #gradients(INDArray, INDArray, Condition, OutputLoss)} of a model that drops values, as
+   * in training: {@code x mask / (1 - p)} in each residual block of a {@link UNet} whose {@link
+   * UNetConfig#dropout} is p. A model without dropout takes no notice.
+   *
+   * @param dropout which values are dropped
+   */
+  public Gradients gradients(
+      INDArray xt, INDArray t, Condition condition, OutputLoss loss, Dropout dropout) {
+    return gradients(xt, t, condition, BatchLoss.sum(loss), dropout);
+  }
+
+  private Gradients gradients(
+      INDArray xt, INDArray t, Condition condition, BatchLoss loss, @Nullable Dropout dropout) {
     try (Inputs inputs = new Inputs(xt, t, condition)) {
       long[] shape = batch(xt.size(0), outputShape());
-      return runner.gradients(inputs.placeholders, shape, BatchLoss.sum(loss), parameters.keySet());
+      return runner.gradients(inputs.placeholders, shape, loss, dropout, parameters.keySet());
     }
   }
 

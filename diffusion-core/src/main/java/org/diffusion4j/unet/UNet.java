@@ -24,7 +24,8 @@ public final class UNet extends SameDiffDenoiser {
         schedule,
         prediction,
         Set.of(UNetGraph.FOURIER_WEIGHT),
-        config.nullClass());
+        config.nullClass(),
+        config.dropout());
     this.config = config;
   }
 

@@ -187,7 +187,7 @@ final class UNetGraph {
     UP
   }
 
-  /** norm, SiLU, convolution, time, norm, SiLU, convolution, and the way around them. */
+  /** norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, and the way around them. */
   private Activation residual(
       String name, Activation in, SDVariable time, int channels, Resample how, double scale) {
     SDVariable y = layers.silu(norm(name + ".norm1", in, config.normGroups()));
@@ -209,12 +209,22 @@ final class UNetGraph {
       y = y.add(layers.sd.reshape(injected, -1, channels, 1, 1));
       y = norm(name + ".norm2", around.of(y, channels), config.normGroups());
     }
-    y = layers.conv(name + ".conv2", layers.silu(y), channels, channels, 3);
+    y = dropout(name, around.of(layers.silu(y), channels));
+    y = layers.conv(name + ".conv2", y, channels, channels, 3);
     SDVariable shortcut =
         in.channels == channels
             ? around.value
             : layers.conv(name + ".conv_shortcut", around.value, in.channels, channels, 1);
     return around.of(scaled(shortcut.add(y), scale), channels);
+  }
+
+  /** A product with a mask, which {@link GraphRunner} supplies: of ones but in training. */
+  private SDVariable dropout(String name, Activation in) {
+    if (config.dropout() == 0) {
+      return in.value;
+    }
+    SDVariable mask = layers.input(name + Graphs.DROPOUT, -1, in.channels, in.height, in.width);
+    return in.value.mul(mask);
   }
 
   private SDVariable resample(SDVariable x, Resample how) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -22,7 +23,7 @@ class PlanMemoryTest {
   private final SameDiff graph = graph();
   private long available = Long.MAX_VALUE;
   private final PlannedGraph plan =
-      PlannedGraph.of(graph, () -> graph, () -> available).orElseThrow();
+      PlannedGraph.of(new Source(graph, () -> graph, List.of()), () -> available).orElseThrow();
 
   private static SameDiff graph() {
     SameDiff sd = SameDiff.create();

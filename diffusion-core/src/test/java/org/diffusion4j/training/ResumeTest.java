@@ -404,6 +404,7 @@ class ResumeTest {
             .blockOutChannels(2)
             .downBlocks(Block.PLAIN)
             .normGroups(1)
+            .midAttention(false)
             .build();
     try (UNet model = UNet.create(config, SCHEDULE, 1);
         DiffusionTrainer trainer = builder(model).build()) {
@@ -459,6 +460,7 @@ class ResumeTest {
     try (Mlp model = mlp();
         DiffusionTrainer trainer = builder(model).build()) {
       trainer.resume();
+      Path away = directory.resolveSibling("away");
       assertThatExceptionOfType(UncheckedIOException.class)
           .isThrownBy(
               () ->
@@ -467,15 +469,24 @@ class ResumeTest {
                       5,
                       step -> {
                         if (step.index() == 9) {
-                          // The writer refuses them, after it has written other files.
-                          trainer.useAverage();
-                          model.parameters().get("linear_out.weight").assign(Float.NaN);
+                          replaceByAFile(directory, away);
                         }
                       }))
           .withMessageContaining("checkpoint of step 10 could not be written");
+      Files.delete(directory);
+      Files.move(away, directory);
     }
     assertThat(names()).containsExactly("step-00000005");
     assertThat(new CheckpointFolder(directory).newestWhole()).isPresent();
+  }
+
+  private static void replaceByAFile(Path directory, Path away) {
+    try {
+      Files.move(directory, away);
+      Files.createFile(directory);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

@@ -66,6 +66,12 @@ class OutputLossTest {
     return all.entrySet().stream().map(e -> Named.of(e.getKey(), e.getValue()));
   }
 
+  /** On a plan and, if it is small, in a session, which is slow to differentiate a U-Net. */
+  private static List<SameDiffDenoiser> models(Supplier<SameDiffDenoiser> make) {
+    SameDiffDenoiser plan = make.get();
+    return plan instanceof UNet ? List.of(plan) : List.of(plan, PlanAndSession.inSession(make));
+  }
+
   private static Supplier<SameDiffDenoiser> own(String name) {
     return () ->
         new SameDiffDenoiser(
@@ -125,7 +131,7 @@ class OutputLossTest {
   @ParameterizedTest
   @MethodSource("models")
   void gradients_ofTheSquaredError_areThoseToTheTarget(Supplier<SameDiffDenoiser> make) {
-    for (SameDiffDenoiser model : List.of(make.get(), PlanAndSession.inSession(make))) {
+    for (SameDiffDenoiser model : models(make)) {
       INDArray target = PlanAndSession.gaussian(new Random(5), shape(3, model.outputShape()));
       float[] aims = target.data().asFloat();
       OutputLoss squares =
@@ -195,7 +201,7 @@ class OutputLossTest {
   @ParameterizedTest
   @MethodSource("models")
   void gradients_ofALossThatThrows_throwAndLeaveTheModelAsItWas(Supplier<SameDiffDenoiser> make) {
-    for (SameDiffDenoiser model : List.of(make.get(), PlanAndSession.inSession(make))) {
+    for (SameDiffDenoiser model : models(make)) {
       try (model) {
         Map<String, FloatBuffer> expected = copy(gradients(model, 5, WEIGHTED));
         IllegalStateException reason = new IllegalStateException("for a test");

@@ -144,6 +144,7 @@ class PlanCornerCasesTest {
               "output",
               target.shape(),
               new SquaredError(target).bySample()::of,
+              null,
               List.of("f", "sample"))) {
         for (String name : List.of("f", "sample")) {
           assertThat(PlanAndSession.error(actual.gradients().get(name), expected.of().get(name)))

@@ -1,0 +1,89 @@
+package org.diffusion4j.plan;
+
+import java.util.Arrays;
+
+/**
+ * Which values each dropout layer drops in one call, as a function of a seed, the sample, the layer
+ * and the value's place alone. Nothing is stored: whoever needs a mask again computes it again.
+ *
+ * <p>A value is dropped if 24 bits, mixed of all these, are below the probability. What is kept is
+ * divided by the probability of keeping (Srivastava et al. 2014, as everybody does it).
+ */
+public final class DropoutMasks {
+
+  /** Values that are masked at once. */
+  static final int TILE = 1024;
+
+  private static final int BITS = 24;
+
+  private final long seed;
+  private final int firstSample;
+  private final double probability;
+
+  /**
+   * @param seed of the call
+   * @param firstSample the number of the batch's first sample
+   * @param probability of a value to be dropped, in [0, 1)
+   */
+  public DropoutMasks(long seed, int firstSample, double probability) {
+    this.seed = seed;
+    this.firstSample = firstSample;
+    this.probability = probability;
+  }
+
+  /** What values that are kept are multiplied by. */
+  float factor() {
+    return (float) (1 / (1 - probability));
+  }
+
+  /**
+   * Sets those values to zero that are dropped.
+   *
+   * @param bits of the values, as {@link Float#floatToRawIntBits} gives them
+   * @param n number of values, at most {@link #TILE}
+   * @param layer number of the layer
+   * @param sample index within the batch
+   * @param tile number of the tile within the sample, whose channels are last
+   */
+  void drop(int[] bits, int n, int layer, int sample, int tile) {
+    long key = mix(mix(mix(mix(seed) + layer) + firstSample + sample) + tile);
+    Loops.drop(bits, (int) key, (int) Math.round(probability * (1 << BITS)), n);
+  }
+
+  /**
+   * The factors of a batch of images: zeros and {@code 1 / (1 - probability)}.
+   *
+   * @param layer number of the layer
+   * @param shape {@code [batch, channels, height, width]}
+   * @return in C order
+   */
+  public float[] factors(int layer, long... shape) {
+    int channels = Math.toIntExact(shape[1]);
+    int pixels = Math.toIntExact(shape[2] * shape[3]);
+    int size = channels * pixels;
+    float[] factors = new float[Math.toIntExact(shape[0] * size)];
+    int kept = Float.floatToRawIntBits(factor());
+    int[] bits = new int[TILE];
+    for (int sample = 0; sample < shape[0]; sample++) {
+      for (int start = 0; start < size; start += TILE) {
+        int n = Math.min(TILE, size - start);
+        Arrays.fill(bits, kept);
+        drop(bits, n, layer, sample, start / TILE);
+        for (int i = 0; i < n; i++) {
+          int pixel = (start + i) / channels;
+          int channel = (start + i) % channels;
+          factors[sample * size + channel * pixels + pixel] = Float.intBitsToFloat(bits[i]);
+        }
+      }
+    }
+    return factors;
+  }
+
+  /** The finaliser of SplitMix64 (Steele et al. 2014). */
+  private static long mix(long x) {
+    long z = x + 0x9E3779B97F4A7C15L;
+    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z ^ (z >>> 31);
+  }
+}

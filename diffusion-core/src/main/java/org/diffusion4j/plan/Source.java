@@ -1,0 +1,19 @@
+package org.diffusion4j.plan;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.nd4j.autodiff.samediff.SameDiff;
+
+/**
+ * The graph that plans are made from.
+ *
+ * @param graph the operations
+ * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
+ * @param dropouts placeholders, factors of images, that stand for the masks of dropout layers
+ */
+record Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
+
+  Source {
+    dropouts = List.copyOf(dropouts);
+  }
+}

@@ -10,13 +10,20 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param count number of samples of the request, all batches together
  * @param index number of this step, from 0
  * @param steps number of steps in all
- * @param t the timestep that the denoiser was asked about
+ * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
  * @param x the samples after the step, {@code [batch, sampleShape...]}; valid only during the call
  * @param x0 the clean samples predicted in this step, of the same shape; valid only during the call
  * @param elapsed since the run began
  */
 public record SamplingStep(
-    int first, int count, int index, int steps, int t, INDArray x, INDArray x0, Duration elapsed) {
+    int first,
+    int count,
+    int index,
+    int steps,
+    double t,
+    INDArray x,
+    INDArray x0,
+    Duration elapsed) {
 
   /** The share of the run that is done, over all batches, in (0, 1]. */
   public double progress() {

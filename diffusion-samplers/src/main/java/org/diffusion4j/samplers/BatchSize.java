@@ -66,8 +66,8 @@ final class BatchSize {
   /** What a run with batches of a size takes. */
   private long bytes(int n) {
     int rest = request.count() % n;
-    // A model may keep what it used for the other batches while the last one, which is smaller,
-    // runs.
+    // Cautious: a model may keep what it used for the others while the last batch, which is
+    // smaller, runs, though it has its weights but once.
     long model = predictionBytes(n) + (rest == 0 ? 0 : predictionBytes(rest));
     return model + sampleBytes * ((long) kept * request.count() + (long) ARRAYS * n);
   }

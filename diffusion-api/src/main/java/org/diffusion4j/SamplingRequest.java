@@ -225,8 +225,8 @@ public final class SamplingRequest {
     /**
      * Sets the native memory that the run may take beyond the model's weights and the start:
      * samples, trajectory, its own arrays and {@link Denoiser#predictionBytes}. Batches are made
-     * smaller than {@link #batchSize} where that is necessary. A model that cannot tell what it
-     * takes is refused by the sampler.
+     * smaller than {@link #batchSize} where that is necessary, which only the samples of {@link
+     * NoiseSource#torch} notice. A model that cannot tell what it takes is refused by the sampler.
      *
      * @param bytes at least 1
      */

@@ -34,7 +34,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
   private final Denoiser model;
   private final double scale;
-  private final double rescale;
+  private final GuidanceFormula formula;
   private final int from;
   private final int to;
   private final Condition negative;
@@ -43,7 +43,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
   private ClassifierFreeGuidance(Builder builder) {
     model = builder.model;
     scale = builder.scale;
-    rescale = builder.rescale;
+    formula = new GuidanceFormula(builder.rescale, model.learnsVariance());
     from = builder.from;
     to = builder.to;
     negative = builder.negative;
@@ -136,7 +136,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
       INDArray u = model.predict(xt, t, negative(scales.length));
       try {
         requireFits(u, xt, 1);
-        return guided(c, u, scales);
+        return formula.guided(c, u, scales);
       } finally {
         close(u, xt);
       }
@@ -156,7 +156,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
         requireFits(both, xt, 2);
         INDArray c = both.get(NDArrayIndex.interval(0, n));
         INDArray u = both.get(NDArrayIndex.interval(n, 2L * n));
-        return guided(c, u, scales);
+        return formula.guided(c, u, scales);
       } finally {
         close(both, xTwice);
       }
@@ -192,54 +192,6 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
   }
 
-  private INDArray guided(INDArray c, INDArray u, double[] scales) {
-    float[] result = values(c);
-    float[] other = values(u);
-    int length = result.length / scales.length;
-    // In C order a sample's prediction lies before its variance.
-    int guided = learnsVariance() ? length / 2 : length;
-    for (int i = 0; i < scales.length; i++) {
-      guide(result, other, i * length, i * length + guided, scales[i]);
-    }
-    return Nd4j.create(result, c.shape(), 'c');
-  }
-
-  /** Guides one sample's values in place. */
-  private void guide(float[] c, float[] u, int start, int end, double scale) {
-    double conditional = rescale == 0 ? 0 : deviation(c, start, end);
-    for (int k = start; k < end; k++) {
-      // u + scale (c - u), so written that scale 1 changes no bit.
-      c[k] = (float) (c[k] + (scale - 1) * ((double) c[k] - u[k]));
-    }
-    double guided = rescale == 0 ? 0 : deviation(c, start, end);
-    if (guided > 0 && scale != 1) {
-      // Lin et al. 2024, equations 15 and 16.
-      double factor = rescale * (conditional / guided) + (1 - rescale);
-      for (int k = start; k < end; k++) {
-        c[k] *= (float) factor;
-      }
-    }
-  }
-
-  private static double deviation(float[] values, int start, int end) {
-    double mean = 0;
-    for (int k = start; k < end; k++) {
-      mean += values[k];
-    }
-    mean /= end - start;
-    double squares = 0;
-    for (int k = start; k < end; k++) {
-      squares += (values[k] - mean) * (values[k] - mean);
-    }
-    return Math.sqrt(squares / (end - start));
-  }
-
-  private static float[] values(INDArray array) {
-    try (INDArray copy = array.dup('c')) {
-      return copy.data().asFloat();
-    }
-  }
-
   /** {@inheritDoc} It includes the arrays that guidance makes. */
   @Override
   public OptionalLong predictionBytes(int n) {
@@ -262,7 +214,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
   @Override
   public String toString() {
-    return "ClassifierFreeGuidance[scale=" + scale + ", rescale=" + rescale + "]";
+    return "ClassifierFreeGuidance[scale=" + scale + ", rescale=" + formula.rescale() + "]";
   }
 
   /** Collects the settings of a guided model. */

@@ -288,7 +288,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
     /**
      * Has the model asked twice with the batch instead of once with a batch of twice the size:
-     * slower, in less memory.
+     * slower, in less memory. A sampler that is cancelled ends after both.
      */
     public Builder twoCalls() {
       twoCalls = true;

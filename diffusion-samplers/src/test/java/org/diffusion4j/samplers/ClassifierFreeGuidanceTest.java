@@ -351,6 +351,31 @@ class ClassifierFreeGuidanceTest {
             "the denoiser must return FLOAT [6, 2] to guidance but returned DOUBLE [6, 2]");
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void sample_ofAModelThatIsNotFiniteNamesTheSample(boolean twoCalls) {
+    ClassMixtureDenoiser model = model(Prediction.EPSILON);
+    Denoiser bad =
+        FunctionDenoiser.of(
+            SCHEDULE,
+            (x, t, c) -> {
+              INDArray output = model.predict(x, t, c);
+              if (c.isNone() || c.labels().length == 6) {
+                output.putScalar(new long[] {output.size(0) - 2, 0}, Float.NaN);
+              }
+              return output;
+            },
+            2);
+    ClassifierFreeGuidance.Builder builder = ClassifierFreeGuidance.builder(bad, 3).rescale(0.7);
+    Denoiser guided = (twoCalls ? builder.twoCalls() : builder).build();
+    SamplingRequest request =
+        SamplingRequest.builder(3).condition(Condition.labels(0, 1, 0)).build();
+    assertThatExceptionOfType(SamplingException.class)
+        .isThrownBy(() -> new DdimSampler(4).sample(guided, request))
+        .withMessage(
+            "the denoiser must return finite values but did not for sample 1 at timestep 99");
+  }
+
   @Test
   void condition_ofAnotherCountIsRefused() {
     Denoiser guided = ClassifierFreeGuidance.of(model(Prediction.EPSILON), 3);

@@ -1,5 +1,6 @@
 package org.diffusion4j;
 
+import java.util.OptionalLong;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -32,6 +33,17 @@ public interface Denoiser {
    */
   default boolean learnsVariance() {
     return false;
+  }
+
+  /**
+   * The native memory that {@link #predict} takes at its peak, in bytes, beyond the weights and the
+   * arrays that it is given and returns.
+   *
+   * @param n samples at once, at least 1
+   * @return empty if that is not known
+   */
+  default OptionalLong predictionBytes(int n) {
+    return OptionalLong.empty();
   }
 
   /**

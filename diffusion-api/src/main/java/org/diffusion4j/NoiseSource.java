@@ -46,7 +46,22 @@ public interface NoiseSource {
    * @param seed any number
    */
   static NoiseSource perSample(long seed) {
-    return () -> (first, n) -> new PerSampleNoise(seed, first, n);
+    return () -> (first, n) -> PerSampleNoise.of(seed, first, n);
+  }
+
+  /**
+   * A stream of its own for each sample, from a seed of its own: sample {@code i} gets the noise of
+   * sample 0 of {@link #perSample perSample(seeds[i])}. So it equals the only sample of a request
+   * for one with that seed, wherever it stands, and samples with equal seeds are equal.
+   *
+   * @param seeds any numbers, one for each sample, at least one
+   */
+  static NoiseSource seeds(long... seeds) {
+    if (seeds.length == 0) {
+      throw new IllegalArgumentException("seeds must be at least 1 but were 0");
+    }
+    long[] own = seeds.clone();
+    return () -> (first, n) -> PerSampleNoise.of(own, first, n);
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
+import java.util.function.IntToLongFunction;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -14,17 +15,43 @@ final class PerSampleNoise implements NoiseSource.Batch {
 
   private final GaussianStream[] streams;
 
-  PerSampleNoise(long seed, int first, int n) {
+  private PerSampleNoise(int n, IntToLongFunction stream) {
+    streams = new GaussianStream[n];
+    for (int i = 0; i < n; i++) {
+      streams[i] = new GaussianStream(GENERATOR.create(stream.applyAsLong(i)));
+    }
+  }
+
+  /** Samples {@code first} to {@code first + n - 1} of one seed. */
+  static PerSampleNoise of(long seed, int first, int n) {
+    requireSamples(first, n);
+    return new PerSampleNoise(n, i -> stream(seed, first + i));
+  }
+
+  /** The same, where each sample has a seed of its own. */
+  static PerSampleNoise of(long[] seeds, int first, int n) {
+    requireSamples(first, n);
+    if (n > seeds.length - first) {
+      throw new IllegalArgumentException(
+          "there must be one seed per sample but there are "
+              + seeds.length
+              + " for samples up to "
+              + ((long) first + n));
+    }
+    return new PerSampleNoise(n, i -> stream(seeds[first + i], 0));
+  }
+
+  private static void requireSamples(int first, int n) {
     if (first < 0) {
       throw new IllegalArgumentException("first sample must be at least 0 but was " + first);
     }
     if (n < 1) {
       throw new IllegalArgumentException("number of samples must be at least 1 but was " + n);
     }
-    streams = new GaussianStream[n];
-    for (int i = 0; i < n; i++) {
-      streams[i] = new GaussianStream(GENERATOR.create(mix(mix(seed) + first + i)));
-    }
+  }
+
+  private static long stream(long seed, int sample) {
+    return mix(mix(seed) + sample);
   }
 
   /** A bijection after SplitMix64: seeds that differ in one bit give unrelated streams. */

@@ -24,10 +24,15 @@ public interface Sampler {
   /**
    * Samples from a model.
    *
+   * <p>A run is on the caller's thread. Before each call of the denoiser it looks at the request's
+   * {@link CancelToken} and at {@link Thread#isInterrupted}, which stays set. Whatever ends it
+   * early, its arrays are freed.
+   *
    * @param model the denoiser
    * @param request how many samples, of what, from which noise
    * @return the samples, owned by the caller
    * @throws IllegalArgumentException if the request does not fit the model or the method
+   * @throws SamplingCancelledException if somebody cancelled the request or interrupted the thread
    * @throws SamplingException if the denoiser returns another shape than it was given, or values
    *     that are not finite
    */

@@ -2,6 +2,7 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -21,6 +22,10 @@ public final class SamplingRequest {
   private final Condition condition;
   private final @Nullable INDArray start;
   private final SamplingListener listener;
+  private final CancelToken cancelToken;
+  private final boolean keepsPartial;
+  private final int trajectoryEvery;
+  private final OptionalLong memoryLimit;
 
   private SamplingRequest(Builder builder) {
     count = builder.count;
@@ -29,6 +34,14 @@ public final class SamplingRequest {
     condition = builder.condition;
     start = builder.start;
     listener = builder.listener;
+    cancelToken = builder.cancelToken;
+    keepsPartial = builder.keepsPartial;
+    trajectoryEvery = builder.trajectoryEvery;
+    memoryLimit = builder.memoryLimit;
+    if (builder.seeds > 0 && builder.seeds != count) {
+      throw new IllegalArgumentException(
+          "seeds must be one per sample, " + count + ", but were " + builder.seeds);
+    }
     condition.requireCount(count);
     if (start != null && (start.rank() < 1 || start.size(0) != count)) {
       throw new IllegalArgumentException(
@@ -62,7 +75,7 @@ public final class SamplingRequest {
     return count;
   }
 
-  /** How many samples the denoiser is given at once, at least 1. */
+  /** How many samples the denoiser is given at once, at least 1; fewer where memory is limited. */
   public int batchSize() {
     return batchSize;
   }
@@ -87,6 +100,26 @@ public final class SamplingRequest {
     return listener;
   }
 
+  /** By what the run may be cancelled. */
+  public CancelToken cancelToken() {
+    return cancelToken;
+  }
+
+  /** Whether a cancelled run hands out what it made until then. */
+  public boolean keepsPartial() {
+    return keepsPartial;
+  }
+
+  /** Of how many steps one is kept for the result's trajectory; 0 for no trajectory. */
+  public int trajectoryEvery() {
+    return trajectoryEvery;
+  }
+
+  /** The native memory that the run may take, in bytes, if it is limited. */
+  public OptionalLong memoryLimit() {
+    return memoryLimit;
+  }
+
   /** Collects the settings of a request. */
   public static final class Builder {
 
@@ -96,6 +129,11 @@ public final class SamplingRequest {
     private Condition condition = Condition.none();
     private @Nullable INDArray start;
     private SamplingListener listener = SamplingListener.NONE;
+    private int seeds;
+    private CancelToken cancelToken = new CancelToken();
+    private boolean keepsPartial;
+    private int trajectoryEvery;
+    private OptionalLong memoryLimit = OptionalLong.empty();
 
     private Builder(int count) {
       this.count = requirePositive("count", count);
@@ -106,9 +144,22 @@ public final class SamplingRequest {
       return noise(NoiseSource.perSample(seed));
     }
 
+    /**
+     * Sets a seed for each sample, {@link NoiseSource#seeds}: sample {@code i} equals the only
+     * sample of a request for one with {@code seed(numbers[i])}, if condition and start are equal.
+     *
+     * @param numbers one for each sample
+     */
+    public Builder seeds(long... numbers) {
+      noise(NoiseSource.seeds(numbers));
+      seeds = numbers.length;
+      return this;
+    }
+
     /** Sets where all noise comes from, in place of a seed. */
     public Builder noise(NoiseSource source) {
       noise = Objects.requireNonNull(source, "noise");
+      seeds = 0;
       return this;
     }
 
@@ -127,7 +178,13 @@ public final class SamplingRequest {
     /**
      * Sets what to start from in place of noise.
      *
-     * @param x {@code [count, sampleShape...]}; left unchanged
+     * <p>It has the scale in which the schedule is written, {@code x_t = sqrt(alphaBar_t) x_0 +
+     * sqrt(1 - alphaBar_t) epsilon} at the first timestep of the sampler, and that for every
+     * method, also those that are published in another scale: where the noise has drowned the
+     * signal it is a sample of the standard normal distribution N(0, I), not multiplied by any
+     * sigma. Steps that add noise still draw it.
+     *
+     * @param x {@code [count, sampleShape...]}; left unchanged, and not to be closed during the run
      */
     public Builder start(INDArray x) {
       start = Objects.requireNonNull(x, "start");
@@ -140,11 +197,52 @@ public final class SamplingRequest {
       return this;
     }
 
+    /** Sets by what the run may be cancelled, from any thread. */
+    public Builder cancelToken(CancelToken token) {
+      cancelToken = Objects.requireNonNull(token, "cancel token");
+      return this;
+    }
+
+    /**
+     * Has a cancelled run hand out what it made until then, in its {@link
+     * SamplingCancelledException}; otherwise that is freed.
+     */
+    public Builder keepPartial() {
+      keepsPartial = true;
+      return this;
+    }
+
+    /**
+     * Keeps every k-th step, and the last, for {@link SamplingResult#trajectory}.
+     *
+     * @param k at least 1; of 50 steps, 10 keeps those with indices 9, 19, 29, 39 and 49
+     */
+    public Builder trajectory(int k) {
+      trajectoryEvery = requirePositive("trajectory", k);
+      return this;
+    }
+
+    /**
+     * Sets the native memory that the run may take beyond the model's weights and the start:
+     * samples, trajectory, its own arrays and {@link Denoiser#predictionBytes}. Batches are made
+     * smaller than {@link #batchSize} where that is necessary, which only the samples of {@link
+     * NoiseSource#torch} notice. A model that cannot tell what it takes is refused by the sampler.
+     *
+     * @param bytes at least 1
+     */
+    public Builder memoryLimit(long bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("memory limit must be at least 1 byte but was " + bytes);
+      }
+      memoryLimit = OptionalLong.of(bytes);
+      return this;
+    }
+
     /**
      * The request.
      *
-     * @throws IllegalArgumentException if the condition or the start is not for {@code count}
-     *     samples
+     * @throws IllegalArgumentException if the condition, the seeds or the start are not for {@code
+     *     count} samples
      */
     public SamplingRequest build() {
       return new SamplingRequest(this);

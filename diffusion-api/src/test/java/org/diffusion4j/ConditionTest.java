@@ -73,9 +73,15 @@ class ConditionTest {
   }
 
   @Test
-  void labels_belowZeroAreRefused() {
+  void labels_mayBeUnlabelled() {
+    assertThat(Condition.labels(3, Condition.UNLABELLED).labels()).containsExactly(3, -1);
+    assertThat(Condition.label(Condition.UNLABELLED, 2)).isEqualTo(Condition.labels(-1, -1));
+  }
+
+  @Test
+  void labels_belowUnlabelledAreRefused() {
     assertRefused(() -> Condition.labels(0, -4), "label", "at least 0", "was -4", "sample 1");
-    assertRefused(() -> Condition.label(-1, 2), "label", "at least 0", "was -1", "sample 0");
+    assertRefused(() -> Condition.label(-2, 2), "label", "at least 0", "was -2", "sample 0");
   }
 
   @Test

@@ -66,6 +66,44 @@ class NoiseSourceTest {
   }
 
   @Test
+  void seeds_giveEachSampleTheNoiseOfARequestForOne() {
+    long[] seeds = {5, -7, 5, Long.MAX_VALUE};
+    NoiseSource source = NoiseSource.seeds(seeds);
+    NoiseSource.Batch all = source.start().batch(0, 4);
+    NoiseSource.Batch last = source.start().batch(3, 1);
+    for (int draw = 0; draw < 2; draw++) {
+      float[] values = all.next(4, 3).data().asFloat();
+      for (int i = 0; i < 4; i++) {
+        NoiseSource.Batch alone = batch(seeds[i], 0, 1);
+        for (int k = 0; k < draw; k++) {
+          alone.next(1, 3);
+        }
+        assertThat(Arrays.copyOfRange(values, 3 * i, 3 * i + 3))
+            .as("draw %s of sample %s", draw, i)
+            .containsExactly(alone.next(1, 3).data().asFloat());
+      }
+      assertThat(last.next(1, 3).data().asFloat())
+          .containsExactly(Arrays.copyOfRange(values, 9, 12));
+    }
+  }
+
+  @Test
+  void seeds_areCopied() {
+    long[] seeds = {1};
+    NoiseSource source = NoiseSource.seeds(seeds);
+    seeds[0] = 2;
+    assertThat(source.start().batch(0, 1).next(1, 4)).isEqualTo(batch(1, 0, 1).next(1, 4));
+  }
+
+  @Test
+  void seeds_ofFewerSamplesAreRefused() {
+    assertRefused(NoiseSource::seeds, "seeds must be at least 1 but were 0");
+    NoiseSource.Run run = NoiseSource.seeds(1, 2, 3).start();
+    assertRefused(() -> run.batch(2, 2), "one seed per sample", "are 3 for samples up to 4");
+    assertRefused(() -> run.batch(0, 0), "number of samples", "was 0");
+  }
+
+  @Test
   void source_startsAnewForEachRun() {
     NoiseSource source = NoiseSource.perSample(5);
     NoiseSource.Run run = source.start();

@@ -22,6 +22,10 @@ class SamplingRequestTest {
     assertThat(request.condition()).isEqualTo(Condition.none());
     assertThat(request.start()).isNull();
     assertThat(request.listener()).isSameAs(SamplingListener.NONE);
+    assertThat(request.cancelToken().isCancelled()).isFalse();
+    assertThat(request.keepsPartial()).isFalse();
+    assertThat(request.trajectoryEvery()).isZero();
+    assertThat(request.memoryLimit()).isEmpty();
     assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.perSample(0)));
   }
 
@@ -29,6 +33,7 @@ class SamplingRequestTest {
   void builder_setsEverything() {
     INDArray start = Batches.normal(1, DataType.FLOAT, 2, 3);
     SamplingListener listener = step -> {};
+    CancelToken token = new CancelToken();
     SamplingRequest request =
         SamplingRequest.builder(2)
             .batchSize(1)
@@ -36,12 +41,20 @@ class SamplingRequestTest {
             .condition(Condition.labels(1, 2))
             .start(start)
             .listener(listener)
+            .cancelToken(token)
+            .keepPartial()
+            .trajectory(3)
+            .memoryLimit(1000)
             .build();
     assertThat(request.count()).isEqualTo(2);
     assertThat(request.batchSize()).isEqualTo(1);
     assertThat(request.condition()).isEqualTo(Condition.labels(1, 2));
     assertThat(request.start()).isSameAs(start);
     assertThat(request.listener()).isSameAs(listener);
+    assertThat(request.cancelToken()).isSameAs(token);
+    assertThat(request.keepsPartial()).isTrue();
+    assertThat(request.trajectoryEvery()).isEqualTo(3);
+    assertThat(request.memoryLimit()).hasValue(1000);
     assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.perSample(9)));
   }
 
@@ -50,6 +63,15 @@ class SamplingRequestTest {
     NoiseSource ones = () -> (first, n) -> shape -> Nd4j.ones(DataType.FLOAT, shape);
     assertThat(SamplingRequest.builder(1).seed(3).noise(ones).build().noise()).isSameAs(ones);
     assertThat(SamplingRequest.builder(1).noise(ones).seed(3).build().noise()).isNotSameAs(ones);
+  }
+
+  @Test
+  void seeds_areOnePerSample() {
+    SamplingRequest request = SamplingRequest.builder(2).seeds(8, 9).build();
+    assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.seeds(8, 9)));
+    SamplingRequest.Builder three = SamplingRequest.builder(3).seeds(8, 9);
+    assertRefused(three::build, "seeds must be one per sample, 3, but were 2");
+    assertThat(firstNoise(three.seed(4).build())).isEqualTo(firstNoise(NoiseSource.perSample(4)));
   }
 
   @Test
@@ -67,6 +89,10 @@ class SamplingRequestTest {
     assertRefused(() -> SamplingRequest.builder(n), "count", "at least 1", "was " + n);
     assertRefused(
         () -> SamplingRequest.builder(1).batchSize(n), "batch size", "at least 1", "was " + n);
+    assertRefused(
+        () -> SamplingRequest.builder(1).trajectory(n), "trajectory", "at least 1", "was " + n);
+    assertRefused(
+        () -> SamplingRequest.builder(1).memoryLimit(n), "memory limit", "1 byte", "was " + n);
   }
 
   @Test
@@ -95,6 +121,9 @@ class SamplingRequestTest {
     assertThatNullPointerException()
         .isThrownBy(() -> builder.listener(null))
         .withMessage("listener");
+    assertThatNullPointerException()
+        .isThrownBy(() -> builder.cancelToken(null))
+        .withMessage("cancel token");
   }
 
   private static INDArray firstNoise(SamplingRequest request) {

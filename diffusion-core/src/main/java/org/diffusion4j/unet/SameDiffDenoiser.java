@@ -300,6 +300,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param n samples at once
    * @return empty if the graph runs in SameDiff's session, which cannot tell
    */
+  @Override
   public OptionalLong predictionBytes(int n) {
     return bytes(n, Set.of());
   }

@@ -9,8 +9,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
 import java.util.function.IntConsumer;
+import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.SamplingCancelledException;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
+import org.diffusion4j.samplers.ClassifierFreeGuidance;
+import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.junit.jupiter.api.Tag;
@@ -79,6 +86,39 @@ class PlanGrowthTest {
               try (INDArray x = samples(n);
                   INDArray t = Nd4j.zeros(DataType.FLOAT, n)) {
                 model.predict(x, t, Condition.none()).close();
+              }
+            }
+          });
+    }
+  }
+
+  @Test
+  void sample_twoThousandTimes_holdsNoMoreMemory() {
+    DdimSampler sampler = new DdimSampler(2, 1);
+    try (UNet model = unet()) {
+      Denoiser guided = ClassifierFreeGuidance.builder(model, 2).twoCalls().build();
+      requireNoGrowth(
+          count -> {
+            for (int i = 0; i < count; i++) {
+              CancelToken token = new CancelToken();
+              boolean cancels = i % 4 == 3;
+              SamplingRequest.Builder request =
+                  SamplingRequest.builder(1 + i % 7)
+                      .batchSize(3)
+                      .seed(i)
+                      .cancelToken(token)
+                      .trajectory(1)
+                      .listener(
+                          step -> {
+                            if (cancels) {
+                              token.cancel();
+                            }
+                          });
+              try (SamplingResult result =
+                  sampler.sample(i % 2 == 0 ? model : guided, request.build())) {
+                assertThat(result.samples().size(0)).isEqualTo(1 + i % 7);
+              } catch (SamplingCancelledException expected) {
+                assertThat(cancels).isTrue();
               }
             }
           });

@@ -6,10 +6,12 @@ import java.util.List;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSource;
+import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -17,20 +19,25 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The loop that every sampler shares: batch by batch, step by step, with a constant number of
- * arrays.
+ * arrays ({@link BatchSize#ARRAYS}). An object is one run.
  */
 final class SamplingLoop {
 
   private final Method method;
-  private final Denoiser model;
+  private final WatchedDenoiser model;
   private final SamplingRequest request;
   private final List<Transition> transitions;
   private final long[] sampleShape;
+  private final Recorder recorder;
+  private final long begin = System.nanoTime();
+  private @Nullable INDArray samples;
+  private int finished;
 
   private SamplingLoop(Method method, Denoiser model, SamplingRequest request) {
     this.method = method;
-    this.model = model;
+    this.model = new WatchedDenoiser(model, this::requireGoingOn);
     this.request = request;
+    recorder = new Recorder(request);
     transitions = method.transitions(model.schedule());
     sampleShape = model.sampleShape();
     INDArray start = request.start();
@@ -56,27 +63,50 @@ final class SamplingLoop {
   }
 
   private SamplingResult run() {
-    long begin = System.nanoTime();
     int count = request.count();
+    int batchSize = BatchSize.of(request, model, transitions.size());
     NoiseSource.Run noise = request.noise().start();
-    INDArray samples = Nd4j.createUninitialized(DataType.FLOAT, batchShape(count));
+    INDArray all = Nd4j.createUninitialized(DataType.FLOAT, batchShape(count));
+    samples = all;
     boolean done = false;
-    try {
-      int calls = 0;
-      for (int first = 0; first < count; first += request.batchSize()) {
-        int n = Math.min(request.batchSize(), count - first);
-        try (INDArray batch = batch(first, n, noise.batch(first, n))) {
-          rows(samples, first, n).assign(batch);
+    try (recorder) {
+      while (finished < count) {
+        int n = Math.min(batchSize, count - finished);
+        try (INDArray batch = batch(finished, n, noise.batch(finished, n))) {
+          rows(all, finished, n).assign(batch);
         }
-        calls += transitions.size();
+        finished += n;
       }
       done = true;
-      return new SamplingResult(samples, calls, Duration.ofNanos(System.nanoTime() - begin));
+      return new SamplingResult(all, model.calls(), elapsed(), recorder.takeTrajectory());
     } finally {
       if (!done) {
-        samples.close();
+        all.close();
       }
     }
+  }
+
+  private Duration elapsed() {
+    return Duration.ofNanos(System.nanoTime() - begin);
+  }
+
+  private void requireGoingOn() {
+    if (request.cancelToken().isCancelled()) {
+      throw cancelled("cancelled");
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw cancelled("interrupted");
+    }
+  }
+
+  private SamplingCancelledException cancelled(String how) {
+    String message =
+        "sampling was " + how + " after " + finished + " of " + request.count() + " samples";
+    INDArray some = null;
+    if (samples != null && finished > 0 && request.keepsPartial()) {
+      some = rows(samples, 0, finished).dup('c');
+    }
+    return new SamplingCancelledException(message, finished, some, recorder.takeNewest());
   }
 
   private INDArray batch(int first, int n, NoiseSource.Batch noise) {
@@ -103,9 +133,18 @@ final class SamplingLoop {
           method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape().clone()));
       boolean done = false;
       try {
-        request
-            .listener()
-            .onStep(new SamplingStep(first, k, transitions.size(), step.t(), next, estimate.x0()));
+        recorder
+            .andThen(request.listener())
+            .onStep(
+                new SamplingStep(
+                    first,
+                    request.count(),
+                    k,
+                    transitions.size(),
+                    step.t(),
+                    next,
+                    estimate.x0(),
+                    elapsed()));
         done = true;
         return next;
       } finally {

@@ -15,6 +15,16 @@
  *     <td>none</td><td>as DDIM</td></tr>
  * </table>
  *
+ * <p>What they sample from is led further towards its condition by {@link
+ * org.diffusion4j.samplers.ClassifierFreeGuidance}, a {@link org.diffusion4j.Denoiser} around
+ * another, of which no sampler knows:
+ *
+ * <pre>{@code
+ * Denoiser guided = ClassifierFreeGuidance.of(model, 3);
+ * SamplingRequest sevens = SamplingRequest.builder(16).condition(Condition.label(7, 16)).build();
+ * SamplingResult result = new DdimSampler(50).sample(guided, sevens);
+ * }</pre>
+ *
  * <p>All share one loop: a batch of noise; at each step a prediction, its conversion to the clean
  * sample, a correction such as clipping, and the method's formula.
  */

@@ -2,22 +2,27 @@ package org.diffusion4j.samplers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.bytedeco.javacpp.Pointer;
+import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
+import org.diffusion4j.TrajectoryStep;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -197,6 +202,42 @@ abstract class SamplerMechanics {
             .build();
     assertThatThrownBy(() -> sampler().sample(model, request)).isSameAs(stop);
     assertThat(calls[0]).isEqualTo(2);
+  }
+
+  @Test
+  void cancel_isAnsweredWithinOneCallOfTheDenoiser() {
+    CancelToken token = new CancelToken();
+    int[] calls = {0};
+    Denoiser cancelling =
+        FunctionDenoiser.of(
+            SCHEDULE,
+            (x, t, c) -> {
+              if (++calls[0] == 3) {
+                token.cancel();
+              }
+              return model.predict(x, t, c);
+            },
+            2);
+    SamplingRequest request =
+        request(cancelling, 4).batchSize(2).cancelToken(token).keepPartial().build();
+    try (SamplingCancelledException cancelled =
+        catchThrowableOfType(
+            SamplingCancelledException.class, () -> sampler().sample(cancelling, request))) {
+      assertThat(calls[0]).isEqualTo(3);
+      assertThat(cancelled.finished()).isZero();
+      assertThat(cancelled.current().orElseThrow().index()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void trajectory_endsInTheSamples() {
+    SamplingRequest request = request(model, 5).batchSize(2).trajectory(1).build();
+    try (SamplingResult result = sampler().sample(model, request)) {
+      List<TrajectoryStep> steps = result.trajectory();
+      assertThat(steps.stream().mapToDouble(TrajectoryStep::t).toArray())
+          .containsExactly(Arrays.stream(timesteps()).asDoubleStream().toArray());
+      assertThat(steps.get(steps.size() - 1).x()).isEqualTo(result.samples());
+    }
   }
 
   @Test

@@ -1,0 +1,84 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.SamplingRequest;
+
+/** How many samples a run gives its denoiser at once, so that it stays within its memory. */
+final class BatchSize {
+
+  /**
+   * The most arrays of a batch's size that a run has at once, what the denoiser takes left out: the
+   * state, the output (twice the size if it learns the variance), both estimates, the noise, the
+   * next state, a term of a sum, a copy for {@code keepPartial}, and what a method remembers.
+   */
+  static final int ARRAYS = 16;
+
+  private final SamplingRequest request;
+  private final Denoiser model;
+  private final long sampleBytes;
+  private final int kept;
+
+  private BatchSize(SamplingRequest request, Denoiser model, int steps) {
+    this.request = request;
+    this.model = model;
+    sampleBytes = Arrays.stream(model.sampleShape()).reduce(Float.BYTES, Math::multiplyExact);
+    // A cancelled run copies its finished samples.
+    kept = 1 + (request.keepsPartial() ? 1 : 0) + 2 * Recorder.length(request, steps);
+  }
+
+  /**
+   * The request's batch size, or the largest below it that fits its memory limit.
+   *
+   * @param steps of the run
+   * @throws IllegalArgumentException if not even one sample at a time fits, or if the model cannot
+   *     tell
+   */
+  static int of(SamplingRequest request, Denoiser model, int steps) {
+    int most = Math.min(request.batchSize(), request.count());
+    return request.memoryLimit().isEmpty()
+        ? most
+        : new BatchSize(request, model, steps).within(request.memoryLimit().getAsLong(), most);
+  }
+
+  private int within(long limit, int most) {
+    long least = bytes(1);
+    if (least > limit) {
+      throw new IllegalArgumentException(
+          "memory limit must be at least " + least + " bytes, for batches of 1, but was " + limit);
+    }
+    if (bytes(most) <= limit) {
+      return most;
+    }
+    int fits = 1;
+    int tooLarge = most;
+    while (tooLarge - fits > 1) {
+      int n = (fits + tooLarge) >>> 1;
+      if (bytes(n) <= limit) {
+        fits = n;
+      } else {
+        tooLarge = n;
+      }
+    }
+    return fits;
+  }
+
+  /** What a run with batches of a size takes. */
+  private long bytes(int n) {
+    int rest = request.count() % n;
+    // Cautious: a model may keep what it used for the others while the last batch, which is
+    // smaller, runs, though it has its weights but once.
+    long model = predictionBytes(n) + (rest == 0 ? 0 : predictionBytes(rest));
+    return model + sampleBytes * ((long) kept * request.count() + (long) ARRAYS * n);
+  }
+
+  private long predictionBytes(int n) {
+    return model
+        .predictionBytes(n)
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "memory limit must not be set where the denoiser cannot tell what a prediction"
+                        + " takes"));
+  }
+}

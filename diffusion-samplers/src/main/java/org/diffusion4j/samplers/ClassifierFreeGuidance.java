@@ -1,0 +1,303 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.OptionalLong;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.SamplingException;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * A conditional denoiser whose predictions lean further towards the condition: classifier-free
+ * guidance (Ho and Salimans 2022).
+ *
+ * <p>Where {@code c} is the output for the condition and {@code u} the output for none, the guided
+ * output is {@code u + scale (c - u)}. Scale 1 is the model as it is, 0 the unconditional model;
+ * the paper's {@code w} is {@code scale - 1} (equation 6). Epsilon, x_0 and velocity are affine
+ * functions of each other whose constant term depends on x_t and t alone; the weights {@code scale}
+ * and {@code 1 - scale} add up to 1; so whichever the model predicts, the guided prediction is the
+ * same.
+ *
+ * <p>The model must take samples without a label, as one that was trained with some labels left out
+ * does: {@link Condition#none()} for all, {@link Condition#UNLABELLED} for one. Only the prediction
+ * is guided; a variance that the model learned is that of the condition.
+ *
+ * <p>Immutable, and as safe for several threads as the model, which it does not own.
+ */
+public final class ClassifierFreeGuidance implements Denoiser {
+
+  private final Denoiser model;
+  private final double scale;
+  private final GuidanceFormula formula;
+  private final int from;
+  private final int to;
+  private final Condition negative;
+  private final boolean twoCalls;
+
+  private ClassifierFreeGuidance(Builder builder) {
+    model = builder.model;
+    scale = builder.scale;
+    formula = new GuidanceFormula(builder.rescale, model.learnsVariance());
+    from = builder.from;
+    to = builder.to;
+    negative = builder.negative;
+    twoCalls = builder.twoCalls;
+  }
+
+  /**
+   * A model with guidance and nothing else.
+   *
+   * @param model a conditional model that takes samples without a label
+   * @param scale at least 0; 1 is the model as it is
+   */
+  public static ClassifierFreeGuidance of(Denoiser model, double scale) {
+    return builder(model, scale).build();
+  }
+
+  /**
+   * A builder of a guided model.
+   *
+   * @param model a conditional model that takes samples without a label
+   * @param scale at least 0; 1 is the model as it is
+   */
+  public static Builder builder(Denoiser model, double scale) {
+    return new Builder(model, scale);
+  }
+
+  @Override
+  public NoiseSchedule schedule() {
+    return model.schedule();
+  }
+
+  @Override
+  public long[] sampleShape() {
+    return model.sampleShape();
+  }
+
+  @Override
+  public Prediction prediction() {
+    return model.prediction();
+  }
+
+  @Override
+  public boolean learnsVariance() {
+    return model.learnsVariance();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Where guidance has nothing to do, at scale 0 or 1, outside the timesteps, or where the
+   * condition and its opposite are the same, the model is asked once for each sample, and otherwise
+   * for both.
+   *
+   * @throws SamplingException if the model returns another shape or type than it must
+   */
+  @Override
+  public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+    double[] scales = scales(t);
+    if (condition.equals(negative(scales.length)) || all(scales, 1)) {
+      return model.predict(xt, t, condition);
+    }
+    if (all(scales, 0)) {
+      return model.predict(xt, t, negative(scales.length));
+    }
+    return twoCalls ? inTwoCalls(xt, t, condition, scales) : inOneCall(xt, t, condition, scales);
+  }
+
+  /** The scale of each sample. */
+  private double[] scales(INDArray t) {
+    double[] scales = t.toDoubleVector();
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = scales[i] >= from && scales[i] <= to ? scale : 1;
+    }
+    return scales;
+  }
+
+  private static boolean all(double[] scales, double value) {
+    return Arrays.stream(scales).allMatch(s -> s == value);
+  }
+
+  /** What guidance leads away from, for {@code n} samples. */
+  private Condition negative(int n) {
+    return negative.isNone() ? negative : Condition.label(negative.labels()[0], n);
+  }
+
+  private INDArray inTwoCalls(INDArray xt, INDArray t, Condition condition, double[] scales) {
+    INDArray c = model.predict(xt, t, condition);
+    try {
+      requireFits(c, xt, 1);
+      INDArray u = model.predict(xt, t, negative(scales.length));
+      try {
+        requireFits(u, xt, 1);
+        return formula.guided(c, u, scales);
+      } finally {
+        close(u, xt);
+      }
+    } finally {
+      close(c, xt);
+    }
+  }
+
+  private INDArray inOneCall(INDArray xt, INDArray t, Condition condition, double[] scales) {
+    int n = scales.length;
+    int[] labels = Arrays.copyOf(labels(condition, n), 2 * n);
+    System.arraycopy(labels(negative(n), n), 0, labels, n, n);
+    try (INDArray xTwice = Nd4j.concat(0, xt, xt);
+        INDArray tTwice = Nd4j.concat(0, t, t)) {
+      INDArray both = model.predict(xTwice, tTwice, Condition.labels(labels));
+      try {
+        requireFits(both, xt, 2);
+        INDArray c = both.get(NDArrayIndex.interval(0, n));
+        INDArray u = both.get(NDArrayIndex.interval(n, 2L * n));
+        return formula.guided(c, u, scales);
+      } finally {
+        close(both, xTwice);
+      }
+    }
+  }
+
+  private static int[] labels(Condition condition, int n) {
+    condition.requireCount(n);
+    return condition.isNone()
+        ? Condition.label(Condition.UNLABELLED, n).labels()
+        : condition.labels();
+  }
+
+  /** A denoiser may return what it was given. */
+  private static void close(INDArray output, INDArray input) {
+    if (output != input && output.closeable()) {
+      output.close();
+    }
+  }
+
+  private void requireFits(INDArray output, INDArray xt, int times) {
+    long[] shape = xt.shape().clone();
+    shape[0] *= times;
+    shape[1] *= learnsVariance() ? 2 : 1;
+    if (output.dataType() != DataType.FLOAT || !Arrays.equals(output.shape(), shape)) {
+      throw new SamplingException(
+          "the denoiser must return FLOAT "
+              + Arrays.toString(shape)
+              + " to guidance but returned "
+              + output.dataType()
+              + " "
+              + Arrays.toString(output.shape()));
+    }
+  }
+
+  /** {@inheritDoc} It includes the arrays that guidance makes. */
+  @Override
+  public OptionalLong predictionBytes(int n) {
+    long sample = Arrays.stream(sampleShape()).reduce(Float.BYTES, Math::multiplyExact);
+    long output = learnsVariance() ? 2 * sample : sample;
+    OptionalLong once = model.predictionBytes(n);
+    if (once.isEmpty() || scale == 1 || scale == 0) {
+      return once;
+    }
+    if (twoCalls) {
+      // Both outputs, and a copy of one.
+      return OptionalLong.of(once.getAsLong() + 3 * n * output);
+    }
+    OptionalLong twice = model.predictionBytes(Math.multiplyExact(2, n));
+    return twice.isEmpty()
+        ? twice
+        // Where guidance has nothing to do the model runs with n and may keep what it used for 2 n.
+        : OptionalLong.of(once.getAsLong() + twice.getAsLong() + 2 * n * sample + 3 * n * output);
+  }
+
+  @Override
+  public String toString() {
+    return "ClassifierFreeGuidance[scale=" + scale + ", rescale=" + formula.rescale() + "]";
+  }
+
+  /** Collects the settings of a guided model. */
+  public static final class Builder {
+
+    private final Denoiser model;
+    private final double scale;
+    private double rescale;
+    private int from;
+    private int to = Integer.MAX_VALUE;
+    private Condition negative = Condition.none();
+    private boolean twoCalls;
+
+    private Builder(Denoiser model, double scale) {
+      this.model = Objects.requireNonNull(model, "model");
+      if (!(scale >= 0 && Double.isFinite(scale))) {
+        throw new IllegalArgumentException("scale must be at least 0 but was " + scale);
+      }
+      this.scale = scale;
+    }
+
+    /**
+     * Sets how far the guided output of each sample is brought back to the standard deviation of
+     * the conditional one, against overexposure: Lin et al. 2024, section 3.4. By default 0, not at
+     * all. At scales 0 and 1 it does nothing. Unlike the guidance, it depends on what the model
+     * predicts.
+     *
+     * @param phi in [0, 1]; the paper recommends 0.7
+     */
+    public Builder rescale(double phi) {
+      if (!(phi >= 0 && phi <= 1)) {
+        throw new IllegalArgumentException("rescale must be in [0, 1] but was " + phi);
+      }
+      rescale = phi;
+      return this;
+    }
+
+    /**
+     * Sets the timesteps in which guidance acts, both ends included; beyond them the model is as it
+     * is (Kynkäänniemi et al. 2024). By default all.
+     *
+     * @param first at least 0
+     * @param last at least {@code first}, at most T-1
+     */
+    public Builder timesteps(int first, int last) {
+      int steps = model.schedule().steps();
+      if (first < 0 || last < first || last >= steps) {
+        throw new IllegalArgumentException(
+            "timesteps of guidance must be within [0, "
+                + (steps - 1)
+                + "] but were ["
+                + first
+                + ", "
+                + last
+                + "]");
+      }
+      from = first;
+      to = last;
+      return this;
+    }
+
+    /**
+     * Sets a class that guidance leads away from, in place of samples without a label.
+     *
+     * @param label in [0, classes)
+     */
+    public Builder negative(int label) {
+      negative = Condition.labels(label);
+      return this;
+    }
+
+    /**
+     * Has the model asked twice with the batch instead of once with a batch of twice the size:
+     * slower, in less memory. A sampler that is cancelled ends after both.
+     */
+    public Builder twoCalls() {
+      twoCalls = true;
+      return this;
+    }
+
+    /** The guided model. */
+    public ClassifierFreeGuidance build() {
+      return new ClassifierFreeGuidance(this);
+    }
+  }
+}

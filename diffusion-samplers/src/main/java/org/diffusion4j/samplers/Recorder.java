@@ -1,0 +1,101 @@
+package org.diffusion4j.samplers;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.diffusion4j.SamplingListener;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingStep;
+import org.diffusion4j.TrajectoryStep;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/** Keeps what a request asked to keep of a run's steps, and frees what was not taken from it. */
+final class Recorder implements SamplingListener, AutoCloseable {
+
+  private final int every;
+  private final boolean keepsNewest;
+  private List<TrajectoryStep> trajectory = new ArrayList<>();
+  private @Nullable TrajectoryStep newest;
+
+  Recorder(SamplingRequest request) {
+    every = request.trajectoryEvery();
+    keepsNewest = request.keepsPartial();
+  }
+
+  /** How many of a run's steps are kept in a trajectory. */
+  static int length(SamplingRequest request, int steps) {
+    int every = request.trajectoryEvery();
+    return every == 0 ? 0 : (steps - 1) / every + 1;
+  }
+
+  @Override
+  public void onStep(SamplingStep step) {
+    boolean last = step.index() + 1 == step.steps();
+    if (keepsNewest) {
+      forgetNewest();
+      newest =
+          last ? null : new TrajectoryStep(step.index(), step.t(), copy(step.x()), copy(step.x0()));
+    }
+    if (every > 0 && (last || (step.index() + 1) % every == 0)) {
+      keep(step);
+    }
+  }
+
+  private void keep(SamplingStep step) {
+    int place = step.index() / every;
+    if (place == trajectory.size()) {
+      trajectory.add(
+          new TrajectoryStep(
+              step.index(), step.t(), ofAll(step, step.x()), ofAll(step, step.x0())));
+    }
+    TrajectoryStep kept = trajectory.get(place);
+    long n = step.x().size(0);
+    rows(kept.x(), step.first(), n).assign(step.x());
+    rows(kept.x0(), step.first(), n).assign(step.x0());
+  }
+
+  private static INDArray ofAll(SamplingStep step, INDArray batch) {
+    long[] shape = batch.shape().clone();
+    shape[0] = step.count();
+    return Nd4j.createUninitialized(DataType.FLOAT, shape);
+  }
+
+  private static INDArray copy(INDArray array) {
+    return array.dup('c');
+  }
+
+  private static INDArray rows(INDArray array, long first, long n) {
+    return array.get(NDArrayIndex.interval(first, first + n));
+  }
+
+  /** The trajectory, from now on the caller's. */
+  List<TrajectoryStep> takeTrajectory() {
+    List<TrajectoryStep> taken = trajectory;
+    trajectory = List.of();
+    return taken;
+  }
+
+  /** The batch at work after its newest step, if that is kept; from now on the caller's. */
+  @Nullable TrajectoryStep takeNewest() {
+    TrajectoryStep taken = newest;
+    newest = null;
+    return taken;
+  }
+
+  private void forgetNewest() {
+    if (newest != null) {
+      newest.close();
+      newest = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    forgetNewest();
+    trajectory.forEach(TrajectoryStep::close);
+    trajectory = List.of();
+  }
+}

@@ -68,10 +68,16 @@ final class Batch implements AutoCloseable {
     try (INDArray indices = labels.argMax(1);
         INDArray largest = labels.max(1)) {
       classes = indices.toIntVector();
-      if (model.hasNullClass()) {
-        float[] marks = largest.toFloatVector();
-        for (int i = 0; i < classes.length; i++) {
-          classes[i] = marks[i] > 0 ? classes[i] : Condition.UNLABELLED;
+      float[] marks = largest.toFloatVector();
+      for (int i = 0; i < classes.length; i++) {
+        if (!(marks[i] > 0)) {
+          if (!model.hasNullClass()) {
+            throw new IllegalArgumentException(
+                "labels must be one-hot, for the model has no null class, but sample "
+                    + i
+                    + " has none");
+          }
+          classes[i] = Condition.UNLABELLED;
         }
       }
     }

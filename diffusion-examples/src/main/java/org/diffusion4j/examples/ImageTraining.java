@@ -18,12 +18,14 @@ import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.TrainingReport;
+import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.training.Checkpoints;
+import org.diffusion4j.training.CsvTrainingListener;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
@@ -32,9 +34,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** Trains a U-Net on pictures; saves it, what it makes, and how the training went. */
+/**
+ * Trains a U-Net on pictures, class by class if they have labels; saves it, what it makes, and how
+ * the training went.
+ */
 final class ImageTraining {
 
+  private static final double LABEL_DROPOUT = 0.1;
   private static final int COLUMNS = 10;
   private static final int FRAMES = 12;
   private static final int SHOWN = 8;
@@ -81,10 +87,11 @@ final class ImageTraining {
         UNet.create(network, scheduler.schedule(), scheduler.prediction(), options.seed)) {
       out.printf(Locale.ROOT, "data     %s%n", data);
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
-      double[] losses = train(model);
+      Path log = directory.resolve("training.csv");
+      train(model, log);
       PretrainedModel trained = new PretrainedModel(model, scheduler, provenance());
       trained.save(directory.resolve("model"));
-      Pictures.write(directory.resolve("loss.png"), Charts.loss(losses));
+      Pictures.write(directory.resolve("loss.png"), TrainingCharts.of(TrainingLog.read(log)));
       draw(directory, trained);
     }
     out.printf(Locale.ROOT, "written  %s%n", directory.resolve("{samples,denoising,loss}.png"));
@@ -92,28 +99,26 @@ final class ImageTraining {
     out.flush();
   }
 
-  private double[] train(UNet model) throws IOException {
-    double[] losses = new double[options.steps];
-    SampleIterator batches = SampleIterator.of(data, options.batch).shuffle(options.seed).build();
+  private void train(UNet model, Path log) throws IOException {
     DiffusionTrainer.Builder builder = options.trainer(model).maxGradientNorm(1);
     if (model.hasNullClass()) {
-      builder.labelDropout(0.1);
+      builder.labelDropout(LABEL_DROPOUT);
     }
     if (checkpoints != null) {
       builder.checkpoints(checkpoints.describedBy(scheduler, provenance()));
     }
     TrainingReport report;
-    try (DiffusionTrainer trainer = builder.build()) {
+    try (DiffusionTrainer trainer = builder.build();
+        PrefetchingIterator batches =
+            PrefetchingIterator.of(
+                SampleIterator.of(data, options.batch).shuffle(options.seed).build(), 2);
+        CsvTrainingListener csv = CsvTrainingListener.open(log)) {
       long done = checkpoints == null ? 0 : trainer.resume();
       if (done > 0) {
         out.printf(Locale.ROOT, "resumed  at step %d%n", done);
       }
-      try (Progress progress = new Progress("training", options.steps - done, out)) {
-        report =
-            trainer.trainTo(
-                batches,
-                options.steps,
-                progress.training().andThen(step -> losses[(int) step.index()] = step.loss()));
+      try (Progress progress = new Progress("training", done, options.steps, out)) {
+        report = trainer.trainTo(batches, options.steps, csv.andThen(progress.training()));
       }
       trainer.useAverage();
     }
@@ -123,15 +128,14 @@ final class ImageTraining {
         report.steps(),
         report.duration().toSeconds(),
         report.meanLoss());
-    return losses;
   }
 
   private Provenance provenance() {
     return Provenance.ofThisLibrary()
-        .with("data", data)
+        .with("data", data.description())
         .with("steps", options.steps)
         .with("batch", options.batch)
-        .with("optimizer", "Adam, learning rate " + options.learningRate + " falling to 0")
+        .with("optimizer", "Adam, learning rate " + options.learningRate + ", warm-up, cosine to 0")
         .with("weights", "exponential average, decay " + options.ema)
         .with("seed", options.seed)
         .with("date", LocalDate.now(ZoneOffset.UTC));

@@ -20,6 +20,8 @@ import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.Scaling;
 import org.diffusion4j.samplers.DdpmSampler;
 import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.training.Objective;
+import org.diffusion4j.training.Weighting;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -48,6 +50,17 @@ final class MixtureCommand implements Callable<Integer> {
       new TrainingOptions(1500, 512, 2e-3, 0.99, "out/mixture");
 
   @Option(
+      names = "--prediction",
+      description = "What the network predicts: epsilon, sample or velocity (${DEFAULT-VALUE}).")
+  private Prediction prediction = Prediction.VELOCITY;
+
+  @Option(
+      names = "--weighting",
+      converter = Weightings.class,
+      description = "How errors count: simple, min-snr, truncated-snr or p2 (${DEFAULT-VALUE}).")
+  private Weighting weighting = Weighting.simple();
+
+  @Option(
       names = "--count",
       converter = Positive.class,
       description = "Number of samples (${DEFAULT-VALUE}).")
@@ -65,10 +78,7 @@ final class MixtureCommand implements Callable<Integer> {
     // of the two heaps; those of a predicted velocity vanish there.
     try (Mlp model =
         Mlp.create(
-            new MlpConfig(1, 64, 3),
-            NoiseSchedule.linear(TIMESTEPS),
-            Prediction.VELOCITY,
-            training.seed)) {
+            new MlpConfig(1, 64, 3), NoiseSchedule.linear(TIMESTEPS), prediction, training.seed)) {
       train(model, data, scaling);
       samples = sample(model, scaling);
     }
@@ -99,7 +109,8 @@ final class MixtureCommand implements Callable<Integer> {
         SampleIterator.of(InMemorySamples.ofVectors(rows, scaling), training.batch)
             .shuffle(training.seed)
             .build();
-    try (DiffusionTrainer trainer = training.trainer(model).build();
+    try (DiffusionTrainer trainer =
+            training.trainer(model).objective(Objective.weighted(weighting)).build();
         Progress progress = new Progress("training", training.steps, spec.commandLine().getOut())) {
       trainer.train(batches, training.steps, progress.training());
       trainer.useAverage();

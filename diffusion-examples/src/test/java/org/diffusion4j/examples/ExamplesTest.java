@@ -40,7 +40,7 @@ class ExamplesTest {
     assertThat(digits.out()).contains("3823", "trained  3 steps", "loss", "samples");
     int grid = cells(10);
     assertSize(shared.resolve("samples.png"), 2 * grid + 3 * Pictures.GAP, grid + SHEET_HEIGHT);
-    assertSize(shared.resolve("loss.png"), 900, 500);
+    assertSize(shared.resolve("loss.png"), 2 * TrainingCharts.WIDTH, 2 * TrainingCharts.HEIGHT);
     assertSize(
         shared.resolve("denoising.png"), cells(2) + 2 * Pictures.GAP, cells(8) + SHEET_HEIGHT);
   }

@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.diffusion4j.SamplingStep;
@@ -117,7 +118,7 @@ class MicrometerListenersTest {
     for (int batch = 3; batch >= 2; batch--) {
       try (INDArray x = Nd4j.zeros(batch, 1)) {
         for (int i = 0; i < 4; i++) {
-          listener.onStep(new SamplingStep(0, i, 4, 3 - i, x, x));
+          listener.onStep(new SamplingStep(0, 5, i, 4, 3 - i, x, x, Duration.ZERO));
         }
       }
     }

@@ -10,6 +10,7 @@ import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -33,6 +34,7 @@ final class SamplingLoop {
     this.request = request;
     transitions = method.transitions(model.schedule());
     sampleShape = model.sampleShape();
+    method.requireFits(model);
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {
       throw new IllegalArgumentException("start must be given: this method begins with samples");
@@ -84,28 +86,31 @@ final class SamplingLoop {
     Condition condition = request.condition().slice(first, first + n);
     INDArray start = request.start();
     INDArray x = start == null ? noise.next(shape) : rows(start, first, n).dup('c');
-    for (int k = 0; k < transitions.size(); k++) {
-      INDArray before = x;
-      try {
-        x = step(first, k, x, condition, noise);
-      } finally {
-        before.close();
+    try (Run run = method.start(transitions, model.schedule())) {
+      for (int k = 0; k < transitions.size(); k++) {
+        INDArray before = x;
+        try {
+          x = step(run, first, k, x, condition, noise);
+        } finally {
+          before.close();
+        }
       }
     }
     return x;
   }
 
   private INDArray step(
-      int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
+      Run run, int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
     try (Estimate estimate = estimate(step, x, condition, first)) {
-      INDArray next =
-          method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape().clone()));
+      INDArray next = run.step(step, estimate, x, () -> noise.next(x.shape().clone()));
       boolean done = false;
       try {
         request
             .listener()
-            .onStep(new SamplingStep(first, k, transitions.size(), step.t(), next, estimate.x0()));
+            .onStep(
+                new SamplingStep(
+                    first, k, transitions.size(), (int) Math.rint(step.t()), next, estimate.x0()));
         done = true;
         return next;
       } finally {
@@ -119,34 +124,65 @@ final class SamplingLoop {
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
     try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
       INDArray output = model.predict(x, t, condition);
+      INDArray prediction = null;
+      INDArray variance = null;
+      boolean done = false;
       try {
         requireFits(output, x, step, first);
-        double alphaBar = method.alphaBar(model.schedule(), step.from());
-        return Estimate.of(model.prediction(), x, output, alphaBar, method.correction());
+        if (model.learnsVariance()) {
+          long channels = x.size(1);
+          prediction = channels(output, 0, channels).dup('c');
+          variance = channels(output, channels, 2 * channels).dup('c');
+        } else {
+          prediction = output == x || !output.closeable() ? output.dup('c') : output;
+        }
+        Estimate estimate =
+            Estimate.of(
+                model.prediction(), x, prediction, variance, step.at(), method.correction());
+        done = true;
+        return estimate;
       } finally {
-        if (output != x && output.closeable()) {
+        if (output != x && output != prediction && output.closeable()) {
           output.close();
+        }
+        if (!done) {
+          close(prediction);
+          close(variance);
         }
       }
     }
   }
 
-  private static void requireFits(INDArray output, INDArray x, Transition step, int first) {
-    if (!Arrays.equals(output.shape(), x.shape())) {
+  private static void close(@Nullable INDArray array) {
+    if (array != null) {
+      array.close();
+    }
+  }
+
+  private static INDArray channels(INDArray array, long first, long end) {
+    return array.get(NDArrayIndex.all(), NDArrayIndex.interval(first, end));
+  }
+
+  private void requireFits(INDArray output, INDArray x, Transition step, int first) {
+    long[] expected = x.shape().clone();
+    if (model.learnsVariance()) {
+      expected[1] *= 2;
+    }
+    if (!Arrays.equals(output.shape(), expected)) {
       throw new SamplingException(
           "the denoiser must return the shape "
-              + Arrays.toString(x.shape())
+              + Arrays.toString(expected)
               + " but returned "
               + Arrays.toString(output.shape())
               + " at timestep "
-              + step.t());
+              + name(step.t()));
     }
     if (output.dataType() != DataType.FLOAT) {
       throw new SamplingException(
           "the denoiser must return FLOAT but returned "
               + output.dataType()
               + " at timestep "
-              + step.t());
+              + name(step.t()));
     }
     double sum = output.sumNumber().doubleValue();
     if (!Double.isFinite(sum)) {
@@ -156,10 +192,15 @@ final class SamplingLoop {
               "the denoiser must return finite values but did not for sample "
                   + (first + i)
                   + " at timestep "
-                  + step.t());
+                  + name(step.t()));
         }
       }
     }
+  }
+
+  /** 12 for 12.0. */
+  private static String name(double t) {
+    return t == Math.rint(t) ? Long.toString((long) t) : Double.toString(t);
   }
 
   private static INDArray rows(INDArray array, int first, int n) {

@@ -116,28 +116,21 @@ public final class Kdpm2Sampler extends LoopSampler {
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
       Level from = step.from();
       Level to = step.to();
-      // The reference draws at every stage, and a seed gives its pictures only if we do.
-      try (INDArray draw = method.ancestral ? noise.get() : null) {
-        if (start == null) {
-          start = step.last() ? null : x.dup();
-          return Flow.euler(x, estimate.x0(), from, to.sigma(), to);
+      if (start == null) {
+        start = step.last() ? null : x.dup();
+        return Flow.euler(x, estimate.x0(), from, to.sigma(), to);
+      }
+      try (INDArray base = start;
+          INDArray direction = estimate.direction(x, step.at())) {
+        start = null;
+        double length = method.end(from, to) - from.sigma();
+        INDArray next =
+            Linear.combine(to.signal() / from.signal(), base, to.signal() * length, direction);
+        if (!method.ancestral) {
+          return next;
         }
-        double end = method.end(from, to);
-        INDArray next;
-        try (INDArray direction = estimate.direction(x, step.at())) {
-          next =
-              Linear.combine(
-                  to.signal() / from.signal(),
-                  start,
-                  to.signal() * (end - from.sigma()),
-                  direction);
-        }
-        if (draw != null) {
-          double up = EulerAncestralSampler.Ancestral.up(from.sigma(), to.sigma());
-          Linear.add(next, to.signal() * up, draw);
-        }
-        close();
-        return next;
+        double up = EulerAncestralSampler.Ancestral.up(from.sigma(), to.sigma());
+        return Linear.addNoise(next, to.signal() * up, noise);
       }
     }
 

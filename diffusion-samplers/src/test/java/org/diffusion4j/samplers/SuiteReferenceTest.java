@@ -129,7 +129,10 @@ class SuiteReferenceTest {
     DummyDenoiser model = DummyDenoiser.of(config, sampleShape);
     try (SamplingResult result = sampler.sampleWithInputs(model, request)) {
       Map<String, Object> expected = object(json, "expected");
-      double sum = result.samples().norm1Number().doubleValue();
+      double sum = 0;
+      for (float value : Values.of(result.samples())) {
+        sum += Math.abs(value);
+      }
       for (String figure : List.of("sum", "mean")) {
         if (expected.containsKey(figure)) {
           double actual = figure.equals("sum") ? sum : sum / result.samples().length();

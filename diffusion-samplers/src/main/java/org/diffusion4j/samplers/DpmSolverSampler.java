@@ -33,7 +33,9 @@ public final class DpmSolverSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public DpmSolverSampler(Timesteps timesteps) {
-    this(new Multistep(timesteps, DpmOptions.defaults(2, true), Double.NEGATIVE_INFINITY, false));
+    this(
+        new Multistep(
+            timesteps, DpmOptions.defaults(2, true), Double.NEGATIVE_INFINITY, false, false));
   }
 
   /** This sampler for another equation or prediction; DPM-Solver++ is the default. */
@@ -74,7 +76,7 @@ public final class DpmSolverSampler extends LoopSampler {
   /** This sampler with a last step of order 1 whatever the number of steps. */
   public DpmSolverSampler withEulerAtEnd() {
     return new DpmSolverSampler(
-        new Multistep(method.timesteps, method.options, method.lambdaMin, true));
+        new Multistep(method.timesteps, method.options, method.lambdaMin, true, method.published));
   }
 
   /**
@@ -83,7 +85,18 @@ public final class DpmSolverSampler extends LoopSampler {
    */
   public DpmSolverSampler withLambdaMin(double lambda) {
     return new DpmSolverSampler(
-        new Multistep(method.timesteps, method.options, lambda, method.eulerAtEnd));
+        new Multistep(
+            method.timesteps, method.options, lambda, method.eulerAtEnd, method.published));
+  }
+
+  /**
+   * This sampler with the weight of the second derivative in third-order steps that the published
+   * code of DPM-Solver++ and diffusers have. It is half of what the paper's integral gives, which
+   * leaves the method of order 2: see docs/decisions/0009.
+   */
+  public DpmSolverSampler withPublishedThirdOrder() {
+    return new DpmSolverSampler(
+        new Multistep(method.timesteps, method.options, method.lambdaMin, method.eulerAtEnd, true));
   }
 
   /** This sampler with a correction of the predicted clean samples, such as clipping. */
@@ -93,7 +106,8 @@ public final class DpmSolverSampler extends LoopSampler {
 
   private DpmSolverSampler with(DpmOptions options) {
     return new DpmSolverSampler(
-        new Multistep(method.timesteps, options, method.lambdaMin, method.eulerAtEnd));
+        new Multistep(
+            method.timesteps, options, method.lambdaMin, method.eulerAtEnd, method.published));
   }
 
   @Override
@@ -106,7 +120,12 @@ public final class DpmSolverSampler extends LoopSampler {
     return "DpmSolverSampler[" + method.timesteps + ", " + method.options + "]";
   }
 
-  record Multistep(Timesteps timesteps, DpmOptions options, double lambdaMin, boolean eulerAtEnd)
+  record Multistep(
+      Timesteps timesteps,
+      DpmOptions options,
+      double lambdaMin,
+      boolean eulerAtEnd,
+      boolean published)
       implements Method {
 
     /** With fewer steps than this, the last ones are of lower order. */
@@ -188,10 +207,21 @@ public final class DpmSolverSampler extends LoopSampler {
             INDArray d2 = Linear.combine(1 / (r0 + r1), d10, -1 / (r0 + r1), d11)) {
           Linear.add(next, shares.d1(), d10);
           Linear.add(next, shares.d1() * r0, d2);
-          Linear.add(next, shares.d2(), d2);
+          Linear.add(next, curvature(shares, step.to()), d2);
         }
       }
       return options.addNoise(next, shares, noise);
+    }
+
+    /** The share of half the second derivative times h^2. */
+    private double curvature(DpmAlgorithm.Shares shares, Level to) {
+      if (!method.published) {
+        return 2 * shares.d2();
+      }
+      // The published code of the stochastic one has a half with the wrong sign, too.
+      return method.options.algorithm() == DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS
+          ? shares.d2() - to.signal()
+          : shares.d2();
     }
 
     /** The i-th divided difference of the predictions, times h. */

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Heun's method on the probability flow: EDM (Karras et al. 2022), algorithm 1. Of order 2; asks
- * the denoiser twice for each step but the last.
+ * Heun's method on the probability flow: EDM (Karras et al. 2022), algorithms 1 and 2. Of order 2;
+ * asks the denoiser twice for each step but the last.
  */
 public final class HeunSampler extends LoopSampler {
 
@@ -35,12 +35,17 @@ public final class HeunSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public HeunSampler(Timesteps timesteps) {
-    this(new Heun(timesteps, X0Correction.none()));
+    this(new Heun(timesteps, Churn.NONE, X0Correction.none()));
+  }
+
+  /** This sampler with noise added anew before each step: algorithm 2. */
+  public HeunSampler withChurn(Churn churn) {
+    return new HeunSampler(new Heun(method.timesteps, churn, method.correction));
   }
 
   /** This sampler with a correction of the predicted clean samples, such as clipping. */
   public HeunSampler withCorrection(X0Correction correction) {
-    return new HeunSampler(new Heun(method.timesteps, correction));
+    return new HeunSampler(new Heun(method.timesteps, method.churn, correction));
   }
 
   @Override
@@ -50,13 +55,17 @@ public final class HeunSampler extends LoopSampler {
 
   @Override
   public String toString() {
-    return "HeunSampler[" + method.timesteps + "]";
+    return "HeunSampler["
+        + method.timesteps
+        + (method.churn.amount() > 0 ? ", " + method.churn : "")
+        + "]";
   }
 
-  record Heun(Timesteps timesteps, X0Correction correction) implements Method {
+  record Heun(Timesteps timesteps, Churn churn, X0Correction correction) implements Method {
 
     Heun {
       Objects.requireNonNull(timesteps, "timesteps");
+      Objects.requireNonNull(churn, "churn");
       Objects.requireNonNull(correction, "correction");
     }
 
@@ -65,10 +74,12 @@ public final class HeunSampler extends LoopSampler {
     public List<Transition> transitions(NoiseSchedule schedule) {
       List<Transition> stages = new ArrayList<>();
       NoiseLevels nodes = timesteps.nodes(schedule, FinalSigma.ZERO);
+      SigmaCurve curve = new SigmaCurve(schedule);
       for (Transition step : nodes.transitions()) {
-        Level from = step.from();
+        Level from = raised(step.from(), nodes.t().length);
         Level to = step.to();
-        stages.add(Transition.of(stages.size(), step.t(), from, to, step.last()));
+        double t = from == step.from() ? step.t() : curve.t(from.sigma());
+        stages.add(Transition.of(stages.size(), t, from, to, step.last()));
         if (!step.last()) {
           double next = nodes.t()[step.index() + 1];
           stages.add(new Transition(stages.size(), next, to, from, to, false));
@@ -77,16 +88,41 @@ public final class HeunSampler extends LoopSampler {
       return stages;
     }
 
+    /** The level to which churn raises another. */
+    private Level raised(Level level, int steps) {
+      double gamma = churn.gamma(level.sigma(), steps);
+      return gamma == 0 ? level : Level.ofSigma(level.sigma() * (1 + gamma));
+    }
+
     @Override
     public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new TwoStages();
+      return new TwoStages(churn, timesteps.nodes(schedule, FinalSigma.ZERO).levels());
     }
   }
 
   private static final class TwoStages implements Run {
 
+    private final Churn churn;
+    private final Level[] nodes;
     private @Nullable INDArray start;
     private @Nullable INDArray direction;
+
+    TwoStages(Churn churn, Level[] nodes) {
+      this.churn = churn;
+      this.nodes = nodes.clone();
+    }
+
+    @Override
+    public INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
+      Level node = nodes[step.index() / 2];
+      Level raised = step.from();
+      if (direction != null || raised.sigma() <= node.sigma()) {
+        return x;
+      }
+      double deviation = churn.deviation(node.sigma(), raised.sigma());
+      return Linear.addNoise(
+          x.mul(raised.signal() / node.signal()), raised.signal() * deviation, noise);
+    }
 
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {

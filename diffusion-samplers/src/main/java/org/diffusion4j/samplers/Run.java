@@ -8,6 +8,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 interface Run extends AutoCloseable {
 
   /**
+   * What is done to the samples before the denoiser sees them, such as adding noise.
+   *
+   * @param x left unchanged
+   * @return {@code x} itself, or new samples at the level {@link Transition#at()}
+   */
+  default INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
+    return x;
+  }
+
+  /**
    * One step.
    *
    * @param step from where to where

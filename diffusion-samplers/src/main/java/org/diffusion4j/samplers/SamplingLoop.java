@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSource;
@@ -102,21 +103,26 @@ final class SamplingLoop {
   private INDArray step(
       Run run, int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
-    try (Estimate estimate = estimate(step, x, condition, first)) {
-      INDArray next = run.step(step, estimate, x, () -> noise.next(x.shape().clone()));
+    Supplier<INDArray> draw = () -> noise.next(x.shape().clone());
+    INDArray seen = run.before(step, x, draw);
+    try (Estimate estimate = estimate(step, seen, condition, first)) {
+      INDArray next = run.step(step, estimate, seen, draw);
       boolean done = false;
       try {
+        int t = (int) Math.rint(step.t());
         request
             .listener()
-            .onStep(
-                new SamplingStep(
-                    first, k, transitions.size(), (int) Math.rint(step.t()), next, estimate.x0()));
+            .onStep(new SamplingStep(first, k, transitions.size(), t, next, estimate.x0()));
         done = true;
         return next;
       } finally {
         if (!done) {
           next.close();
         }
+      }
+    } finally {
+      if (seen != x) {
+        seen.close();
       }
     }
   }

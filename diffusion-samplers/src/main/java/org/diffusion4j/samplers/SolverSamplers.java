@@ -30,6 +30,7 @@ final class SolverSamplers {
             .withOrder(config.integer("solver_order", 2))
             .withFinalSigma(settings.finalSigma())
             .withLambdaMin(settings.lambdaMin())
+            .withPublishedThirdOrder()
             .withCorrection(Samplers.correction(config, false));
     if (isHeun(config)) {
       sampler = sampler.withHeunSteps();

@@ -43,7 +43,15 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
 
   /** The classes whose betas run from 0.00085 to 0.012 by default. */
   private static final Set<String> LATENT_ENDS =
-      Set.of("HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler");
+      Set.of(
+          "HeunDiscreteScheduler",
+          "KDPM2DiscreteScheduler",
+          "KDPM2AncestralDiscreteScheduler",
+          "LCMScheduler",
+          "TCDScheduler");
+
+  /** The classes whose betas are scaled-linear by default. */
+  private static final Set<String> SCALED_LINEAR = Set.of("LCMScheduler", "TCDScheduler");
 
   public SchedulerConfig {
     Objects.requireNonNull(className, "class name");
@@ -154,7 +162,8 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     if (betas != null) {
       schedule = trained(betas, steps);
     } else {
-      String name = text("beta_schedule", "linear");
+      String name =
+          text("beta_schedule", SCALED_LINEAR.contains(className) ? "scaled_linear" : "linear");
       schedule =
           switch (name) {
             case "linear" -> NoiseSchedule.linear(steps, first, last);

@@ -3,18 +3,14 @@ package org.diffusion4j.samplers;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
-import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.Sampler;
-import org.diffusion4j.SamplingRequest;
-import org.diffusion4j.SamplingResult;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * DDIM backwards (Song et al. 2021, section 4.3): takes samples, the request's start, to the noise
  * from which {@link DdimSampler} with eta 0 and the same timesteps makes them.
  */
-public final class DdimInversion implements Sampler {
+public final class DdimInversion extends LoopSampler {
 
   private final Inverse method;
 
@@ -46,8 +42,8 @@ public final class DdimInversion implements Sampler {
   }
 
   @Override
-  public SamplingResult sample(Denoiser model, SamplingRequest request) {
-    return SamplingLoop.run(method, model, request);
+  Method method() {
+    return method;
   }
 
   @Override
@@ -69,12 +65,7 @@ public final class DdimInversion implements Sampler {
 
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.up(schedule.steps());
-    }
-
-    @Override
-    public double alphaBar(NoiseSchedule schedule, int t) {
-      return t < 0 ? initialAlphaBar : schedule.alphaBar(t);
+      return timesteps.up(schedule, Level.of(initialAlphaBar));
     }
 
     @Override
@@ -83,15 +74,14 @@ public final class DdimInversion implements Sampler {
     }
 
     @Override
-    public INDArray step(
-        Transition step,
-        NoiseSchedule schedule,
-        Estimate estimate,
-        INDArray x,
-        Supplier<INDArray> noise) {
-      double alphaBarNext = schedule.alphaBar(step.to());
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return this::step;
+    }
+
+    private INDArray step(
+        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
       return Linear.combine(
-          Math.sqrt(alphaBarNext), estimate.x0(), Math.sqrt(1 - alphaBarNext), estimate.epsilon());
+          step.to().signal(), estimate.x0(), step.to().noise(), estimate.epsilon());
     }
   }
 }

@@ -3,17 +3,13 @@ package org.diffusion4j.samplers;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
-import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.Sampler;
-import org.diffusion4j.SamplingRequest;
-import org.diffusion4j.SamplingResult;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The implicit model: DDIM (Song et al. 2021), equation 12, which walks DDPM's path in fewer steps.
  */
-public final class DdimSampler implements Sampler {
+public final class DdimSampler extends LoopSampler {
 
   private final Implicit method;
 
@@ -84,8 +80,8 @@ public final class DdimSampler implements Sampler {
   }
 
   @Override
-  public SamplingResult sample(Denoiser model, SamplingRequest request) {
-    return SamplingLoop.run(method, model, request);
+  Method method() {
+    return method;
   }
 
   @Override
@@ -115,23 +111,18 @@ public final class DdimSampler implements Sampler {
 
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.down(schedule.steps());
+      return timesteps.down(schedule, Level.of(finalAlphaBar));
     }
 
     @Override
-    public double alphaBar(NoiseSchedule schedule, int t) {
-      return t < 0 ? finalAlphaBar : schedule.alphaBar(t);
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return this::step;
     }
 
-    @Override
-    public INDArray step(
-        Transition step,
-        NoiseSchedule schedule,
-        Estimate estimate,
-        INDArray x,
-        Supplier<INDArray> noise) {
-      double alphaBar = alphaBar(schedule, step.from());
-      double alphaBarNext = alphaBar(schedule, step.to());
+    private INDArray step(
+        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+      double alphaBar = step.from().alphaBar();
+      double alphaBarNext = step.to().alphaBar();
       double variance = (1 - alphaBarNext) / (1 - alphaBar) * (1 - alphaBar / alphaBarNext);
       // Below 0 where the last step leaves more noise than it found.
       double sigma = eta * Math.sqrt(Math.max(variance, 0));

@@ -5,10 +5,8 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.Sampler;
-import org.diffusion4j.SamplingRequest;
-import org.diffusion4j.SamplingResult;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.ops.transforms.Transforms;
 
 /**
  * Ancestral sampling: DDPM (Ho et al. 2020), algorithm 2, with every step or with fewer.
@@ -17,14 +15,20 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * which is {@code (x_t - beta_t / sqrt(1 - alphaBar_t) epsilon) / sqrt(alpha_t)}; no noise is added
  * at the last step.
  */
-public final class DdpmSampler implements Sampler {
+public final class DdpmSampler extends LoopSampler {
 
   /** The variance of the reverse step: DDPM, section 3.2. */
   public enum Variance {
     /** beta_t. */
     BETA,
     /** The posterior variance {@code beta_t (1 - alphaBar_{t-1}) / (1 - alphaBar_t)}. */
-    POSTERIOR
+    POSTERIOR,
+    /**
+     * Between the two, as the denoiser says: {@code exp(u log beta + (1 - u) log posterior)} with
+     * {@code u = (v + 1) / 2}, Nichol and Dhariwal 2021, equation 15. Only for denoisers that
+     * {@linkplain Denoiser#learnsVariance() learn the variance}.
+     */
+    LEARNED_RANGE
   }
 
   private final Ancestral method;
@@ -60,8 +64,8 @@ public final class DdpmSampler implements Sampler {
   }
 
   @Override
-  public SamplingResult sample(Denoiser model, SamplingRequest request) {
-    return SamplingLoop.run(method, model, request);
+  Method method() {
+    return method;
   }
 
   @Override
@@ -80,28 +84,47 @@ public final class DdpmSampler implements Sampler {
 
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.down(schedule.steps());
+      return timesteps.down(schedule, Level.CLEAN);
     }
 
     @Override
-    public INDArray step(
-        Transition step,
-        NoiseSchedule schedule,
-        Estimate estimate,
-        INDArray x,
-        Supplier<INDArray> noise) {
-      double alphaBar = schedule.alphaBar(step.from());
-      double alphaBarNext = schedule.alphaBar(step.to());
+    public void requireFits(Denoiser model) {
+      if (variance == Variance.LEARNED_RANGE && !model.learnsVariance()) {
+        throw new IllegalArgumentException(
+            "variance must not be LEARNED_RANGE for a denoiser that does not learn the variance");
+      }
+    }
+
+    @Override
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return this::step;
+    }
+
+    private INDArray step(
+        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+      double alphaBar = step.from().alphaBar();
+      double alphaBarNext = step.to().alphaBar();
       double alpha = alphaBar / alphaBarNext;
       double beta = 1 - alpha;
 
       double x0Share = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
       double xShare = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
       INDArray next = Linear.combine(x0Share, estimate.x0(), xShare, x);
-      if (!step.last()) {
+      if (!step.last() && beta > 0) {
         double posterior = beta * (1 - alphaBarNext) / (1 - alphaBar);
-        double variance = this.variance == Variance.BETA ? beta : posterior;
-        Linear.addNoise(next, Math.sqrt(variance), noise);
+        switch (variance) {
+          case BETA -> Linear.addNoise(next, Math.sqrt(beta), noise);
+          case POSTERIOR -> Linear.addNoise(next, Math.sqrt(posterior), noise);
+          case LEARNED_RANGE -> {
+            double middle = (Math.log(beta) + Math.log(posterior)) / 2;
+            double reach = (Math.log(beta) - Math.log(posterior)) / 2;
+            INDArray v = Objects.requireNonNull(estimate.variance());
+            try (INDArray deviation = v.mul(reach / 2).addi(middle / 2);
+                INDArray draw = noise.get()) {
+              next.addi(draw.muli(Transforms.exp(deviation, false)));
+            }
+          }
+        }
       }
       return next;
     }

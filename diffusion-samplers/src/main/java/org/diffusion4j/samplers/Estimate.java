@@ -1,38 +1,76 @@
 package org.diffusion4j.samplers;
 
 import org.diffusion4j.Prediction;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What a denoiser found in noisy samples, whatever it predicts: the clean samples, corrected, and
- * the noise as it was predicted.
+ * What a denoiser found in noisy samples, whatever it predicts.
+ *
+ * @param x0 the clean samples, corrected
+ * @param epsilon the noise as it was predicted
+ * @param prediction what the output stands for
+ * @param output the denoiser's output
+ * @param variance for each value where the variance lies between its limits, from a denoiser that
+ *     learns it
+ * @param correction what was done to {@code x0}
  */
-record Estimate(INDArray x0, INDArray epsilon) implements AutoCloseable {
+record Estimate(
+    INDArray x0,
+    INDArray epsilon,
+    Prediction prediction,
+    INDArray output,
+    @Nullable INDArray variance,
+    X0Correction correction)
+    implements AutoCloseable {
 
-  /** The estimate that an output stands for. */
+  /** The estimate that an output stands for; it owns the output and the variance. */
   static Estimate of(
       Prediction prediction,
       INDArray x,
       INDArray output,
-      double alphaBar,
+      @Nullable INDArray variance,
+      Level level,
       X0Correction correction) {
-    INDArray epsilon = prediction.epsilon(x, output, alphaBar);
-    Estimate estimate = new Estimate(prediction.x0(x, output, alphaBar), epsilon);
+    INDArray epsilon = prediction.epsilon(x, output, level.alphaBar());
+    INDArray x0 = prediction.x0(x, output, level.alphaBar());
+    Estimate estimate = new Estimate(x0, epsilon, prediction, output, variance, correction);
     boolean done = false;
     try {
-      correction.correct(estimate.x0);
+      correction.correct(x0);
       done = true;
       return estimate;
     } finally {
       if (!done) {
-        estimate.close();
+        x0.close();
+        epsilon.close();
       }
     }
+  }
+
+  /** The clean samples, corrected, if the output were about other samples. */
+  INDArray x0In(INDArray x, Level level) {
+    INDArray other = prediction.x0(x, output, level.alphaBar());
+    correction.correct(other);
+    return other;
+  }
+
+  /**
+   * The noise that the corrected clean samples leave in the samples, {@code (x - signal x_0) /
+   * noise}, which is the direction of the probability flow, d(x / signal) / d sigma: Karras et al.
+   * 2022, equation 3.
+   */
+  INDArray direction(INDArray x, Level level) {
+    return Linear.combine(1 / level.noise(), x, -level.signal() / level.noise(), x0);
   }
 
   @Override
   public void close() {
     x0.close();
     epsilon.close();
+    output.close();
+    if (variance != null) {
+      variance.close();
+    }
   }
 }

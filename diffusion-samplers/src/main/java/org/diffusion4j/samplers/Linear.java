@@ -10,16 +10,51 @@ final class Linear {
 
   /** The new array {@code a x + b y}. */
   static INDArray combine(double a, INDArray x, double b, INDArray y) {
-    INDArray result = x.mul(a);
-    try (INDArray scaled = y.mul(b)) {
-      return result.addi(scaled);
+    return add(x.mul(a), b, y);
+  }
+
+  /** Adds {@code c y} to {@code x} in place. */
+  static INDArray add(INDArray x, double c, INDArray y) {
+    try (INDArray scaled = y.mul(c)) {
+      return x.addi(scaled);
     }
   }
 
   /** Adds noise of a standard deviation in place. */
-  static void addNoise(INDArray x, double deviation, Supplier<INDArray> noise) {
+  static INDArray addNoise(INDArray x, double deviation, Supplier<INDArray> noise) {
     try (INDArray draw = noise.get()) {
-      x.addi(draw.muli(deviation));
+      return x.addi(draw.muli(deviation));
     }
+  }
+
+  /** The solution of {@code a x = b} by Gauss's elimination with pivots; both are overwritten. */
+  static double[] solve(double[][] a, double[] b) {
+    int n = b.length;
+    for (int k = 0; k < n; k++) {
+      int pivot = k;
+      for (int i = k + 1; i < n; i++) {
+        pivot = Math.abs(a[i][k]) > Math.abs(a[pivot][k]) ? i : pivot;
+      }
+      double[] row = a[pivot];
+      a[pivot] = a[k];
+      a[k] = row;
+      double value = b[pivot];
+      b[pivot] = b[k];
+      b[k] = value;
+      for (int i = k + 1; i < n; i++) {
+        double factor = a[i][k] / a[k][k];
+        for (int j = k; j < n; j++) {
+          a[i][j] -= factor * a[k][j];
+        }
+        b[i] -= factor * b[k];
+      }
+    }
+    for (int k = n - 1; k >= 0; k--) {
+      for (int j = k + 1; j < n; j++) {
+        b[k] -= a[k][j] * b[j];
+      }
+      b[k] /= a[k][k];
+    }
+    return b;
   }
 }

@@ -1,11 +1,10 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.function.Supplier;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** What one sampler differs from another in. */
+/** What one sampler differs from another in. Immutable. */
 interface Method {
 
   /** The steps to take on a schedule. */
@@ -15,29 +14,23 @@ interface Method {
   X0Correction correction();
 
   /**
-   * One step.
+   * The beginning of a walk of one batch.
    *
-   * @param step from where to where
-   * @param schedule what its timesteps refer to
-   * @param estimate what the denoiser found in {@code x}
-   * @param x the samples; left unchanged
-   * @param noise gives standard normal noise of the shape of {@code x}, to be closed
-   * @return new samples
+   * @param steps those of {@link #transitions}; the walk takes them in order, perhaps from a later
+   *     one on
+   * @param schedule of the denoiser
    */
-  INDArray step(
-      Transition step,
-      NoiseSchedule schedule,
-      Estimate estimate,
-      INDArray x,
-      Supplier<INDArray> noise);
+  Run start(List<Transition> steps, NoiseSchedule schedule);
 
-  /** The share of signal that the samples have at a timestep, -1 for clean ones. */
-  default double alphaBar(NoiseSchedule schedule, int t) {
-    return schedule.alphaBar(t);
-  }
-
-  /** Whether a run starts from given samples and not from noise. */
+  /** Whether a walk starts from given samples and not from noise. */
   default boolean startsFromSamples() {
     return false;
   }
+
+  /**
+   * Checks that the method can use a denoiser.
+   *
+   * @throws IllegalArgumentException if it cannot
+   */
+  default void requireFits(Denoiser model) {}
 }

@@ -1,22 +1,48 @@
 package org.diffusion4j.samplers;
 
-import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SchedulerConfig;
 
-/** The samplers that diffusers' scheduler configurations describe. */
+/**
+ * The samplers that diffusers' scheduler configurations describe, with all their settings. What is
+ * not supported is refused by its name.
+ */
 public final class Samplers {
 
+  private static final Set<String> CLASSES =
+      Set.of(
+          "DDPMScheduler",
+          "DDIMScheduler",
+          "DDIMInverseScheduler",
+          "PNDMScheduler",
+          "EulerDiscreteScheduler",
+          "EulerAncestralDiscreteScheduler",
+          "HeunDiscreteScheduler",
+          "LMSDiscreteScheduler",
+          "KDPM2DiscreteScheduler",
+          "KDPM2AncestralDiscreteScheduler",
+          "DPMSolverMultistepScheduler",
+          "DPMSolverSinglestepScheduler",
+          "UniPCMultistepScheduler",
+          "DEISMultistepScheduler",
+          "LCMScheduler",
+          "TCDScheduler");
+
   private static final Set<String> VARIANCES =
-      Set.of("fixed_small", "fixed_small_log", "fixed_large");
+      Set.of("fixed_small", "fixed_small_log", "fixed_large", "learned_range");
+
+  /** How much of the noise a {@code TCDScheduler} replaces unless it is told. */
+  private static final double TCD_ETA = 0.3;
 
   private Samplers() {}
 
   /**
    * The sampler that a configuration describes.
    *
-   * @param config of a {@code DDPMScheduler}, {@code DDIMScheduler} or {@code DDIMInverseScheduler}
+   * @param config of a scheduler that has a sampler here: see docs/interchange.md
    * @param steps in [1, T]
    * @throws IllegalArgumentException if the class or a setting is not supported
    */
@@ -25,9 +51,32 @@ public final class Samplers {
       case "DDPMScheduler" -> ddpm(config, steps);
       case "DDIMScheduler" -> ddim(config, steps, 0);
       case "DDIMInverseScheduler" -> ddimInversion(config, steps);
+      case "PNDMScheduler" -> pndm(config, steps);
+      case "EulerDiscreteScheduler" -> euler(config, steps);
+      case "EulerAncestralDiscreteScheduler" -> {
+        SchedulerSettings settings = new SchedulerSettings(config).requireOff("thresholding");
+        settings.requireOff(SchedulerSettings.SIGMA_FLAGS).requireOff("clip_sample");
+        yield new EulerAncestralSampler(settings.nodes(steps, SigmaTime.BETWEEN));
+      }
+      case "HeunDiscreteScheduler" ->
+          new HeunSampler(nodes(config, steps, SigmaTime.BETWEEN))
+              .withCorrection(correction(config, false));
+      case "LMSDiscreteScheduler" -> new LmsSampler(unclipped(config, steps, SigmaTime.BETWEEN));
+      case "KDPM2DiscreteScheduler" ->
+          new Kdpm2Sampler(unclipped(config, steps, SigmaTime.NEAREST));
+      case "KDPM2AncestralDiscreteScheduler" ->
+          new Kdpm2Sampler(unclipped(config, steps, SigmaTime.NEAREST)).withAncestralNoise();
+      case "DPMSolverMultistepScheduler" -> SolverSamplers.multistep(config, steps);
+      case "DPMSolverSinglestepScheduler" -> SolverSamplers.singlestep(config, steps);
+      case "UniPCMultistepScheduler" -> SolverSamplers.uniPc(config, steps);
+      case "DEISMultistepScheduler" -> SolverSamplers.deis(config, steps);
+      case "LCMScheduler" -> lcm(config, steps);
+      case "TCDScheduler" -> tcd(config, steps, TCD_ETA);
       default ->
           throw new IllegalArgumentException(
-              "scheduler must be DDPMScheduler, DDIMScheduler or DDIMInverseScheduler but was "
+              "scheduler must be one of "
+                  + new TreeSet<>(CLASSES)
+                  + " but was "
                   + config.className());
     };
   }
@@ -41,7 +90,7 @@ public final class Samplers {
    */
   public static DdpmSampler ddpm(SchedulerConfig config, int steps) {
     return DdpmSampler.of(variance(config), timesteps(config, steps))
-        .withCorrection(correction(config));
+        .withCorrection(correction(config, true));
   }
 
   /**
@@ -54,8 +103,8 @@ public final class Samplers {
    */
   public static DdimSampler ddim(SchedulerConfig config, int steps, double eta) {
     return new DdimSampler(timesteps(config, steps), eta)
-        .withCorrection(correction(config))
-        .withFinalAlphaBar(finalAlphaBar(config));
+        .withCorrection(correction(config, true))
+        .withFinalAlphaBar(finalAlphaBar(config, true));
   }
 
   /**
@@ -67,35 +116,97 @@ public final class Samplers {
    */
   public static DdimInversion ddimInversion(SchedulerConfig config, int steps) {
     return new DdimInversion(timesteps(config, steps))
-        .withCorrection(correction(config))
-        .withInitialAlphaBar(finalAlphaBar(config));
+        .withCorrection(correction(config, true))
+        .withInitialAlphaBar(finalAlphaBar(config, true));
+  }
+
+  private static PndmSampler pndm(SchedulerConfig config, int steps) {
+    new SchedulerSettings(config).requireOff("thresholding").requireOff("clip_sample");
+    PndmSampler sampler =
+        new PndmSampler(timesteps(config, steps)).withFinalAlphaBar(finalAlphaBar(config, false));
+    if (!config.flag("skip_prk_steps", false)) {
+      sampler = sampler.withRungeKuttaStart();
+    }
+    return config.prediction() == Prediction.VELOCITY ? sampler.withCombinedVelocities() : sampler;
+  }
+
+  private static EulerSampler euler(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = new SchedulerSettings(config).requireOff("use_lu_lambdas");
+    settings.requireOff("thresholding").requireOff("clip_sample");
+    boolean continuous =
+        config
+                .oneOf("timestep_type", "discrete", Set.of("discrete", "continuous"))
+                .equals("continuous")
+            && config.prediction() == Prediction.VELOCITY;
+    SigmaTime time = continuous ? SigmaTime.QUARTER_LOG : SigmaTime.BETWEEN;
+    EulerSampler sampler =
+        new EulerSampler(settings.nodes(steps, time)).withFinalSigma(settings.finalSigma());
+    boolean logLinear =
+        config
+            .oneOf("interpolation_type", "linear", Set.of("linear", "log_linear"))
+            .equals("log_linear");
+    return logLinear && !settings.spacesSigmas() ? sampler.withLogLinearLevels() : sampler;
+  }
+
+  private static Timesteps nodes(SchedulerConfig config, int steps, SigmaTime time) {
+    SchedulerSettings settings = new SchedulerSettings(config);
+    settings.requireOff("use_lu_lambdas").requireOff("thresholding");
+    return settings.nodes(steps, time);
+  }
+
+  private static Timesteps unclipped(SchedulerConfig config, int steps, SigmaTime time) {
+    new SchedulerSettings(config).requireOff("clip_sample");
+    return nodes(config, steps, time);
+  }
+
+  private static LcmSampler lcm(SchedulerConfig config, int steps) {
+    return new LcmSampler(distilled(config, steps))
+        .withTimestepScale(config.number("timestep_scaling", 10))
+        .withCorrection(correction(config, false));
+  }
+
+  /**
+   * Trajectory consistency sampling with a configuration's steps.
+   *
+   * @param config of a {@code TCDScheduler}
+   * @param steps in [1, original_inference_steps]
+   * @param eta in [0, 1]
+   */
+  static TcdSampler tcd(SchedulerConfig config, int steps, double eta) {
+    new SchedulerSettings(config).requireOff("clip_sample").requireOff("thresholding");
+    return new TcdSampler(distilled(config, steps), eta);
+  }
+
+  private static Timesteps distilled(SchedulerConfig config, int steps) {
+    new SchedulerSettings(config).requireOff(SchedulerSettings.SIGMA_FLAGS);
+    return Timesteps.distilled(steps, config.integer("original_inference_steps", 50));
   }
 
   static DdpmSampler.Variance variance(SchedulerConfig config) {
-    String name = config.oneOf("variance_type", "fixed_small", VARIANCES);
-    return name.equals("fixed_large") ? DdpmSampler.Variance.BETA : DdpmSampler.Variance.POSTERIOR;
+    return switch (config.oneOf("variance_type", "fixed_small", VARIANCES)) {
+      case "fixed_large" -> DdpmSampler.Variance.BETA;
+      case "learned_range" -> DdpmSampler.Variance.LEARNED_RANGE;
+      default -> DdpmSampler.Variance.POSTERIOR;
+    };
   }
 
-  static X0Correction correction(SchedulerConfig config) {
+  static X0Correction correction(SchedulerConfig config, boolean clipsByDefault) {
     if (config.flag("thresholding", false)) {
       return X0Correction.dynamicThreshold(
           config.number("dynamic_thresholding_ratio", 0.995), config.number("sample_max_value", 1));
     }
-    return config.flag("clip_sample", true)
+    return config.flag("clip_sample", clipsByDefault)
         ? X0Correction.clip(config.number("clip_sample_range", 1))
         : X0Correction.none();
   }
 
   static Timesteps timesteps(SchedulerConfig config, int steps) {
-    String name =
-        config.oneOf("timestep_spacing", "leading", Set.of("leading", "linspace", "trailing"));
-    StepSpacing spacing = StepSpacing.valueOf(name.toUpperCase(Locale.ROOT));
-    // diffusers adds the offset to leading steps alone.
-    int offset = spacing == StepSpacing.LEADING ? config.integer("steps_offset", 0) : 0;
-    return Timesteps.of(steps, spacing, offset);
+    return new SchedulerSettings(config)
+        .requireOff(SchedulerSettings.SIGMA_FLAGS)
+        .spaced(steps, "leading");
   }
 
-  static double finalAlphaBar(SchedulerConfig config) {
-    return config.flag("set_alpha_to_one", true) ? 1 : config.schedule().alphaBar(0);
+  static double finalAlphaBar(SchedulerConfig config, boolean oneByDefault) {
+    return config.flag("set_alpha_to_one", oneByDefault) ? 1 : config.schedule().alphaBar(0);
   }
 }

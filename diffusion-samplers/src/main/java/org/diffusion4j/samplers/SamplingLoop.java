@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSource;
@@ -40,6 +41,7 @@ final class SamplingLoop {
     recorder = new Recorder(request);
     transitions = method.transitions(model.schedule());
     sampleShape = model.sampleShape();
+    method.requireFits(model);
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {
       throw new IllegalArgumentException("start must be given: this method begins with samples");
@@ -114,23 +116,26 @@ final class SamplingLoop {
     Condition condition = request.condition().slice(first, first + n);
     INDArray start = request.start();
     INDArray x = start == null ? noise.next(shape) : rows(start, first, n).dup('c');
-    for (int k = 0; k < transitions.size(); k++) {
-      INDArray before = x;
-      try {
-        x = step(first, k, x, condition, noise);
-      } finally {
-        before.close();
+    try (Run run = method.start(transitions, model.schedule())) {
+      for (int k = 0; k < transitions.size(); k++) {
+        INDArray before = x;
+        try {
+          x = step(run, first, k, x, condition, noise);
+        } finally {
+          before.close();
+        }
       }
     }
     return x;
   }
 
   private INDArray step(
-      int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
+      Run run, int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
-    try (Estimate estimate = estimate(step, x, condition, first)) {
-      INDArray next =
-          method.step(step, model.schedule(), estimate, x, () -> noise.next(x.shape().clone()));
+    Supplier<INDArray> draw = () -> noise.next(x.shape().clone());
+    INDArray seen = run.before(step, x, draw);
+    try (Estimate estimate = estimate(step, seen, condition, first)) {
+      INDArray next = run.step(step, estimate, seen, draw);
       boolean done = false;
       try {
         recorder
@@ -152,40 +157,75 @@ final class SamplingLoop {
           next.close();
         }
       }
+    } finally {
+      if (seen != x) {
+        seen.close();
+      }
     }
   }
 
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
     try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
       INDArray output = model.predict(x, t, condition);
+      INDArray prediction = null;
+      INDArray variance = null;
+      boolean done = false;
       try {
         requireFits(output, x, step, first);
-        double alphaBar = method.alphaBar(model.schedule(), step.from());
-        return Estimate.of(model.prediction(), x, output, alphaBar, method.correction());
+        if (model.learnsVariance()) {
+          long channels = x.size(1);
+          prediction = channels(output, 0, channels).dup('c');
+          variance = channels(output, channels, 2 * channels).dup('c');
+        } else {
+          prediction = output == x || !output.closeable() ? output.dup('c') : output;
+        }
+        Estimate estimate =
+            Estimate.of(
+                model.prediction(), x, prediction, variance, step.at(), method.correction());
+        done = true;
+        return estimate;
       } finally {
-        if (output != x && output.closeable()) {
+        if (output != x && output != prediction && output.closeable()) {
           output.close();
+        }
+        if (!done) {
+          close(prediction);
+          close(variance);
         }
       }
     }
   }
 
-  private static void requireFits(INDArray output, INDArray x, Transition step, int first) {
-    if (!Arrays.equals(output.shape(), x.shape())) {
+  private static void close(@Nullable INDArray array) {
+    if (array != null) {
+      array.close();
+    }
+  }
+
+  private static INDArray channels(INDArray array, long first, long end) {
+    return array.get(NDArrayIndex.all(), NDArrayIndex.interval(first, end));
+  }
+
+  private void requireFits(INDArray output, INDArray x, Transition step, int first) {
+    long[] expected = x.shape().clone();
+    if (model.learnsVariance()) {
+      expected[1] *= 2;
+    }
+    if (!Arrays.equals(output.shape(), expected)) {
       throw new SamplingException(
           "the denoiser must return the shape "
-              + Arrays.toString(x.shape())
+              + Arrays.toString(expected)
               + " but returned "
               + Arrays.toString(output.shape())
               + " at timestep "
-              + step.t());
+              + name(step.t()));
     }
     if (output.dataType() != DataType.FLOAT) {
       throw new SamplingException(
           "the denoiser must return FLOAT but returned "
               + output.dataType()
               + " at timestep "
-              + step.t());
+              + name(step.t()));
     }
     double sum = output.sumNumber().doubleValue();
     if (!Double.isFinite(sum)) {
@@ -195,10 +235,15 @@ final class SamplingLoop {
               "the denoiser must return finite values but did not for sample "
                   + (first + i)
                   + " at timestep "
-                  + step.t());
+                  + name(step.t()));
         }
       }
     }
+  }
+
+  /** 12 for 12.0. */
+  private static String name(double t) {
+    return t == Math.rint(t) ? Long.toString((long) t) : Double.toString(t);
   }
 
   private static INDArray rows(INDArray array, int first, int n) {

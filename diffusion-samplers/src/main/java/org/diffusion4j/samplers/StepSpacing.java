@@ -5,6 +5,10 @@ import java.util.stream.IntStream;
 /**
  * Where the steps of a sampler lie that takes fewer than the schedule has: Lin et al. 2024, table
  * 2.
+ *
+ * <p>Methods that need whole timesteps round them. Those that work with noise levels take them
+ * between timesteps; those that end above the last timestep, at its noise level or at none
+ * (DPM-Solver, UniPC, DEIS), divide the way into {@code n} parts, so that 0 is not among them.
  */
 public enum StepSpacing {
   /**
@@ -27,6 +31,12 @@ public enum StepSpacing {
           .map(i -> (int) Math.rint(n == 1 ? 0 : (n - 1 - i) * stride))
           .toArray();
     }
+
+    @Override
+    double[] nodes(int total, int n) {
+      double stride = n == 1 ? 0 : (total - 1.0) / (n - 1);
+      return IntStream.range(0, n).mapToDouble(i -> n == 1 ? 0 : (n - 1 - i) * stride).toArray();
+    }
   },
 
   /** Evenly from T-1 down, 0 left out unless n is T; what zero terminal SNR needs. */
@@ -36,7 +46,56 @@ public enum StepSpacing {
       double stride = (double) total / n;
       return IntStream.range(0, n).map(i -> (int) Math.rint(total - i * stride) - 1).toArray();
     }
+
+    @Override
+    double[] intervals(int last, int total, int n) {
+      double stride = (double) total / n;
+      int count = (int) Math.ceil(last / stride);
+      return IntStream.range(0, Math.min(count, n))
+          .mapToDouble(i -> Math.rint(last - i * stride) - 1)
+          .toArray();
+    }
+  },
+
+  /**
+   * Squares of evenly spaced numbers, rounded down, from {@code 0.8 T}: DDIM's own for CIFAR-10.
+   * Many steps make the smallest timesteps coincide; such a step changes nothing. Only for methods
+   * that take whole timesteps.
+   */
+  QUADRATIC {
+    @Override
+    int[] descending(int total, int n) {
+      double top = n == 1 ? 0 : Math.sqrt(total * 0.8);
+      return IntStream.range(0, n)
+          .mapToDouble(i -> i == 0 ? top : (n - 1 - i) * (top / (n - 1)))
+          .mapToInt(root -> (int) (root * root))
+          .toArray();
+    }
+
+    @Override
+    double[] nodes(int total, int n) {
+      throw new IllegalArgumentException(
+          "spacing of a method that works with noise levels must not be QUADRATIC");
+    }
   };
 
   abstract int[] descending(int total, int n);
+
+  /** Perhaps between timesteps, both ends included. */
+  double[] nodes(int total, int n) {
+    return IntStream.of(descending(total, n)).asDoubleStream().toArray();
+  }
+
+  /**
+   * The upper ends of {@code n} parts, or fewer, of the way from {@code last - 1} to 0.
+   *
+   * @param last how many timesteps are used, at most {@code total}
+   */
+  double[] intervals(int last, int total, int n) {
+    if (n >= last) {
+      return IntStream.range(0, last).mapToDouble(i -> last - 1.0 - i).toArray();
+    }
+    double[] ends = nodes(last, n + 1);
+    return IntStream.range(0, n).mapToDouble(i -> Math.rint(ends[i])).toArray();
+  }
 }

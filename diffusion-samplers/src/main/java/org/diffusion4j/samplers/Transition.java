@@ -1,11 +1,32 @@
 package org.diffusion4j.samplers;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
- * A step of a sampler.
+ * A step of a sampler: one call of the denoiser and one move.
  *
- * @param t what the denoiser is asked about
- * @param from the timestep whose noise level the samples have, -1 for none
- * @param to the timestep whose noise level they get, -1 for none
+ * @param index its number, from 0
+ * @param t what the denoiser is asked about, perhaps between two timesteps
+ * @param at the noise level at which its answer is understood
+ * @param from the noise level of the samples that are moved: that of {@code at} but in the later
+ *     stages of a method that asks several times for one move
+ * @param to the noise level that they get
  * @param last whether no step follows
  */
-record Transition(int t, int from, int to, boolean last) {}
+record Transition(int index, double t, Level at, Level from, Level to, boolean last) {
+
+  /** A move from where the denoiser is asked. */
+  static Transition of(int index, double t, Level from, Level to, boolean last) {
+    return new Transition(index, t, from, from, to, last);
+  }
+
+  /** The moves from each of some noise levels to the next. */
+  static List<Transition> chain(double[] t, Level[] levels) {
+    List<Transition> steps = new ArrayList<>();
+    for (int i = 0; i < t.length; i++) {
+      steps.add(of(i, t[i], levels[i], levels[i + 1], i + 1 == t.length));
+    }
+    return steps;
+  }
+}

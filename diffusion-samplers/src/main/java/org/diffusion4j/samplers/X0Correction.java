@@ -37,14 +37,14 @@ public interface X0Correction {
    * of its absolute values, held in [1, limit], and divided by it.
    *
    * @param ratio the quantile, in (0, 1]
-   * @param limit at least 1
+   * @param limit positive; one below 1 is the threshold itself, as in diffusers
    */
   static X0Correction dynamicThreshold(double ratio, double limit) {
     if (!(ratio > 0 && ratio <= 1)) {
       throw new IllegalArgumentException("quantile must be in (0, 1] but was " + ratio);
     }
-    if (!(limit >= 1)) {
-      throw new IllegalArgumentException("limit must be at least 1 but was " + limit);
+    if (!(limit > 0)) {
+      throw new IllegalArgumentException("limit must be positive but was " + limit);
     }
     return x0 -> {
       for (int i = 0; i < x0.size(0); i++) {

@@ -16,6 +16,11 @@ record FunctionDenoiser(
     return new FunctionDenoiser(schedule, sampleShape, Prediction.EPSILON, function);
   }
 
+  static FunctionDenoiser of(
+      NoiseSchedule schedule, Prediction prediction, Function function, long... sampleShape) {
+    return new FunctionDenoiser(schedule, sampleShape, prediction, function);
+  }
+
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
     return function.predict(xt, t, condition);

@@ -142,13 +142,14 @@ public record MixtureDenoiser(
     };
   }
 
-  /** Between two timesteps, their geometric mean. */
+  /** Between two timesteps, the logarithm of the noise level is linear. */
   private double alphaBar(float t) {
     int below = (int) Math.floor(t);
     double share = t - below;
-    double here = schedule.alphaBar(below);
-    return share == 0
-        ? here
-        : Math.exp((1 - share) * Math.log(here) + share * Math.log(schedule.alphaBar(below + 1)));
+    if (share == 0) {
+      return schedule.alphaBar(below);
+    }
+    double logSnr = (1 - share) * schedule.logSnr(below) + share * schedule.logSnr(below + 1);
+    return 1 / (1 + Math.exp(-logSnr));
   }
 }

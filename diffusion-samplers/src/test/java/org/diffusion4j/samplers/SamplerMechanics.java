@@ -44,6 +44,11 @@ abstract class SamplerMechanics {
   /** What the denoiser is asked about on a schedule of 100 steps, in order. */
   abstract int[] timesteps();
 
+  /** The same, if it is asked between timesteps too. */
+  double[] times() {
+    return Arrays.stream(timesteps()).asDoubleStream().toArray();
+  }
+
   /** A request that fits the sampler. */
   SamplingRequest.Builder request(Denoiser denoiser, int count) {
     return SamplingRequest.builder(count);
@@ -135,16 +140,17 @@ abstract class SamplerMechanics {
               return x.mul(0.5);
             },
             1);
-    int[] steps = timesteps();
+    double[] steps = times();
     SamplingRequest request =
         request(recording, 3).batchSize(2).condition(Condition.labels(4, 5, 6)).build();
     SamplingResult result = sampler().sample(recording, request);
     assertThat(result.denoiserCalls()).isEqualTo(2 * steps.length);
     assertThat(asked).hasSize(2 * steps.length);
     for (int k = 0; k < steps.length; k++) {
-      assertThat(asked.get(k)).containsExactly(steps[k], steps[k]);
+      float t = (float) steps[k];
+      assertThat(asked.get(k)).containsExactly(t, t);
       assertThat(labels.get(k)).containsExactly(4, 5);
-      assertThat(asked.get(steps.length + k)).containsExactly(steps[k]);
+      assertThat(asked.get(steps.length + k)).containsExactly(t);
       assertThat(labels.get(steps.length + k)).containsExactly(6);
     }
   }
@@ -165,7 +171,7 @@ abstract class SamplerMechanics {
                 })
             .build();
     float[] result = samples(sampler(), model, request);
-    int[] steps = timesteps();
+    double[] steps = times();
     assertThat(told).hasSize(3 * steps.length);
     for (int i = 0; i < told.size(); i++) {
       SamplingStep step = told.get(i);
@@ -174,7 +180,7 @@ abstract class SamplerMechanics {
       assertThat(step.first()).isEqualTo(2 * batch);
       assertThat(step.index()).isEqualTo(i % steps.length);
       assertThat(step.steps()).isEqualTo(steps.length);
-      assertThat(step.t()).isEqualTo(steps[step.index()]);
+      assertThat(step.t()).isEqualTo((int) Math.rint(steps[step.index()]));
       assertThat(states.get(i)).hasSize(length);
       assertThat(clean.get(i)).hasSize(length);
       if (step.index() == steps.length - 1) {

@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.util.List;
 import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -11,11 +12,15 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.diffusion4j.NoiseSchedule;
 
 /** The lists are those of diffusers 0.30, which rounds a half to the even neighbour. */
 class TimestepsTest {
 
   private static final int T = 1000;
+
+  private static final List<StepSpacing> EVEN =
+      List.of(StepSpacing.LEADING, StepSpacing.LINSPACE, StepSpacing.TRAILING);
 
   @Example
   void leading_areMultiplesFrom0() {
@@ -51,7 +56,7 @@ class TimestepsTest {
   @Example
   void everySpacing_ofTStepsIsAll() {
     int[] all = IntStream.range(0, T).map(i -> 999 - i).toArray();
-    for (StepSpacing spacing : StepSpacing.values()) {
+    for (StepSpacing spacing : EVEN) {
       assertThat(of(T, spacing)).as("%s", spacing).containsExactly(all);
     }
     assertThat(Timesteps.all().descending(T)).containsExactly(all);
@@ -77,23 +82,47 @@ class TimestepsTest {
   }
 
   @Example
-  void down_goesFromEachToTheNextAndToTheCleanSample() {
-    assertThat(Timesteps.list(9, 4, 0).down(10))
-        .containsExactly(
-            new Transition(9, 9, 4, false),
-            new Transition(4, 4, 0, false),
-            new Transition(0, 0, -1, true));
-    assertThat(Timesteps.list(5).down(10)).containsExactly(new Transition(5, 5, -1, true));
+  void quadratic_areThoseOfThePublishedCode() {
+    assertThat(of(10, StepSpacing.QUADRATIC))
+        .containsExactly(800, 632, 483, 355, 246, 158, 88, 39, 9, 0);
+    assertThat(of(50, StepSpacing.QUADRATIC)).startsWith(800).endsWith(5, 2, 1, 0, 0);
+    assertThat(of(1, StepSpacing.QUADRATIC)).containsExactly(0);
   }
 
   @Example
-  void up_goesFromTheCleanSampleAndAsksAboutWhereItGoes() {
-    assertThat(Timesteps.list(9, 4, 0).up(10))
+  void distilled_areSomeOfTheDistillation() {
+    assertThat(Timesteps.distilled(4, 50).descending(T)).containsExactly(999, 759, 499, 259);
+    assertThat(Timesteps.distilled(1, 50).descending(T)).containsExactly(999);
+    assertThat(Timesteps.distilled(5, 5).descending(10)).containsExactly(9, 7, 5, 3, 1);
+  }
+
+  private static final NoiseSchedule TEN = NoiseSchedule.linear(10, 0.01, 0.2);
+
+  private static Level at(int t) {
+    return Level.of(TEN.alphaBar(t));
+  }
+
+  @Example
+  void down_goesFromEachToTheNextAndToTheEnd() {
+    Level end = Level.of(0.9);
+    assertThat(Timesteps.list(9, 4, 0).down(TEN, end))
         .containsExactly(
-            new Transition(0, -1, 0, false),
-            new Transition(4, 0, 4, false),
-            new Transition(9, 4, 9, true));
-    assertThat(Timesteps.list(5).up(10)).containsExactly(new Transition(5, -1, 5, true));
+            Transition.of(0, 9, at(9), at(4), false),
+            Transition.of(1, 4, at(4), at(0), false),
+            Transition.of(2, 0, at(0), end, true));
+    assertThat(Timesteps.list(5).down(TEN, end))
+        .containsExactly(Transition.of(0, 5, at(5), end, true));
+  }
+
+  @Example
+  void up_goesFromTheBeginningAndAsksAboutWhereItGoes() {
+    assertThat(Timesteps.list(9, 4, 0).up(TEN, Level.CLEAN))
+        .containsExactly(
+            Transition.of(0, 0, Level.CLEAN, at(0), false),
+            Transition.of(1, 4, at(0), at(4), false),
+            Transition.of(2, 9, at(4), at(9), true));
+    assertThat(Timesteps.list(5).up(TEN, Level.CLEAN))
+        .containsExactly(Transition.of(0, 5, Level.CLEAN, at(5), true));
   }
 
   /** T in [1, 1200] and n in [1, T]. */
@@ -114,7 +143,7 @@ class TimestepsTest {
     assertThat(steps[0]).isLessThan(size.total());
     assertThat(steps[size.n() - 1]).isNotNegative();
     for (int i = 1; i < steps.length; i++) {
-      assertThat(steps[i]).isLessThan(steps[i - 1]);
+      assertThat(steps[i]).isLessThan(steps[i - 1] + (spacing == StepSpacing.QUADRATIC ? 1 : 0));
     }
   }
 
@@ -133,25 +162,48 @@ class TimestepsTest {
   @Property(tries = 300, seed = "3")
   void transitions_chainAndUpIsDownReversed(
       @ForAll("sizes") Size size, @ForAll StepSpacing spacing) {
-    var down = Timesteps.of(size.n(), spacing).down(size.total());
-    var up = Timesteps.of(size.n(), spacing).up(size.total());
+    NoiseSchedule schedule = NoiseSchedule.cosine(size.total());
+    var down = Timesteps.of(size.n(), spacing).down(schedule, Level.CLEAN);
+    var up = Timesteps.of(size.n(), spacing).up(schedule, Level.CLEAN);
     int n = size.n();
     assertThat(down).hasSize(n);
     for (int i = 0; i < n; i++) {
-      assertThat(down.get(i).t()).isEqualTo(down.get(i).from());
-      assertThat(down.get(i).to()).isEqualTo(i + 1 < n ? down.get(i + 1).from() : -1);
-      assertThat(down.get(i).last()).isEqualTo(i == n - 1);
+      Transition step = down.get(i);
+      assertThat(step.index()).isEqualTo(i);
+      assertThat(step.from()).isEqualTo(Level.of(schedule.alphaBar((int) step.t())));
+      assertThat(step.to()).isEqualTo(i + 1 < n ? down.get(i + 1).from() : Level.CLEAN);
+      assertThat(step.last()).isEqualTo(i == n - 1);
       assertThat(up.get(n - 1 - i))
-          .isEqualTo(new Transition(down.get(i).t(), down.get(i).to(), down.get(i).from(), i == 0));
+          .isEqualTo(Transition.of(n - 1 - i, step.t(), step.to(), step.from(), i == 0));
     }
   }
 
-  /** Every size there is, for the two spacings that round. */
+  /** T in [1, 1200] and n in [1, T], for methods that divide the way into parts. */
+  @Property(tries = 500, seed = "4")
+  void intervals_areStrictlyDecreasingAndLeaveOutZero(
+      @ForAll("sizes") Size size, @ForAll("even") StepSpacing spacing) {
+    double[] t = spacing.intervals(size.total(), size.total(), size.n());
+    assertThat(t).hasSize(size.n());
+    assertThat(t[0]).isLessThan(size.total());
+    for (int i = 1; i < t.length; i++) {
+      assertThat(t[i]).isLessThan(t[i - 1]);
+    }
+    if (spacing != StepSpacing.TRAILING && size.n() < size.total()) {
+      assertThat(t[t.length - 1]).isPositive();
+    }
+  }
+
+  @Provide
+  Arbitrary<StepSpacing> even() {
+    return Arbitraries.of(EVEN);
+  }
+
+  /** Every size there is. */
   @Example
   void rounding_neverMakesTwoStepsOne() {
     for (int total = 1; total <= 300; total++) {
       for (int n = 1; n <= total; n++) {
-        for (StepSpacing spacing : StepSpacing.values()) {
+        for (StepSpacing spacing : EVEN) {
           int[] steps = Timesteps.of(n, spacing).descending(total);
           boolean strict = IntStream.range(1, n).allMatch(i -> steps[i] < steps[i - 1]);
           assertThat(strict).as("%s of %s, %s", n, total, spacing).isTrue();

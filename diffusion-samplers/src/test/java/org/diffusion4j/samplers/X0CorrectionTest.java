@@ -120,11 +120,11 @@ class X0CorrectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, 0.99, Double.NaN})
-  void dynamicThreshold_withALimitBelow1IsRefused(double limit) {
+  @ValueSource(doubles = {0, -1, Double.NaN})
+  void dynamicThreshold_withALimitThatIsNotPositiveIsRefused(double limit) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> X0Correction.dynamicThreshold(0.5, limit))
-        .withMessage("limit must be at least 1 but was " + limit);
+        .withMessage("limit must be positive but was " + limit);
   }
 
   private static INDArray row(float... values) {

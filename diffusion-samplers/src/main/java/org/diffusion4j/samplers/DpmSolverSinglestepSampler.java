@@ -1,0 +1,215 @@
+package org.diffusion4j.samplers;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.diffusion4j.NoiseSchedule;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The singlestep solvers DPM-Solver-2 and -3 and DPM-Solver++(2S) (Lu et al. 2022 and 2023): groups
+ * of as many steps as the order, in which the last goes again, with what was learned on the way,
+ * from where the group began. The steps of a group need not be of equal length.
+ */
+public final class DpmSolverSinglestepSampler extends LoopSampler {
+
+  private final Singlestep method;
+
+  private DpmSolverSinglestepSampler(Singlestep method) {
+    this.method = method;
+  }
+
+  /**
+   * With evenly spaced steps from T-1 down.
+   *
+   * @param steps calls of the denoiser, in [1, T]
+   */
+  public DpmSolverSinglestepSampler(int steps) {
+    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+  }
+
+  /**
+   * With chosen steps.
+   *
+   * @param timesteps to visit, or noise levels
+   */
+  public DpmSolverSinglestepSampler(Timesteps timesteps) {
+    this(new Singlestep(timesteps, DpmOptions.defaults(2, false), Double.NEGATIVE_INFINITY));
+  }
+
+  /** This sampler for another equation or prediction; DPM-Solver++ is the default. */
+  public DpmSolverSinglestepSampler withAlgorithm(DpmAlgorithm algorithm) {
+    return with(method.options.withAlgorithm(algorithm));
+  }
+
+  /**
+   * This sampler with another order; 2 is the default.
+   *
+   * @param order in [1, 3]
+   */
+  public DpmSolverSinglestepSampler withOrder(int order) {
+    return with(method.options.withOrder(order));
+  }
+
+  /** This sampler with Heun's form of its steps in place of the midpoint's. */
+  public DpmSolverSinglestepSampler withHeunSteps() {
+    return with(method.options.withHeun());
+  }
+
+  /**
+   * This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default, and is
+   * not for the algorithms in epsilon.
+   */
+  public DpmSolverSinglestepSampler withFinalSigma(FinalSigma end) {
+    return with(method.options.withEnd(end));
+  }
+
+  /**
+   * This sampler with a last step of order 1 where it would complete a group. Whatever ends at no
+   * noise does so with such a step.
+   */
+  public DpmSolverSinglestepSampler withLowerOrderAtEnd() {
+    return with(method.options.withLowerOrderAtEnd(true));
+  }
+
+  /** This sampler without the timesteps whose lambda is below a limit. */
+  public DpmSolverSinglestepSampler withLambdaMin(double lambda) {
+    return new DpmSolverSinglestepSampler(new Singlestep(method.timesteps, method.options, lambda));
+  }
+
+  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  public DpmSolverSinglestepSampler withCorrection(X0Correction correction) {
+    return with(method.options.withCorrection(correction));
+  }
+
+  private DpmSolverSinglestepSampler with(DpmOptions options) {
+    return new DpmSolverSinglestepSampler(
+        new Singlestep(method.timesteps, options, method.lambdaMin));
+  }
+
+  @Override
+  Method method() {
+    return method;
+  }
+
+  @Override
+  public String toString() {
+    return "DpmSolverSinglestepSampler[" + method.timesteps + ", " + method.options + "]";
+  }
+
+  record Singlestep(Timesteps timesteps, DpmOptions options, double lambdaMin) implements Method {
+
+    Singlestep {
+      Objects.requireNonNull(timesteps, "timesteps");
+      if (Double.isNaN(lambdaMin)) {
+        throw new IllegalArgumentException("lambda must be a number but was NaN");
+      }
+    }
+
+    @Override
+    public X0Correction correction() {
+      return options.correction();
+    }
+
+    @Override
+    public List<Transition> transitions(NoiseSchedule schedule) {
+      options.requireEnd();
+      return timesteps.intervals(schedule, options.end(), lambdaMin).transitions();
+    }
+
+    @Override
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return new Solver(options, orders(steps.size()));
+    }
+
+    /** Of each step: 1, 2, ... up to the order, and again. */
+    int[] orders(int count) {
+      int order = options.order();
+      int[] orders = new int[count];
+      for (int i = 0; i < count; i++) {
+        orders[i] = i % order + 1;
+      }
+      boolean full = count % order == 0;
+      if (options.end() == FinalSigma.ZERO || (options.lowerOrderAtEnd() && full)) {
+        orders[count - 1] = 1;
+      }
+      return orders;
+    }
+  }
+
+  private static final class Solver implements Run {
+
+    private final DpmOptions options;
+    private final int[] orders;
+    private final History predictions;
+    private @Nullable INDArray start;
+
+    Solver(DpmOptions options, int[] orders) {
+      this.options = options;
+      this.orders = orders.clone();
+      predictions = new History(options.order());
+    }
+
+    /** Lu et al. 2023, algorithm 1; Lu et al. 2022, algorithms 1 and 2. */
+    @Override
+    public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+      predictions.push(step.from(), options.algorithm().prediction(estimate, x, step.from()));
+      int order = Math.min(orders[step.index()], predictions.size());
+      if (order == 1) {
+        close(start);
+        start = x.dup();
+      }
+      INDArray base = Objects.requireNonNull(start);
+      Level from = predictions.level(order - 1);
+      INDArray m = predictions.value(order - 1);
+      DpmAlgorithm.Shares shares = options.algorithm().shares(from, step.to());
+      double h = step.to().lambda() - from.lambda();
+      INDArray next = Linear.combine(shares.x(), base, shares.d0(), m);
+      if (order == 2) {
+        try (INDArray d1 = difference(0, from, m, h)) {
+          Linear.add(next, options.heun() ? shares.d1() : shares.d0() / 2, d1);
+        }
+      } else if (order == 3) {
+        addThird(next, shares, from, m, h);
+      }
+      return options.addNoise(next, shares, noise);
+    }
+
+    private void addThird(
+        INDArray next, DpmAlgorithm.Shares shares, Level from, INDArray m, double h) {
+      double r0 = (predictions.level(0).lambda() - from.lambda()) / h;
+      double r1 = (predictions.level(1).lambda() - from.lambda()) / h;
+      try (INDArray d10 = difference(1, from, m, h);
+          INDArray d11 = difference(0, from, m, h)) {
+        if (!options.heun()) {
+          Linear.add(next, shares.d1(), d11);
+          return;
+        }
+        double apart = r0 - r1;
+        double d1 = shares.d1() / apart;
+        double d2 = 2 * shares.d2() / apart;
+        Linear.add(next, d1 * r0 - d2, d10);
+        Linear.add(next, d2 - d1 * r1, d11);
+      }
+    }
+
+    /** The divided difference between the group's start and the i-th newest, times h. */
+    private INDArray difference(int i, Level from, INDArray m, double h) {
+      double r = (predictions.level(i).lambda() - from.lambda()) / h;
+      return Linear.combine(1 / r, predictions.value(i), -1 / r, m);
+    }
+
+    private static void close(@Nullable INDArray array) {
+      if (array != null) {
+        array.close();
+      }
+    }
+
+    @Override
+    public void close() {
+      close(start);
+      predictions.close();
+    }
+  }
+}

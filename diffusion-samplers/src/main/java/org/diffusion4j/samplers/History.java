@@ -1,0 +1,54 @@
+package org.diffusion4j.samplers;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** The last predictions of a multistep method and where they were made. Owns its arrays. */
+final class History implements AutoCloseable {
+
+  private record Entry(Level level, INDArray value) {}
+
+  private final List<Entry> entries = new ArrayList<>();
+  private final int capacity;
+
+  /**
+   * @param capacity how many are kept, at least 1
+   */
+  History(int capacity) {
+    this.capacity = capacity;
+  }
+
+  /** Remembers the newest, and forgets the oldest if there are too many. */
+  void push(Level level, INDArray value) {
+    entries.add(0, new Entry(level, value));
+    if (entries.size() > capacity) {
+      entries.remove(capacity).value.close();
+    }
+  }
+
+  int size() {
+    return entries.size();
+  }
+
+  /** The {@code i}-th before the newest. */
+  INDArray value(int i) {
+    return entries.get(i).value;
+  }
+
+  /** Where {@link #value} was predicted. */
+  Level level(int i) {
+    return entries.get(i).level;
+  }
+
+  /** Forgets all. */
+  void clear() {
+    entries.forEach(entry -> entry.value.close());
+    entries.clear();
+  }
+
+  @Override
+  public void close() {
+    clear();
+  }
+}

@@ -1,0 +1,145 @@
+package org.diffusion4j.samplers;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.diffusion4j.NoiseSchedule;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The midpoint method on the probability flow, the middle being that of the logarithms of sigma:
+ * DPM-Solver-2 (Lu et al. 2022) in the form of k-diffusion. Of order 2; asks the denoiser twice for
+ * each step but the last.
+ */
+public final class Kdpm2Sampler extends LoopSampler {
+
+  private final Midpoint method;
+
+  private Kdpm2Sampler(Midpoint method) {
+    this.method = method;
+  }
+
+  /**
+   * With evenly spaced steps from T-1 to 0.
+   *
+   * @param steps in [1, T]
+   */
+  public Kdpm2Sampler(int steps) {
+    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+  }
+
+  /**
+   * With chosen steps.
+   *
+   * @param timesteps to visit, or noise levels
+   */
+  public Kdpm2Sampler(Timesteps timesteps) {
+    this(new Midpoint(timesteps, false, X0Correction.none()));
+  }
+
+  /**
+   * This sampler with noise: each step goes below the next noise level and adds noise up to it, as
+   * {@link EulerAncestralSampler} does.
+   */
+  public Kdpm2Sampler withAncestralNoise() {
+    return new Kdpm2Sampler(new Midpoint(method.timesteps, true, method.correction));
+  }
+
+  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  public Kdpm2Sampler withCorrection(X0Correction correction) {
+    return new Kdpm2Sampler(new Midpoint(method.timesteps, method.ancestral, correction));
+  }
+
+  @Override
+  Method method() {
+    return method;
+  }
+
+  @Override
+  public String toString() {
+    return "Kdpm2Sampler[" + method.timesteps + (method.ancestral ? ", ancestral" : "") + "]";
+  }
+
+  record Midpoint(Timesteps timesteps, boolean ancestral, X0Correction correction)
+      implements Method {
+
+    Midpoint {
+      Objects.requireNonNull(timesteps, "timesteps");
+      Objects.requireNonNull(correction, "correction");
+    }
+
+    /** A step of two stages goes to the middle, is asked there, and goes all the way. */
+    @Override
+    public List<Transition> transitions(NoiseSchedule schedule) {
+      SigmaCurve curve = new SigmaCurve(schedule);
+      List<Transition> stages = new ArrayList<>();
+      for (Transition step : timesteps.nodes(schedule, FinalSigma.ZERO).transitions()) {
+        Level from = step.from();
+        Level to = step.to();
+        if (step.last()) {
+          stages.add(Transition.of(stages.size(), step.t(), from, to, true));
+        } else {
+          double middle = Math.sqrt(from.sigma() * end(from, to));
+          Level half = Level.ofSigma(middle);
+          stages.add(Transition.of(stages.size(), step.t(), from, half, false));
+          stages.add(new Transition(stages.size(), curve.t(middle), half, from, to, false));
+        }
+      }
+      return stages;
+    }
+
+    /** Where a step ends before noise is added. */
+    private double end(Level from, Level to) {
+      return ancestral
+          ? EulerAncestralSampler.Ancestral.down(from.sigma(), to.sigma())
+          : to.sigma();
+    }
+
+    @Override
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return new TwoStages(this);
+    }
+  }
+
+  private static final class TwoStages implements Run {
+
+    private final Midpoint method;
+    private @Nullable INDArray start;
+
+    TwoStages(Midpoint method) {
+      this.method = method;
+    }
+
+    @Override
+    public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+      Level from = step.from();
+      Level to = step.to();
+      if (start == null) {
+        start = step.last() ? null : x.dup();
+        return Flow.euler(x, estimate.x0(), from, to.sigma(), to);
+      }
+      try (INDArray base = start;
+          INDArray direction = estimate.direction(x, step.at())) {
+        start = null;
+        double length = method.end(from, to) - from.sigma();
+        INDArray next =
+            Linear.combine(to.signal() / from.signal(), base, to.signal() * length, direction);
+        if (!method.ancestral) {
+          return next;
+        }
+        double up = EulerAncestralSampler.Ancestral.up(from.sigma(), to.sigma());
+        return Linear.addNoise(next, to.signal() * up, noise);
+      }
+    }
+
+    @Override
+    public void close() {
+      if (start != null) {
+        start.close();
+        start = null;
+      }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+package org.diffusion4j.samplers;
+
+import java.util.List;
+import java.util.stream.DoubleStream;
+import org.diffusion4j.NoiseSchedule;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The noise levels that a sampler visits.
+ *
+ * @param t what the denoiser is asked about at each but the last
+ * @param levels from the noisiest, one more than {@code t}
+ */
+record NoiseLevels(double[] t, Level[] levels) {
+
+  /**
+   * @param t the timesteps
+   * @param curve of the schedule
+   * @param max the highest sigma if they are spaced otherwise
+   * @param min the lowest
+   * @param n how many if they are spaced otherwise
+   * @param other how they are spaced otherwise, or null
+   * @param end the last level
+   */
+  static NoiseLevels of(
+      double[] t,
+      SigmaCurve curve,
+      double max,
+      double min,
+      int n,
+      @Nullable SigmaLevels other,
+      FinalSigma end) {
+    double[] sigma = new double[t.length];
+    for (int i = 0; i < t.length; i++) {
+      sigma[i] = curve.sigma(t[i]);
+    }
+    double[] times = t;
+    if (other != null) {
+      if (other.list() != null) {
+        sigma = other.list();
+      } else if (other.spacing() != null) {
+        sigma =
+            other
+                .spacing()
+                .descending(
+                    Double.isNaN(other.max()) ? max : other.max(),
+                    Double.isNaN(other.min()) ? min : other.min(),
+                    n);
+      }
+      boolean ofTimesteps = other.list() == null && other.spacing() == null;
+      times = new double[sigma.length];
+      for (int i = 0; i < sigma.length; i++) {
+        times[i] = other.time().of(ofTimesteps ? t[i] : curve.t(sigma[i]), sigma[i]);
+      }
+    }
+    Level[] levels = new Level[sigma.length + 1];
+    for (int i = 0; i < sigma.length; i++) {
+      levels[i] = Level.ofSigma(sigma[i]);
+    }
+    levels[sigma.length] = end == FinalSigma.ZERO ? Level.CLEAN : Level.ofSigma(curve.min());
+    return new NoiseLevels(times, levels);
+  }
+
+  /** The same times at levels from a schedule's highest to its lowest, evenly in the logarithm. */
+  NoiseLevels withLogLinear(NoiseSchedule schedule) {
+    SigmaCurve curve = new SigmaCurve(schedule);
+    double[] sigma = SigmaSpacing.EXPONENTIAL.descending(curve.max(), curve.min(), levels.length);
+    return new NoiseLevels(
+        t, DoubleStream.of(sigma).mapToObj(Level::ofSigma).toArray(Level[]::new));
+  }
+
+  List<Transition> transitions() {
+    return Transition.chain(t, levels);
+  }
+}

@@ -1,0 +1,277 @@
+package org.diffusion4j.samplers;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The pseudo linear multistep method: PNDM (Liu et al. 2022). It combines the last four noises by
+ * Adams and Bashforth, equation 12, and moves as DDIM does, equation 11.
+ *
+ * <p>Its first step, from which there is nothing to combine, is done twice, as in latent
+ * diffusion's PLMS; or the first three are pseudo Runge-Kutta steps of four calls each, equation
+ * 13.
+ */
+public final class PndmSampler extends LoopSampler {
+
+  private final Pndm method;
+
+  private PndmSampler(Pndm method) {
+    this.method = method;
+  }
+
+  /**
+   * With evenly spaced steps from T-1 down.
+   *
+   * @param steps in [1, T]
+   */
+  public PndmSampler(int steps) {
+    this(Timesteps.of(steps, StepSpacing.TRAILING));
+  }
+
+  /**
+   * With chosen steps.
+   *
+   * @param timesteps to visit
+   */
+  public PndmSampler(Timesteps timesteps) {
+    this(new Pndm(timesteps, false, false, 1, X0Correction.none()));
+  }
+
+  /** This sampler with three pseudo Runge-Kutta steps at the beginning; of at least four steps. */
+  public PndmSampler withRungeKuttaStart() {
+    return new PndmSampler(
+        new Pndm(
+            method.timesteps,
+            true,
+            method.combinesOutputs,
+            method.finalAlphaBar,
+            method.correction));
+  }
+
+  /**
+   * This sampler with another share of signal at the end of its last step.
+   *
+   * @param alphaBar in (0, 1]; diffusers' default is the schedule's {@code alphaBar(0)}
+   */
+  public PndmSampler withFinalAlphaBar(double alphaBar) {
+    return new PndmSampler(
+        new Pndm(
+            method.timesteps,
+            method.rungeKutta,
+            method.combinesOutputs,
+            alphaBar,
+            method.correction));
+  }
+
+  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  public PndmSampler withCorrection(X0Correction correction) {
+    return new PndmSampler(
+        new Pndm(
+            method.timesteps,
+            method.rungeKutta,
+            method.combinesOutputs,
+            method.finalAlphaBar,
+            correction));
+  }
+
+  /**
+   * This sampler with the outputs of a denoiser that predicts velocities combined, and turned to
+   * noise where the step starts, as diffusers does. It is less exact than combining the noises.
+   */
+  public PndmSampler withCombinedVelocities() {
+    return new PndmSampler(
+        new Pndm(
+            method.timesteps, method.rungeKutta, true, method.finalAlphaBar, method.correction));
+  }
+
+  @Override
+  Method method() {
+    return method;
+  }
+
+  @Override
+  public String toString() {
+    return "PndmSampler["
+        + method.timesteps
+        + (method.rungeKutta ? ", Runge-Kutta start" : "")
+        + (method.combinesOutputs ? ", velocities combined" : "")
+        + "]";
+  }
+
+  record Pndm(
+      Timesteps timesteps,
+      boolean rungeKutta,
+      boolean combinesOutputs,
+      double finalAlphaBar,
+      X0Correction correction)
+      implements Method {
+
+    private static final int RUNGE_KUTTA_STEPS = 3;
+
+    Pndm {
+      Objects.requireNonNull(timesteps, "timesteps");
+      Objects.requireNonNull(correction, "correction");
+      if (!(finalAlphaBar > 0 && finalAlphaBar <= 1)) {
+        throw new IllegalArgumentException(
+            "final alphaBar must be in (0, 1] but was " + finalAlphaBar);
+      }
+    }
+
+    @Override
+    public void requireFits(Denoiser model) {
+      if (combinesOutputs && model.prediction() != Prediction.VELOCITY) {
+        throw new IllegalArgumentException(
+            "velocities can be combined only if the denoiser predicts them, but it predicts "
+                + model.prediction());
+      }
+    }
+
+    @Override
+    public List<Transition> transitions(NoiseSchedule schedule) {
+      List<Transition> moves = timesteps.down(schedule, Level.of(finalAlphaBar));
+      if (rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
+        throw new IllegalArgumentException(
+            "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());
+      }
+      List<Transition> stages = new ArrayList<>();
+      for (Transition move : moves) {
+        double next = move.last() ? 0 : moves.get(move.index() + 1).t();
+        if (rungeKutta && move.index() < RUNGE_KUTTA_STEPS) {
+          addStages(stages, schedule, move, next);
+        } else {
+          stages.add(Transition.of(stages.size(), move.t(), move.from(), move.to(), move.last()));
+          if (!rungeKutta && move.index() == 0 && !move.last()) {
+            stages.add(new Transition(1, next, move.to(), move.from(), move.to(), false));
+          }
+        }
+      }
+      return stages;
+    }
+
+    /** Twice to the middle and twice all the way, each time from where the move starts. */
+    private static void addStages(
+        List<Transition> stages, NoiseSchedule schedule, Transition move, double next) {
+      int k = stages.size();
+      int middle = (int) (move.t() - (int) ((move.t() - next) / 2));
+      Level from = move.from();
+      Level half = Level.of(schedule.alphaBar(middle));
+      stages.add(Transition.of(k, move.t(), from, half, false));
+      stages.add(new Transition(k + 1, middle, half, from, half, false));
+      stages.add(new Transition(k + 2, middle, half, from, move.to(), false));
+      stages.add(new Transition(k + 3, next, move.to(), from, move.to(), false));
+    }
+
+    @Override
+    public Run start(List<Transition> steps, NoiseSchedule schedule) {
+      return new Multistep(this);
+    }
+  }
+
+  private static final class Multistep implements Run {
+
+    private static final int STAGES = 4;
+
+    /** The methods of Adams and Bashforth of order 1 to 4. */
+    private static final double[][] ADAMS_BASHFORTH = {
+      {1},
+      {3.0 / 2, -1.0 / 2},
+      {23.0 / 12, -16.0 / 12, 5.0 / 12},
+      {55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24}
+    };
+
+    private final Pndm method;
+    private final History noises = new History(STAGES);
+    private @Nullable INDArray start;
+    private @Nullable INDArray sum;
+
+    Multistep(Pndm method) {
+      this.method = method;
+    }
+
+    @Override
+    public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+      INDArray found =
+          method.combinesOutputs ? estimate.output().dup() : estimate.direction(x, step.at());
+      if (method.rungeKutta && step.index() < STAGES * Pndm.RUNGE_KUTTA_STEPS) {
+        return stage(step, found, x);
+      }
+      if (step.index() == 1 && start != null) {
+        try (found;
+            INDArray base = start;
+            INDArray mean = Linear.combine(0.5, found, 0.5, noises.value(0))) {
+          start = null;
+          return move(step, mean, base);
+        }
+      }
+      if (step.index() == 0 && !step.last()) {
+        start = x.dup();
+      }
+      noises.push(step.at(), found);
+      double[] shares = ADAMS_BASHFORTH[noises.size() - 1];
+      try (INDArray combined = found.mul(shares[0])) {
+        for (int i = 1; i < shares.length; i++) {
+          Linear.add(combined, shares[i], noises.value(i));
+        }
+        return move(step, combined, x);
+      }
+    }
+
+    /** A stage of equation 13. */
+    private INDArray stage(Transition step, INDArray found, INDArray x) {
+      int stage = step.index() % STAGES;
+      if (stage == 0) {
+        close(start);
+        start = x.dup();
+        sum = found.mul(1.0 / 6);
+        noises.push(step.at(), found);
+        return move(step, found, x);
+      }
+      INDArray base = Objects.requireNonNull(start);
+      INDArray soFar = Objects.requireNonNull(sum);
+      try (found) {
+        if (stage < STAGES - 1) {
+          Linear.add(soFar, 1.0 / 3, found);
+          return move(step, found, base);
+        }
+        Linear.add(soFar, 1.0 / 6, found);
+        INDArray next = move(step, soFar, base);
+        close(soFar);
+        close(base);
+        sum = null;
+        start = null;
+        return next;
+      }
+    }
+
+    /** Equation 11, which is DDIM's step. */
+    private INDArray move(Transition step, INDArray found, INDArray x) {
+      Level from = step.from();
+      Level to = step.to();
+      double kept = to.signal() / from.signal();
+      double added = to.noise() - kept * from.noise();
+      return method.combinesOutputs
+          ? Linear.combine(kept + added * from.noise(), x, added * from.signal(), found)
+          : Linear.combine(kept, x, added, found);
+    }
+
+    private static void close(@Nullable INDArray array) {
+      if (array != null) {
+        array.close();
+      }
+    }
+
+    @Override
+    public void close() {
+      close(start);
+      close(sum);
+      noises.close();
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which noise levels a sampler visits in place of those of its timesteps.
+ *
+ * @param spacing how they lie, or null for those of a list or of the timesteps
+ * @param list the levels themselves, or null
+ * @param min the lowest, or NaN for that of the timesteps
+ * @param max the highest, or NaN for that of the timesteps
+ * @param time which timestep the denoiser is asked about
+ */
+record SigmaLevels(
+    @Nullable SigmaSpacing spacing,
+    double @Nullable [] list,
+    double min,
+    double max,
+    SigmaTime time) {
+
+  static SigmaLevels of(SigmaSpacing spacing) {
+    return new SigmaLevels(spacing, null, Double.NaN, Double.NaN, SigmaTime.BETWEEN);
+  }
+
+  /** The levels of the timesteps, at which the denoiser is asked about other times. */
+  static SigmaLevels ofTimesteps(SigmaTime time) {
+    return new SigmaLevels(null, null, Double.NaN, Double.NaN, time);
+  }
+
+  static SigmaLevels list(double... descending) {
+    if (descending.length == 0) {
+      throw new IllegalArgumentException("sigmas must not be empty");
+    }
+    for (int i = 0; i < descending.length; i++) {
+      double sigma = descending[i];
+      if (!(sigma > 0 && sigma < Double.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException(
+            "sigmas must be positive and finite but one is " + sigma);
+      }
+      if (i > 0 && !(sigma < descending[i - 1])) {
+        throw new IllegalArgumentException(
+            "sigmas must decrease strictly but " + sigma + " follows " + descending[i - 1]);
+      }
+    }
+    return new SigmaLevels(null, descending.clone(), Double.NaN, Double.NaN, SigmaTime.BETWEEN);
+  }
+
+  SigmaLevels withRange(double lowest, double highest) {
+    return new SigmaLevels(spacing, list, lowest, highest, time);
+  }
+
+  SigmaLevels withTime(SigmaTime which) {
+    return new SigmaLevels(spacing, list, min, max, which);
+  }
+
+  @Override
+  public String toString() {
+    String what = list != null ? Arrays.toString(list) : String.valueOf(spacing);
+    return "sigmas " + what + (time == SigmaTime.BETWEEN ? "" : ", t " + time);
+  }
+}

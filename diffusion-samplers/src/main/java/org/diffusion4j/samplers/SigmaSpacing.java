@@ -1,0 +1,59 @@
+package org.diffusion4j.samplers;
+
+import java.util.function.DoubleUnaryOperator;
+
+/** How noise levels lie between the highest and the lowest. */
+public enum SigmaSpacing {
+  /**
+   * Evenly in {@code sigma^(1/7)}: EDM (Karras et al. 2022), equation 5. Closer together where
+   * there is little noise.
+   */
+  KARRAS {
+    @Override
+    double[] descending(double max, double min, int n) {
+      double rho = 7;
+      double from = Math.pow(max, 1 / rho);
+      double to = Math.pow(min, 1 / rho);
+      return along(n, u -> Math.pow(from + u * (to - from), rho));
+    }
+  },
+
+  /** Evenly in the logarithm of sigma. */
+  EXPONENTIAL {
+    @Override
+    double[] descending(double max, double min, int n) {
+      double from = Math.log(max);
+      double to = Math.log(min);
+      return along(n, u -> Math.exp(from + u * (to - from)));
+    }
+  },
+
+  /** At the quantiles of a beta distribution with both parameters 0.6: Lee et al. 2024. */
+  BETA {
+    @Override
+    double[] descending(double max, double min, int n) {
+      return along(n, u -> min + BetaQuantile.of(1 - u) * (max - min));
+    }
+  },
+
+  /**
+   * Evenly in the logarithm of the signal-to-noise ratio: DPM-Solver (Lu et al. 2022), section 3.4.
+   * The same levels as {@link #EXPONENTIAL}.
+   */
+  LOG_SNR {
+    @Override
+    double[] descending(double max, double min, int n) {
+      return EXPONENTIAL.descending(max, min, n);
+    }
+  };
+
+  abstract double[] descending(double max, double min, int n);
+
+  private static double[] along(int n, DoubleUnaryOperator level) {
+    double[] levels = new double[n];
+    for (int i = 0; i < n; i++) {
+      levels[i] = level.applyAsDouble(n == 1 ? 0 : (double) i / (n - 1));
+    }
+    return levels;
+  }
+}

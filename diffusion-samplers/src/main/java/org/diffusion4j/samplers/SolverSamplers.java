@@ -1,0 +1,122 @@
+package org.diffusion4j.samplers;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.diffusion4j.SchedulerConfig;
+
+/** The samplers of diffusers' DPM-Solver, UniPC and DEIS schedulers. */
+final class SolverSamplers {
+
+  private static final Set<String> DPM_ALGORITHMS =
+      Set.of("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "deis");
+
+  /** Those after which a configuration of one of these schedulers is read as one of another. */
+  private static final Set<String> SOLVER_TYPES =
+      Set.of("midpoint", "heun", "logrho", "bh1", "bh2");
+
+  private SolverSamplers() {}
+
+  static DpmSolverSampler multistep(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = settings(config);
+    // diffusers leaves out the rounding for the cosine schedule; making it whole rounds down.
+    boolean cosine =
+        !settings.isGiven("trained_betas")
+            && config.text("beta_schedule", "linear").equals("squaredcos_cap_v2");
+    DpmSolverSampler sampler =
+        new DpmSolverSampler(
+                settings.intervals(steps, cosine ? SigmaTime.LOWER : SigmaTime.NEAREST))
+            .withAlgorithm(algorithm(config))
+            .withOrder(config.integer("solver_order", 2))
+            .withFinalSigma(settings.finalSigma())
+            .withLambdaMin(settings.lambdaMin())
+            .withPublishedThirdOrder()
+            .withCorrection(Samplers.correction(config, false));
+    if (isHeun(config)) {
+      sampler = sampler.withHeunSteps();
+    }
+    if (!config.flag("lower_order_final", true)) {
+      sampler = sampler.withFullOrderAtEnd();
+    }
+    return config.flag("euler_at_final", false) ? sampler.withEulerAtEnd() : sampler;
+  }
+
+  static DpmSolverSinglestepSampler singlestep(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = settings(config).requireOff("euler_at_final", "use_lu_lambdas");
+    config.oneOf("timestep_spacing", "linspace", Set.of("linspace"));
+    DpmSolverSinglestepSampler sampler =
+        new DpmSolverSinglestepSampler(settings.intervals(steps, SigmaTime.NEAREST))
+            .withAlgorithm(algorithm(config))
+            .withOrder(config.integer("solver_order", 2))
+            .withFinalSigma(settings.finalSigma())
+            .withLambdaMin(settings.lambdaMin())
+            .withCorrection(Samplers.correction(config, false));
+    if (isHeun(config)) {
+      sampler = sampler.withHeunSteps();
+    }
+    return config.flag("lower_order_final", false) ? sampler.withLowerOrderAtEnd() : sampler;
+  }
+
+  static UniPcSampler uniPc(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = settings(config).requireOff("use_lu_lambdas");
+    if (settings.isGiven("solver_p")) {
+      throw new IllegalArgumentException("solver_p must be null for UniPCMultistepScheduler");
+    }
+    boolean bh1 = config.oneOf("solver_type", "bh2", SOLVER_TYPES).equals("bh1");
+    UniPcSampler sampler =
+        new UniPcSampler(settings.intervals(steps, SigmaTime.NEAREST))
+            .withOrder(config.integer("solver_order", 2))
+            .withVariant(bh1 ? UniPcSampler.Variant.BH1 : UniPcSampler.Variant.BH2)
+            .withoutCorrector(uncorrected(config))
+            .withFinalSigma(settings.finalSigma())
+            .withCorrection(Samplers.correction(config, false));
+    if (!config.flag("predict_x0", true)) {
+      settings.requireOff("thresholding");
+      sampler = sampler.withEpsilon();
+    }
+    return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
+  }
+
+  private static Set<Integer> uncorrected(SchedulerConfig config) {
+    Set<Integer> steps = new HashSet<>();
+    Object list = config.settings().get("disable_corrector");
+    if (list != null) {
+      for (Object step : list instanceof List<?> given ? given : List.of(list)) {
+        if (!(step instanceof Number number)) {
+          throw new IllegalArgumentException(
+              "disable_corrector must be a list of whole numbers but was " + list);
+        }
+        steps.add(number.intValue());
+      }
+    }
+    return steps;
+  }
+
+  static DeisSampler deis(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = settings(config).requireOff("use_lu_lambdas");
+    config.oneOf("algorithm_type", "deis", Set.of("deis", "dpmsolver", "dpmsolver++"));
+    config.oneOf("solver_type", "logrho", SOLVER_TYPES);
+    DeisSampler sampler =
+        new DeisSampler(settings.intervals(steps, SigmaTime.NEAREST))
+            .withOrder(config.integer("solver_order", 2))
+            .withCorrection(Samplers.correction(config, false));
+    return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
+  }
+
+  private static SchedulerSettings settings(SchedulerConfig config) {
+    return new SchedulerSettings(config).requireOff("clip_sample");
+  }
+
+  private static DpmAlgorithm algorithm(SchedulerConfig config) {
+    return switch (config.oneOf("algorithm_type", "dpmsolver++", DPM_ALGORITHMS)) {
+      case "dpmsolver" -> DpmAlgorithm.DPM_SOLVER;
+      case "sde-dpmsolver" -> DpmAlgorithm.SDE_DPM_SOLVER;
+      case "sde-dpmsolver++" -> DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS;
+      default -> DpmAlgorithm.DPM_SOLVER_PLUS_PLUS;
+    };
+  }
+
+  private static boolean isHeun(SchedulerConfig config) {
+    return config.oneOf("solver_type", "midpoint", SOLVER_TYPES).equals("heun");
+  }
+}

@@ -9,6 +9,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -56,6 +57,14 @@ class EverySamplerTest {
       return of.apply(9).method().transitions(NoiseSchedule.linear(100)).stream()
           .mapToDouble(Transition::t)
           .toArray();
+    }
+
+    /** A second or more for each method. */
+    @Override
+    @Test
+    @Tag("slow")
+    void sample_severalTimesDoesNotFillTheMemory() {
+      super.sample_severalTimesDoesNotFillTheMemory();
     }
 
     @Test

@@ -32,8 +32,8 @@ record Estimate(
       @Nullable INDArray variance,
       Level level,
       X0Correction correction) {
-    INDArray epsilon = prediction.epsilon(x, output, level.alphaBar());
     INDArray x0 = prediction.x0(x, output, level.alphaBar());
+    INDArray epsilon = prediction.epsilon(x, output, level.alphaBar());
     Estimate estimate = new Estimate(x0, epsilon, prediction, output, variance, correction);
     boolean done = false;
     try {

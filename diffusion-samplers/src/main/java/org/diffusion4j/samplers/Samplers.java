@@ -139,13 +139,18 @@ public final class Samplers {
                 .equals("continuous")
             && config.prediction() == Prediction.VELOCITY;
     SigmaTime time = continuous ? SigmaTime.QUARTER_LOG : SigmaTime.BETWEEN;
-    EulerSampler sampler =
-        new EulerSampler(settings.nodes(steps, time)).withFinalSigma(settings.finalSigma());
     boolean logLinear =
         config
             .oneOf("interpolation_type", "linear", Set.of("linear", "log_linear"))
             .equals("log_linear");
-    return logLinear && !settings.spacesSigmas() ? sampler.withLogLinearLevels() : sampler;
+    boolean spaced = settings.spacesSigmas();
+    // Log-linear levels are the schedule's whatever the timesteps, and others lie between them.
+    Timesteps timesteps =
+        logLinear && spaced
+            ? new SchedulerSettings(config.with("timestep_spacing", "linspace")).nodes(steps, time)
+            : settings.nodes(steps, time);
+    EulerSampler sampler = new EulerSampler(timesteps).withFinalSigma(settings.finalSigma());
+    return logLinear && !spaced ? sampler.withLogLinearLevels() : sampler;
   }
 
   private static Timesteps nodes(SchedulerConfig config, int steps, SigmaTime time) {

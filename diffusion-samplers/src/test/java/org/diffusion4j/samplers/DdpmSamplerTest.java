@@ -1,11 +1,13 @@
 package org.diffusion4j.samplers;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -15,6 +17,8 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 class DdpmSamplerTest {
 
@@ -174,6 +178,60 @@ class DdpmSamplerTest {
     assertThat(draws[0]).isEqualTo(2);
   }
 
+  /** {@link #KNOWN} that also says where the variance lies. */
+  private static Denoiser learned(float v) {
+    return new Denoiser() {
+      @Override
+      public NoiseSchedule schedule() {
+        return KNOWN.schedule();
+      }
+
+      @Override
+      public long[] sampleShape() {
+        return new long[] {1};
+      }
+
+      @Override
+      public boolean learnsVariance() {
+        return true;
+      }
+
+      @Override
+      public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+        return Nd4j.createFromArray(new float[][] {{0.25f * (t.getFloat(0) + 1), v}});
+      }
+    };
+  }
+
+  @Test
+  void learnedRange_isBetweenThePosteriorVarianceAndBetaInTheLogarithm() {
+    DdpmSampler range = DdpmSampler.of(DdpmSampler.Variance.LEARNED_RANGE, Timesteps.all());
+    double mean = (1 - 0.3 / Math.sqrt(0.496) * 0.75) / Math.sqrt(0.7);
+    double posterior = 0.3 * 0.28 / 0.496;
+    for (float v : new float[] {-1, 0, 0.5f, 1}) {
+      double u = (v + 1) / 2;
+      double variance = Math.exp(u * Math.log(0.3) + (1 - u) * Math.log(posterior));
+      assertThat((double) states(range, learned(v)).get(0)[0])
+          .isCloseTo(mean + Math.sqrt(variance) * 0.6, within(2e-6));
+    }
+  }
+
+  @Test
+  void otherMethods_ignoreALearnedVariance() {
+    for (Sampler sampler : List.of(DdpmSampler.withBeta(), new DdimSampler(3, 0.5))) {
+      assertThat(states(sampler, learned(0.3f)).get(2)).isEqualTo(states(sampler).get(2));
+    }
+  }
+
+  @Test
+  void learnedRange_ofADenoiserThatDoesNotLearnItIsRefused() {
+    DdpmSampler range = DdpmSampler.of(DdpmSampler.Variance.LEARNED_RANGE, Timesteps.all());
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> states(range))
+        .withMessage(
+            "variance must not be LEARNED_RANGE for a denoiser that does not learn the variance");
+  }
+
   @Test
   void withCorrection_correctsTheCleanSamplesOnly() {
     // x0 = (1 - sqrt(0.496) 0.75) / sqrt(0.504) = 0.6645, clipped to 0.5, in equation 7.
@@ -212,6 +270,10 @@ class DdpmSamplerTest {
   }
 
   private static List<float[]> states(Sampler sampler) {
+    return states(sampler, KNOWN);
+  }
+
+  private static List<float[]> states(Sampler sampler, Denoiser model) {
     List<float[]> states = new ArrayList<>();
     SamplingRequest request =
         SamplingRequest.builder(1)
@@ -219,7 +281,7 @@ class DdpmSamplerTest {
             .noise(Values.draws(0.6f, -0.4f))
             .listener(step -> states.add(Values.of(step.x())))
             .build();
-    SamplerMechanics.samples(sampler, KNOWN, request);
+    SamplerMechanics.samples(sampler, model, request);
     return states;
   }
 }

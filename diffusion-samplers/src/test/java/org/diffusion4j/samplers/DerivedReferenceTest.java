@@ -26,6 +26,9 @@ import org.junit.jupiter.api.TestFactory;
 class DerivedReferenceTest {
 
   private static final Pattern TORCH = Pattern.compile("torch_cpu_randn_seed(\\d+)_(\\d+)");
+  private static final Pattern EDM = Pattern.compile("edm_t_steps_(\\d+)");
+  private static final Pattern QUADRATIC = Pattern.compile("ddim_repo_quad_S(\\d+)");
+  private static final Pattern SPACED = Pattern.compile("space_timesteps_(\\d+)_(.*)");
   private static final Pattern STEPS = Pattern.compile("_T(\\d+)");
 
   @TestFactory
@@ -37,13 +40,19 @@ class DerivedReferenceTest {
     return ((List<?>) json(file).getOrDefault("derived", List.of()))
         .stream()
             .map(DerivedReferenceTest::asObject)
-            // Bare lists are timesteps and sigmas of samplers, not schedules.
-            .filter(json -> json.get("values") instanceof Map)
             .map(
                 json ->
                     DynamicTest.dynamicTest(
                         (String) json.get("id"),
-                        () -> check((String) json.get("id"), object(json, "values"))));
+                        () -> {
+                          // Bare lists are timesteps and sigmas of samplers, the others schedules.
+                          String id = (String) json.get("id");
+                          if (json.get("values") instanceof Map) {
+                            check(id, object(json, "values"));
+                          } else {
+                            checkSteps(id, doubles(json.get("values")));
+                          }
+                        }));
   }
 
   @SuppressWarnings("unchecked")
@@ -58,6 +67,40 @@ class DerivedReferenceTest {
     } else {
       checkSchedule(schedule(id), values);
     }
+  }
+
+  private static void checkSteps(String id, double[] expected) {
+    Matcher noise = EDM.matcher(id);
+    if (noise.matches()) {
+      double[] sigmas = SigmaSpacing.KARRAS.descending(80, 0.002, Integer.parseInt(noise.group(1)));
+      assertThat(Arrays.copyOf(sigmas, sigmas.length + 1)).containsExactly(expected, within(1e-9));
+      return;
+    }
+    int[] steps =
+        IntStream.range(0, expected.length)
+            .map(i -> (int) expected[expected.length - 1 - i])
+            .toArray();
+    assertThat(timesteps(id, steps)).isEqualTo(steps);
+  }
+
+  private static int[] timesteps(String id, int[] steps) {
+    Matcher quadratic = QUADRATIC.matcher(id);
+    if (quadratic.matches()) {
+      int n = Integer.parseInt(quadratic.group(1));
+      return Timesteps.of(n, StepSpacing.QUADRATIC).descending(1000);
+    }
+    Matcher spaced = SPACED.matcher(id);
+    assertThat(spaced.matches()).as(id).isTrue();
+    int total = Integer.parseInt(spaced.group(1));
+    String sections = spaced.group(2);
+    if (sections.startsWith("ddim")) {
+      int n = Integer.parseInt(sections.substring(4));
+      return Timesteps.of(n, StepSpacing.LEADING).descending(total);
+    }
+    // Of several sections there is no spacing; such a list is given as it is.
+    return sections.contains(",")
+        ? Timesteps.list(steps).descending(total)
+        : Timesteps.of(steps.length, StepSpacing.LINSPACE).descending(total);
   }
 
   private static NoiseSchedule schedule(String id) {

@@ -2,6 +2,7 @@ package org.diffusion4j.samplers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
 import java.util.stream.IntStream;
@@ -13,6 +14,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Sampler;
 
 /** The lists are those of diffusers 0.30, which rounds a half to the even neighbour. */
 class TimestepsTest {
@@ -258,6 +260,105 @@ class TimestepsTest {
         () -> Timesteps.list(10, 2).descending(10), "timesteps must be in [0, 9] but one is 10");
     assertRefused(
         () -> Timesteps.list(3, -1).descending(10), "timesteps must be in [0, 9] but one is -1");
+  }
+
+  @Example
+  void sigmas_thatAreNotPositiveAndDecreasingAreRefused() {
+    assertRefused(Timesteps::sigmas, "sigmas must not be empty");
+    assertRefused(
+        () -> Timesteps.sigmas(3, 3), "sigmas must decrease strictly but 3.0 follows 3.0");
+    assertRefused(
+        () -> Timesteps.sigmas(1, 2), "sigmas must decrease strictly but 2.0 follows 1.0");
+    for (double bad : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+      assertRefused(
+          () -> Timesteps.sigmas(bad), "sigmas must be positive and finite but one is " + bad);
+    }
+    assertRefused(
+        () -> Timesteps.of(0, SigmaSpacing.KARRAS), "steps must be at least 1 but were 0");
+    assertRefused(
+        () -> Timesteps.of(11, SigmaSpacing.BETA).nodes(TEN, FinalSigma.ZERO),
+        "steps must be at most the schedule's, 10, but were 11");
+    assertRefused(
+        () -> Timesteps.of(11, SigmaSpacing.BETA).intervals(TEN, FinalSigma.ZERO, -9),
+        "steps must be at most the schedule's, 10, but were 11");
+  }
+
+  @Example
+  void levels_ofAListAreThoseOfTheSchedule() {
+    NoiseLevels levels = Timesteps.list(9, 4).nodes(TEN, FinalSigma.MIN);
+    assertThat(levels.t()).containsExactly(9, 4);
+    assertThat(levels.levels()).hasSize(3);
+    assertThat(levels.levels()[0].sigma()).isCloseTo(TEN.sigma(9), within(1e-12));
+    assertThat(levels.levels()[1].sigma()).isCloseTo(TEN.sigma(4), within(1e-12));
+    assertThat(levels.levels()[2].sigma()).isCloseTo(TEN.sigma(0), within(1e-12));
+    assertRefused(
+        () -> Timesteps.list(10).nodes(TEN, FinalSigma.ZERO),
+        "timesteps must be in [0, 9] but one is 10");
+  }
+
+  @Example
+  void levels_ofEverySpacingRunFromTheHighestToTheLowestAndAreFoundAgain() {
+    SigmaCurve curve = new SigmaCurve(TEN);
+    for (SigmaSpacing spacing : SigmaSpacing.values()) {
+      NoiseLevels levels = Timesteps.of(7, spacing).nodes(TEN, FinalSigma.ZERO);
+      assertThat(levels.levels()[0].sigma()).isCloseTo(TEN.sigma(9), within(1e-9));
+      assertThat(levels.levels()[6].sigma()).isCloseTo(TEN.sigma(0), within(1e-9));
+      assertThat(levels.levels()[7]).isEqualTo(Level.CLEAN);
+      for (int i = 0; i < 7; i++) {
+        assertThat(levels.t()[i]).isCloseTo(curve.t(levels.levels()[i].sigma()), within(1e-9));
+        assertThat(levels.t()[i]).isBetween(0.0, 9.0);
+      }
+    }
+  }
+
+  /** The quantiles of SciPy's {@code beta.ppf(p, 0.6, 0.6)} have these shares below them. */
+  @Example
+  void betaQuantile_isSymmetricAndInvertsTheDistribution() {
+    assertThat(BetaQuantile.of(0)).isZero();
+    assertThat(BetaQuantile.of(1)).isEqualTo(1);
+    assertThat(BetaQuantile.of(0.5)).isCloseTo(0.5, within(1e-12));
+    for (double share : new double[] {1e-6, 0.01, 0.1, 0.3, 0.49}) {
+      double x = BetaQuantile.of(share);
+      assertThat(BetaQuantile.of(1 - share)).isCloseTo(1 - x, within(1e-9));
+      assertThat(shareBelow(x)).isCloseTo(share, within(1e-6));
+    }
+  }
+
+  /** By the midpoint rule in u, x = u^5, which takes the pole at 0 away. */
+  private static double shareBelow(double x) {
+    return integral(x) / (2 * integral(0.5));
+  }
+
+  private static double integral(double x) {
+    int n = 20_000;
+    double top = Math.pow(x, 0.2);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      double u = top * (i + 0.5) / n;
+      sum += 5 * u * u * Math.pow(1 - Math.pow(u, 5), -0.4);
+    }
+    return sum * top / n;
+  }
+
+  @Example
+  void noiseLevels_areRefusedByMethodsThatTakeTimesteps() {
+    for (Sampler sampler :
+        List.of(
+            new DdimSampler(Timesteps.of(5, SigmaSpacing.KARRAS), 0),
+            DdpmSampler.of(DdpmSampler.Variance.BETA, Timesteps.of(5, SigmaSpacing.KARRAS)),
+            new PndmSampler(Timesteps.of(5, SigmaSpacing.KARRAS)),
+            new LcmSampler(Timesteps.of(5, SigmaSpacing.KARRAS)))) {
+      assertRefused(
+          () -> ((LoopSampler) sampler).method().transitions(TEN),
+          "this method takes whole timesteps but was given noise levels, Timesteps[5,"
+              + " LINSPACE+0, sigmas KARRAS]");
+    }
+    assertRefused(
+        () -> new HeunSampler(Timesteps.of(5, StepSpacing.QUADRATIC)).method().transitions(TEN),
+        "spacing of a method that works with noise levels must not be QUADRATIC");
+    assertRefused(
+        () -> new HeunSampler(Timesteps.distilled(2, 5)).method().transitions(TEN),
+        "this method cannot take the timesteps of a distillation, Timesteps[2 of 5]");
   }
 
   @Example

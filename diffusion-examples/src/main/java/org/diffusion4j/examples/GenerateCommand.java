@@ -1,30 +1,30 @@
 package org.diffusion4j.examples;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /** Samples from a saved model. */
 @Command(
@@ -33,31 +33,25 @@ import picocli.CommandLine.TypeConversionException;
     mixinStandardHelpOptions = true)
 final class GenerateCommand implements Callable<Integer> {
 
-  private static final int DDIM_STEPS = 50;
-
-  enum Method {
-    DDPM,
-    DDPM_POSTERIOR,
-    DDIM;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT).replace('_', '-');
-    }
-  }
+  private static final int FEWER_STEPS = 50;
 
   @SuppressWarnings("NullAway.Init")
   @Spec
   private CommandSpec spec;
 
-  @Option(names = "--model", description = "Model directory (${DEFAULT-VALUE}).")
+  @Option(
+      names = "--model",
+      description =
+          "Model directory, or fashion for the one that comes with the examples (${DEFAULT-VALUE}).")
   private Path model = Path.of("out/digits/model");
 
   @Option(
       names = "--sampler",
-      converter = MethodConverter.class,
-      description = "ddpm, ddpm-posterior or ddim (${DEFAULT-VALUE}).")
-  private Method method = Method.DDIM;
+      converter = SamplingMethod.Converter.class,
+      description =
+          "ddpm, ddpm-posterior, ddim, euler, euler-ancestral, heun, kdpm2, lms, pndm, dpm-solver,"
+              + " unipc or deis (${DEFAULT-VALUE}).")
+  private SamplingMethod method = SamplingMethod.DDIM;
 
   @Option(
       names = "--count",
@@ -68,7 +62,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--steps",
       converter = Positive.class,
-      description = "Sampling steps (50 for ddim, else every one of the schedule).")
+      description = "Sampling steps (every one of the schedule for ddpm, else 50).")
   private @Nullable Integer steps;
 
   @Option(
@@ -78,6 +72,12 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Option(names = "--label", description = "Class of all samples (each in turn).")
   private @Nullable Integer label;
+
+  @Option(
+      names = "--guidance",
+      description =
+          "Scale of classifier-free guidance, for models with a null class (${DEFAULT-VALUE}).")
+  private double guidance = 1;
 
   @Option(names = "--seed", description = "Of the noise (${DEFAULT-VALUE}).")
   private long seed;
@@ -93,13 +93,17 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Where they go: a .png picture of all or a .npy array (${DEFAULT-VALUE}).")
   private Path file = Path.of("out/samples.png");
 
+  private Condition condition = Condition.none();
+
   @Override
   public Integer call() throws IOException {
     boolean png = file.toString().endsWith(".png");
     require(png || file.toString().endsWith(".npy"), "--out must end in .png or .npy: " + file);
-    require(eta == 0 || method == Method.DDIM, "--eta is for ddim but the sampler is " + method);
+    require(
+        eta == 0 || method == SamplingMethod.DDIM,
+        "--eta is for ddim but the sampler is " + method);
     require(eta >= 0 && eta <= 1, "--eta must be in [0, 1] but was " + eta);
-    try (PretrainedModel trained = PretrainedModel.load(model)) {
+    try (PretrainedModel trained = load()) {
       long[] shape = trained.model().sampleShape();
       require(
           !png || (shape.length == 3 && (shape[0] == 1 || shape[0] == 3)),
@@ -109,11 +113,18 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
+  private PretrainedModel load() throws IOException {
+    return model.equals(Path.of(Clothes.NAME)) && !Files.exists(model)
+        ? Clothes.model()
+        : PretrainedModel.load(model);
+  }
+
   private SamplingResult sample(PretrainedModel trained) {
     SameDiffDenoiser denoiser = trained.model();
     int total = denoiser.schedule().steps();
-    int chosen =
-        steps != null ? steps : method == Method.DDIM ? Math.min(DDIM_STEPS, total) : total;
+    boolean all = method == SamplingMethod.DDPM || method == SamplingMethod.DDPM_POSTERIOR;
+    int chosen = steps != null ? steps : all ? total : Math.min(FEWER_STEPS, total);
+    condition = condition(denoiser.classes());
     long batches = (count + batch - 1L) / batch;
     try (Progress progress =
         new Progress("sampling", batches * chosen, spec.commandLine().getOut())) {
@@ -121,25 +132,22 @@ final class GenerateCommand implements Callable<Integer> {
           SamplingRequest.builder(count)
               .seed(seed)
               .batchSize(batch)
-              .condition(condition(denoiser.classes()))
+              .condition(condition)
               .listener(progress.sampling())
               .build();
-      return sampler(trained.scheduler(), chosen).sample(denoiser, request);
+      return sampler(trained.scheduler(), chosen).sample(guided(denoiser), request);
     }
   }
 
-  private Sampler sampler(SchedulerConfig config, int chosen) {
-    return switch (method) {
-      case DDPM -> Samplers.ddpm(withVariance(config, "fixed_large"), chosen);
-      case DDPM_POSTERIOR -> Samplers.ddpm(withVariance(config, "fixed_small"), chosen);
-      case DDIM -> Samplers.ddim(config, chosen, eta);
-    };
+  private Denoiser guided(SameDiffDenoiser denoiser) {
+    require(
+        guidance == 1 || denoiser.hasNullClass(),
+        "--guidance is for models with a null class but " + model + " has none");
+    return guidance == 1 ? denoiser : ClassifierFreeGuidance.of(denoiser, guidance);
   }
 
-  private static SchedulerConfig withVariance(SchedulerConfig config, String type) {
-    Map<String, @Nullable Object> settings = new TreeMap<>(config.settings());
-    settings.put("variance_type", type);
-    return new SchedulerConfig(config.className(), settings);
+  private Sampler sampler(SchedulerConfig config, int chosen) {
+    return eta == 0 ? method.sampler(config, chosen) : Samplers.ddim(config, chosen, eta);
   }
 
   private Condition condition(int classes) {
@@ -162,6 +170,7 @@ final class GenerateCommand implements Callable<Integer> {
         Pictures.writeGrid(file, samples);
       } else {
         NpyFiles.write(file, samples);
+        writeLabels();
       }
     }
     spec.commandLine()
@@ -174,23 +183,18 @@ final class GenerateCommand implements Callable<Integer> {
             result.duration().toMillis() / 1e3);
   }
 
-  private void require(boolean met, String message) {
-    if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
+  /** Beside an array, a line for each sample with its class, where there are classes. */
+  private void writeLabels() throws IOException {
+    if (!condition.isNone()) {
+      Path labels =
+          file.resolveSibling(file.getFileName().toString().replace(".npy", ".labels.txt"));
+      Files.write(labels, Arrays.stream(condition.labels()).mapToObj(Integer::toString).toList());
     }
   }
 
-  /** Reads the names of {@link Method}. */
-  static final class MethodConverter implements ITypeConverter<Method> {
-
-    @Override
-    public Method convert(String value) {
-      for (Method method : Method.values()) {
-        if (method.toString().equals(value)) {
-          return method;
-        }
-      }
-      throw new TypeConversionException("must be ddpm, ddpm-posterior or ddim but was " + value);
+  private void require(boolean met, String message) {
+    if (!met) {
+      throw new ParameterException(spec.commandLine(), message);
     }
   }
 }

@@ -29,7 +29,7 @@ class MisuseTest {
         "digits --batch -1 | must be at least 1 but was -1",
         "mixture --count 0 | must be at least 1 but was 0",
         "generate --count 0 | '--count': must be at least 1 but was 0",
-        "generate --sampler euler | must be ddpm, ddpm-posterior or ddim but was euler",
+        "generate --sampler magic | must be one of [ddpm, ddpm-posterior, ddim, euler",
         "generate --sampler ddpm --eta 1 | --eta is for ddim but the sampler is ddpm",
         "generate --eta 2 | --eta must be in [0, 1] but was 2.0",
         "generate --out x.jpg | --out must end in .png or .npy",

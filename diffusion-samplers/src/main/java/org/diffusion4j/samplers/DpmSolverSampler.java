@@ -92,7 +92,7 @@ public final class DpmSolverSampler extends LoopSampler {
   /**
    * This sampler with the weight of the second derivative in third-order steps that the published
    * code of DPM-Solver++ and diffusers have. It is half of what the paper's integral gives, which
-   * leaves the method of order 2: see docs/decisions/0009.
+   * leaves the method of order 2: see docs/decisions/0010.
    */
   public DpmSolverSampler withPublishedThirdOrder() {
     return new DpmSolverSampler(

@@ -189,10 +189,9 @@ public final class DpmSolverSampler extends LoopSampler {
       DpmOptions options = method.options;
       Level from = step.from();
       predictions.push(from, options.algorithm().prediction(estimate, x, from));
-      int order = method.order(step.index(), count, predictions.size());
-
       DpmAlgorithm.Shares shares = options.algorithm().shares(from, step.to());
       double h = step.to().lambda() - from.lambda();
+      int order = h == 0 ? 1 : method.order(step.index(), count, predictions.size());
       INDArray m0 = predictions.value(0);
       INDArray next = Linear.combine(shares.x(), x, shares.d0(), m0);
       if (order == 2) {

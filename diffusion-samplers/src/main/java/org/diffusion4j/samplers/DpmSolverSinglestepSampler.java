@@ -38,7 +38,11 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
     this(new Singlestep(timesteps, DpmOptions.defaults(2, false), Double.NEGATIVE_INFINITY));
   }
 
-  /** This sampler for another equation or prediction; DPM-Solver++ is the default. */
+  /**
+   * This sampler for another equation or prediction; DPM-Solver++ is the default. The stochastic
+   * ones need many more steps here than in {@link DpmSolverSampler}, for the noise on the way is
+   * not that of the whole group.
+   */
   public DpmSolverSinglestepSampler withAlgorithm(DpmAlgorithm algorithm) {
     return with(method.options.withAlgorithm(algorithm));
   }

@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 record NoiseLevels(double[] t, Level[] levels) {
 
+  private static final double ROUNDING = 1e-9;
+
   /**
    * @param t the timesteps
    * @param curve of the schedule
@@ -56,6 +58,11 @@ record NoiseLevels(double[] t, Level[] levels) {
     Level[] levels = new Level[sigma.length + 1];
     for (int i = 0; i < sigma.length; i++) {
       levels[i] = Level.ofSigma(sigma[i]);
+    }
+    double last = sigma[sigma.length - 1];
+    if (end == FinalSigma.MIN && last < curve.min() * (1 - ROUNDING)) {
+      throw new IllegalArgumentException(
+          "sigmas must be at least the final one, " + curve.min() + ", but the last was " + last);
     }
     levels[sigma.length] = end == FinalSigma.ZERO ? Level.CLEAN : Level.ofSigma(curve.min());
     return new NoiseLevels(times, levels);

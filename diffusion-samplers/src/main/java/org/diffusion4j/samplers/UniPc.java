@@ -72,7 +72,8 @@ record UniPc(
       predictions.push(step.from(), here);
       int left = count - step.index();
       int order = method.lowerOrderAtEnd ? Math.min(method.order, left) : method.order;
-      lastOrder = Math.min(order, predictions.size());
+      boolean stays = step.to().sigma() == step.from().sigma();
+      lastOrder = stays ? 1 : Math.min(order, predictions.size());
       return predict(step.to(), corrected);
     }
 

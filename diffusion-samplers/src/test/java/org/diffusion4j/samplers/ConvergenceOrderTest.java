@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -122,6 +123,14 @@ class ConvergenceOrderTest {
     double more = error(method, 2 * steps);
     double order = Math.log(few / more) / Math.log(2);
     assertThat(order).isGreaterThan(method.order() - MARGIN);
+  }
+
+  /** That the weights of the published code, which the traces are made with, are of order 2. */
+  @Test
+  void publishedThirdOrder_isTheSecond() {
+    Case published = levels("3M", 2, t -> multistep(t).withOrder(3).withPublishedThirdOrder());
+    assertThat(Math.log(error(published, 100) / error(published, 200)) / Math.log(2))
+        .isBetween(1.75, 2.6);
   }
 
   /** The root mean square where the last step begins, or, of a method that ends there, ends. */

@@ -225,6 +225,34 @@ class EverySamplerTest {
   }
 
   @Nested
+  class SdeDpmSolver3M extends AnyPredictionContract {
+    SdeDpmSolver3M() {
+      super(
+          n ->
+              new DpmSolverSampler(logSnr(n))
+                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS)
+                  .withOrder(3)
+                  .withHeunSteps(),
+          0.02,
+          0.03);
+    }
+  }
+
+  @Nested
+  class SdeDpmSolverInEpsilon extends AnyPredictionContract {
+    SdeDpmSolverInEpsilon() {
+      super(
+          n ->
+              new DpmSolverSampler(logSnr(n))
+                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+                  .withHeunSteps()
+                  .withFinalSigma(FinalSigma.MIN),
+          0.02,
+          0.03);
+    }
+  }
+
+  @Nested
   class DpmSolver3S extends AnyPredictionContract {
     DpmSolver3S() {
       super(n -> new DpmSolverSinglestepSampler(logSnr(n)).withOrder(3), 0.01, 0.01);

@@ -19,6 +19,7 @@ import org.diffusion4j.SchedulerConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the settings of diffusers' faster schedulers mean here, and which are refused. */
@@ -267,6 +268,37 @@ class SolverSettingsTest {
         }
       }
     }
+  }
+
+  /** Spaced levels reach the lowest by themselves, so that the step to it goes nowhere. */
+  @ParameterizedTest
+  @EnumSource
+  void samples_thatReachTheLowestLevelAreFinite(SigmaSpacing spacing) {
+    for (int n : new int[] {5, 20}) {
+      Timesteps t = Timesteps.of(n, spacing);
+      for (Sampler sampler :
+          List.of(
+              new EulerSampler(t).withFinalSigma(FinalSigma.MIN),
+              new DpmSolverSampler(t).withFinalSigma(FinalSigma.MIN).withHeunSteps(),
+              new DpmSolverSampler(t)
+                  .withOrder(3)
+                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+                  .withFinalSigma(FinalSigma.MIN),
+              new DpmSolverSinglestepSampler(t).withOrder(3).withFinalSigma(FinalSigma.MIN),
+              new UniPcSampler(t).withOrder(3).withFullOrderAtEnd().withFinalSigma(FinalSigma.MIN),
+              new DeisSampler(t).withOrder(3))) {
+        for (float x : samples(sampler)) {
+          assertThat(x).as("%s", sampler).isFinite();
+        }
+      }
+    }
+  }
+
+  @Test
+  void sigmas_belowTheFinalOneAreRefused() {
+    assertIllegal(
+        () -> samples(new DeisSampler(Timesteps.sigmas(10, 1, 0.001))),
+        "sigmas must be at least the final one, " + SCHEDULE.sigma(0) + ", but the last was 0.001");
   }
 
   private static void assertSame(String className, Sampler expected) {

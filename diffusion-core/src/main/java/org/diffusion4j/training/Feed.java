@@ -66,8 +66,14 @@ final class Feed {
         throw new IllegalArgumentException("data must hold at least one batch but is empty");
       }
     }
-    DataSet next = source.next();
+    B made = take(source, taken);
     batch++;
+    return made;
+  }
+
+  /** Makes something of the next batch of some data and frees the batch. */
+  static <B> B take(DataSetIterator source, Function<DataSet, B> taken) {
+    DataSet next = source.next();
     try {
       return taken.apply(next);
     } finally {

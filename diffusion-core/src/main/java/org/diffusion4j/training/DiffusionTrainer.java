@@ -238,6 +238,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       }
       return true;
     } catch (UncheckedIOException e) {
+      feed.rewind();
+      losses.rewind();
       if (Thread.currentThread().isInterrupted()) {
         return false;
       }

@@ -42,6 +42,7 @@ final class Feed {
       seek(source, from);
       place = null;
     }
+    mark();
   }
 
   /**
@@ -96,6 +97,15 @@ final class Feed {
     markedEpoch = epoch;
     markedBatch = batch;
     marked = data instanceof ResumableIterator resumable ? resumable.position() : null;
+  }
+
+  /** Gives back what was taken since the last {@link #mark}, if the data can be sought. */
+  void rewind() {
+    if (data instanceof ResumableIterator resumable && marked != null) {
+      resumable.seek(marked);
+      epoch = markedEpoch;
+      batch = markedBatch;
+    }
   }
 
   /** The place of the last {@link #mark}, which {@link #restore} takes. */

@@ -82,6 +82,12 @@ final class LossStatistics {
     return mean;
   }
 
+  /** Forgets that an epoch has ended since the last step. */
+  void rewind() {
+    epochSum = stepEpochSum;
+    epochSamples = stepEpochSamples;
+  }
+
   /** As it was after the last step; what {@link #restore} takes. */
   Map<String, Object> state() {
     return Map.of(

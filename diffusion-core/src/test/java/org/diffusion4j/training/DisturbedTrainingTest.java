@@ -263,26 +263,33 @@ class DisturbedTrainingTest {
   @Test
   void train_whenInterruptedAtTheEndOfAnEpoch_endsItAgainWithItsLoss() throws IOException {
     eye = DisturbedTrainingTest::failIfInterrupted;
-    Epochs first = new Epochs(true);
+    List<Double> first = new ArrayList<>();
+    TrainingListener interrupting =
+        new Epochs(first) {
+          @Override
+          public void onEpoch(int epoch, double meanLoss) {
+            super.onEpoch(epoch, meanLoss);
+            Thread.currentThread().interrupt();
+          }
+        };
     try (DiffusionTrainer trainer = builder(model, every(50)).build()) {
-      trainer.train(data(), STEPS, first);
+      trainer.train(data(), STEPS, interrupting);
     }
     assertThat(Thread.interrupted()).isTrue();
-    Epochs second = new Epochs(false);
+    List<Double> second = new ArrayList<>();
     try (DiffusionTrainer trainer = builder(model, every(50)).build()) {
       assertThat(trainer.resume()).isEqualTo(BATCHES);
-      trainer.train(data(), 1, second);
+      trainer.train(data(), 1, new Epochs(second));
     }
-    assertThat(first.losses).hasSize(1).isEqualTo(second.losses);
+    assertThat(first).hasSize(1).isEqualTo(second);
   }
 
-  /** The losses of epochs, at whose end the thread may be interrupted. */
-  private static final class Epochs implements TrainingListener {
-    final List<Double> losses = new ArrayList<>();
-    final boolean interrupts;
+  /** Collects the losses of epochs. */
+  private static class Epochs implements TrainingListener {
+    private final List<Double> losses;
 
-    Epochs(boolean interrupts) {
-      this.interrupts = interrupts;
+    Epochs(List<Double> losses) {
+      this.losses = losses;
     }
 
     @Override
@@ -291,9 +298,6 @@ class DisturbedTrainingTest {
     @Override
     public void onEpoch(int epoch, double meanLoss) {
       losses.add(meanLoss);
-      if (interrupts) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 
@@ -328,6 +332,42 @@ class DisturbedTrainingTest {
           }
           trained.interrupt();
         });
+  }
+
+  @Test
+  void train_afterABatchThatFailed_skipsNoneOfItsStep() {
+    List<Double> expectedLosses = new ArrayList<>();
+    List<Double> losses = new ArrayList<>();
+    try (UNet expected = unet();
+        DiffusionTrainer undisturbed = DiffusionTrainer.builder(expected).accumulation(3).build();
+        DiffusionTrainer trainer = DiffusionTrainer.builder(model).accumulation(3).build()) {
+      undisturbed.train(data(), STEPS, new Epochs(expectedLosses));
+      // The fourth batch ends the first epoch, and the fifth is the second of the second step.
+      eye = new FailOnce(5);
+      SampleIterator data = data();
+      assertThatExceptionOfType(UncheckedIOException.class)
+          .isThrownBy(() -> trainer.train(data, STEPS, TrainingListener.NONE));
+      trainer.trainTo(data, STEPS, new Epochs(losses));
+      assertThat(model.parameters()).isEqualTo(expected.parameters());
+    }
+    assertThat(losses).isEqualTo(expectedLosses).doesNotContain(Double.NaN);
+  }
+
+  /** Fails for one batch the first time that it comes. */
+  @SuppressWarnings("serial")
+  private static final class FailOnce implements DataSetPreProcessor {
+    private int left;
+
+    FailOnce(int batch) {
+      left = batch;
+    }
+
+    @Override
+    public void preProcess(DataSet batch) {
+      if (--left == 0) {
+        throw new UncheckedIOException(new IOException("unreadable"));
+      }
+    }
   }
 
   @Test

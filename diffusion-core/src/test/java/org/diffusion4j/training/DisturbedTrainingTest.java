@@ -2,6 +2,7 @@ package org.diffusion4j.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import com.google.common.util.concurrent.Uninterruptibles;
@@ -482,5 +483,12 @@ class DisturbedTrainingTest {
           .withMessageContaining("optimizer.safetensors")
           .withMessageContaining("must hold the same arrays as the training but lacks");
     }
+  }
+
+  @Test
+  void build_withLabelDropoutButNoNullClass_refuses() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(DiffusionTrainer.builder(model).labelDropout(0.1)::build)
+        .withMessage("label dropout must be 0 for a model without a null class but was 0.1");
   }
 }

@@ -34,7 +34,7 @@ class KillTest {
   private static final int KEPT = 2;
 
   /** More than the killed processes get through. */
-  private static final int STEPS = 2000;
+  private static final int STEPS = 1200;
 
   private final Random random = new Random(5);
 

@@ -1,6 +1,11 @@
 package org.diffusion4j.benchmarks;
 
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -8,8 +13,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Runs many steps of our U-Net in this process and prints the memory that is resident on the way.
- * Exits with 1 if there is over 5 % more at the end than after 100 steps.
+ * Runs many predictions or a training with all that is usual in this process and prints the memory
+ * that is resident on the way. Exits with 1 if there is over 5 % more at the end than after 100
+ * steps.
  */
 @Command(
     name = "Growth",
@@ -58,7 +64,7 @@ public final class Growth implements Callable<Integer> {
   }
 
   /** Whether memory is to be looked at after this many of all steps. */
-  static boolean isCheckpoint(int step, int steps) {
+  static boolean isCheckpoint(long step, int steps) {
     return step == FIRST || step % INTERVAL == 0 || step == steps;
   }
 
@@ -68,7 +74,7 @@ public final class Growth implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     if (steps <= FIRST) {
       throw new IllegalArgumentException("steps must be more than " + FIRST + " but were " + steps);
     }
@@ -80,32 +86,67 @@ public final class Growth implements Callable<Integer> {
     return exitCode;
   }
 
-  private int watch(Net net) {
-    double first = Double.NaN;
-    double last = Double.NaN;
-    try (OurNetwork network = new OurNetwork(net, batch, precision)) {
-      out.printf(
-          Locale.ROOT,
-          "rss_mb=%.0f foreseen_mb=%d%n",
-          ResidentMemory.currentMb(),
-          network.foreseenMb(mode));
-      for (int step = 1; step <= steps; step++) {
-        network.step(mode);
-        if (isCheckpoint(step, steps)) {
-          last = ResidentMemory.currentMb();
-          first = step == FIRST ? last : first;
-          out.printf(Locale.ROOT, "step=%d rss_mb=%.0f%n", step, last);
-        }
-      }
+  private int watch(Net net) throws IOException {
+    Watch watch = new Watch();
+    switch (mode) {
+      case INFER -> predict(net, watch);
+      case TRAIN -> train(net, watch);
     }
-    boolean grown = hasGrown(first, last);
+    boolean grown = hasGrown(watch.first, watch.last);
     out.printf(
         Locale.ROOT,
         "growth=%+.1f%% from step %d to step %d: %s%n",
-        100 * (last / first - 1),
+        100 * (watch.last / watch.first - 1),
         FIRST,
         steps,
         grown ? "more than 5 %" : "at most 5 %");
     return grown ? 1 : 0;
+  }
+
+  private void predict(Net net, Watch watch) {
+    try (OurNetwork network = new OurNetwork(net, batch, precision)) {
+      watch.begin(network.foreseenMb());
+      for (int step = 1; step <= steps; step++) {
+        network.predict();
+        watch.look(step);
+      }
+    }
+  }
+
+  /** One training, with checkpoints; its last is written before memory is looked at. */
+  private void train(Net net, Watch watch) throws IOException {
+    Path directory = Files.createTempDirectory("growth");
+    try (TrainingRun run = TrainingRun.full(net, batch, directory, INTERVAL)) {
+      watch.begin(run.foreseenMb());
+      run.train(
+          steps,
+          step -> {
+            if (step.index() + 1 < steps) {
+              watch.look(step.index() + 1);
+            }
+          });
+      watch.look(steps);
+    } finally {
+      MoreFiles.deleteRecursively(directory, RecursiveDeleteOption.ALLOW_INSECURE);
+    }
+  }
+
+  /** Prints the memory that is resident, now and then. */
+  private final class Watch {
+    private double first = Double.NaN;
+    private double last = Double.NaN;
+
+    void begin(long foreseenMb) {
+      out.printf(
+          Locale.ROOT, "rss_mb=%.0f foreseen_mb=%d%n", ResidentMemory.currentMb(), foreseenMb);
+    }
+
+    void look(long step) {
+      if (isCheckpoint(step, steps)) {
+        last = ResidentMemory.currentMb();
+        first = step == FIRST ? last : first;
+        out.printf(Locale.ROOT, "step=%d rss_mb=%.0f%n", step, last);
+      }
+    }
   }
 }

@@ -1,6 +1,5 @@
 package org.diffusion4j.benchmarks;
 
-import java.util.OptionalLong;
 import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
@@ -32,30 +31,33 @@ final class OurNetwork implements AutoCloseable {
     model = UNet.create(net.config(), NoiseSchedule.linear(TIMESTEPS), 1);
     denoiser = precision.of(model);
     Random random = new Random(1);
-    long[] shape = {batch, net.channels(), net.size(), net.size()};
-    float[] values = new float[batch * net.channels() * net.size() * net.size()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = 2 * random.nextFloat() - 1;
-    }
     float[] t = new float[batch];
     for (int i = 0; i < batch; i++) {
       t[i] = random.nextInt(TIMESTEPS);
     }
-    pictures = Nd4j.create(values, shape, 'c');
+    pictures = pictures(net, batch);
     timesteps = Nd4j.createFromArray(t);
     data = SampleIterator.of(InMemorySamples.of(pictures), batch).build();
+  }
+
+  /** Random pictures for a network. */
+  static INDArray pictures(Net net, int count) {
+    Random random = new Random(2);
+    long[] shape = {count, net.channels(), net.size(), net.size()};
+    float[] values = new float[count * net.channels() * net.size() * net.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = 2 * random.nextFloat() - 1;
+    }
+    return Nd4j.create(values, shape, 'c');
   }
 
   long parameterCount() {
     return model.parameterCount();
   }
 
-  /** What a step is foreseen to take beyond the weights, in MB. */
-  long foreseenMb(Mode mode) {
-    int batch = (int) pictures.size(0);
-    OptionalLong bytes =
-        mode == Mode.INFER ? model.predictionBytes(batch) : model.gradientBytes(batch);
-    return bytes.orElse(0) >> 20;
+  /** What a prediction is foreseen to take beyond the weights, in MB. */
+  long foreseenMb() {
+    return model.predictionBytes((int) pictures.size(0)).orElse(0) >> 20;
   }
 
   /** A prediction of one batch. */
@@ -69,14 +71,6 @@ final class OurNetwork implements AutoCloseable {
       trainer = DiffusionTrainer.builder(model).optimizer(Optimizer.adam(LEARNING_RATE)).build();
     }
     trainer.train(data, steps, listener);
-  }
-
-  /** A prediction or a training step. */
-  void step(Mode mode) {
-    switch (mode) {
-      case INFER -> predict();
-      case TRAIN -> train(1, TrainingListener.NONE);
-    }
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.diffusion4j.training;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -39,6 +40,8 @@ record CheckpointFolder(Path directory) {
           LOG.warn("training resumes from {}, for what came later is damaged", checkpoint);
         }
         return Optional.of(opened);
+      } catch (ClosedByInterruptException e) {
+        throw e;
       } catch (IOException e) {
         LOG.warn("checkpoint {} is damaged: {}", checkpoint.getFileName(), e.getMessage());
         damaged.add(String.valueOf(e.getMessage()));
@@ -54,12 +57,13 @@ record CheckpointFolder(Path directory) {
   /**
    * Deletes all but the last few, and what killed processes left half written.
    *
-   * @param kept how many stay
+   * @param kept how many stay, besides later ones than the newest, which are damaged
+   * @param newest step of the newest that is whole
    * @param best step of one that stays as well, or -1
    */
-  void prune(int kept, long best) throws IOException {
+  void prune(int kept, long newest, long best) throws IOException {
     List<Path> old = new ArrayList<>();
-    TreeMap<Long, Path> all = byStep();
+    TreeMap<Long, Path> all = new TreeMap<>(byStep().headMap(newest, true));
     while (all.size() > kept) {
       var first = all.pollFirstEntry();
       if (first.getKey() != best) {

@@ -126,13 +126,13 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /**
-   * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for. Between
-   * calls of {@link #train}, or in a listener.
+   * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for, unless
+   * it is there or no step was done. Between calls of {@link #train}, or in a listener.
    *
    * @throws UncheckedIOException if it cannot be written; those before it are unchanged
    */
   public void checkpoint() {
-    requireSaver().save(steps, TrainingListener.NONE);
+    requireSaver().saveIfNew(steps, TrainingListener.NONE);
   }
 
   private Saver requireSaver() {
@@ -238,6 +238,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       }
       return true;
     } catch (UncheckedIOException e) {
+      feed.rewind();
+      losses.rewind();
       if (Thread.currentThread().isInterrupted()) {
         return false;
       }
@@ -309,14 +311,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private void afterStep(TrainingListener listener) {
     Validation validation = settings.validation();
     if (validation != null && steps % validation.everySteps() == 0) {
-      double[] loss = new double[1];
-      withAverage(
-          () ->
-              loss[0] =
-                  validation.loss(model, settings.objective(), settings.corruption(), process));
-      listener.onValidation(steps, loss[0]);
+      double loss = loss(validation);
+      listener.onValidation(steps, loss);
       if (saver != null) {
-        saver.saveIfBest(steps, loss[0], listener);
+        saver.saveIfBest(steps, loss, listener);
       }
     }
     Settings.Preview preview = settings.preview();
@@ -326,6 +324,19 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (saver != null) {
       saver.saveIfDue(steps, listener);
     }
+  }
+
+  private double loss(Validation validation) {
+    double[] loss = new double[1];
+    Runnable measure =
+        () ->
+            loss[0] = validation.loss(model, settings.objective(), settings.corruption(), process);
+    try {
+      Uninterrupted.run(() -> withAverage(measure));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return loss[0];
   }
 
   private void withAverage(Runnable action) {

@@ -42,6 +42,7 @@ final class Feed {
       seek(source, from);
       place = null;
     }
+    mark();
   }
 
   /**
@@ -66,8 +67,14 @@ final class Feed {
         throw new IllegalArgumentException("data must hold at least one batch but is empty");
       }
     }
-    DataSet next = source.next();
+    B made = take(source, taken);
     batch++;
+    return made;
+  }
+
+  /** Makes something of the next batch of some data and frees the batch. */
+  static <B> B take(DataSetIterator source, Function<DataSet, B> taken) {
+    DataSet next = source.next();
     try {
       return taken.apply(next);
     } finally {
@@ -90,6 +97,15 @@ final class Feed {
     markedEpoch = epoch;
     markedBatch = batch;
     marked = data instanceof ResumableIterator resumable ? resumable.position() : null;
+  }
+
+  /** Gives back what was taken since the last {@link #mark}, if the data can be sought. */
+  void rewind() {
+    if (data instanceof ResumableIterator resumable && marked != null) {
+      resumable.seek(marked);
+      epoch = markedEpoch;
+      batch = markedBatch;
+    }
   }
 
   /** The place of the last {@link #mark}, which {@link #restore} takes. */

@@ -30,6 +30,11 @@ final class LossStatistics {
   private double epochSum;
   private long epochSamples;
 
+  /** The sums after the last step, when its epoch had not ended yet. */
+  private double stepEpochSum;
+
+  private long stepEpochSamples;
+
   LossStatistics() {
     Arrays.setAll(quarters, i -> new Running());
   }
@@ -57,6 +62,8 @@ final class LossStatistics {
     }
     epochSum += loss * losses.length;
     epochSamples += losses.length;
+    stepEpochSum = epochSum;
+    stepEpochSamples = epochSamples;
   }
 
   double smoothed() {
@@ -75,7 +82,13 @@ final class LossStatistics {
     return mean;
   }
 
-  /** What {@link #restore} takes. */
+  /** Forgets that an epoch has ended since the last step. */
+  void rewind() {
+    epochSum = stepEpochSum;
+    epochSamples = stepEpochSamples;
+  }
+
+  /** As it was after the last step; what {@link #restore} takes. */
   Map<String, Object> state() {
     return Map.of(
         "smoothed",
@@ -87,9 +100,9 @@ final class LossStatistics {
         "quartile_steps",
         Arrays.stream(quarters).map(running -> running.count).toList(),
         "epoch_sum",
-        epochSum,
+        stepEpochSum,
         "epoch_samples",
-        epochSamples);
+        stepEpochSamples);
   }
 
   void restore(StateReader state) {
@@ -103,5 +116,7 @@ final class LossStatistics {
     }
     epochSum = state.number("epoch_sum");
     epochSamples = state.integer("epoch_samples");
+    stepEpochSum = epochSum;
+    stepEpochSamples = epochSamples;
   }
 }

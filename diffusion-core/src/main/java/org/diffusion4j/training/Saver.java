@@ -2,7 +2,6 @@ package org.diffusion4j.training;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.ClosedByInterruptException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -110,20 +109,11 @@ final class Saver {
 
   void save(long step, TrainingListener listener) {
     requireOwnFolder();
-    // An interrupt would close the files that are being written. It is answered afterwards.
-    boolean interrupted = Thread.interrupted();
     try {
-      while (true) {
-        try {
-          write(step);
-          break;
-        } catch (ClosedByInterruptException e) {
-          interrupted |= Thread.interrupted();
-        }
-      }
+      Uninterrupted.run(() -> write(step));
       savedStep = step;
       savedAt = System.nanoTime();
-      folder.prune(checkpoints.kept(), bestStep);
+      folder.prune(checkpoints.kept(), step, bestStep);
     } catch (IOException e) {
       throw new UncheckedIOException(
           "checkpoint of step "
@@ -131,10 +121,6 @@ final class Saver {
               + " could not be written, those before it are unchanged: "
               + e.getMessage(),
           e);
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
     listener.onCheckpoint(step, folder.at(step));
   }
@@ -186,12 +172,18 @@ final class Saver {
    * @return the number of steps done
    */
   long resume() throws IOException {
+    Uninterrupted.run(
+        () -> {
+          Optional<Checkpoint> newest = folder.newestWhole();
+          if (newest.isPresent()) {
+            restore(newest.get());
+          }
+        });
     ours = true;
-    Optional<Checkpoint> newest = folder.newestWhole();
-    if (newest.isEmpty()) {
-      return 0;
-    }
-    Checkpoint checkpoint = newest.get();
+    return Math.max(0, savedStep);
+  }
+
+  private void restore(Checkpoint checkpoint) throws IOException {
     StateReader state = new StateReader(checkpoint.state());
     requireSame(state);
     if (checkpoint.has(AVERAGE) != (average != null)) {
@@ -211,9 +203,10 @@ final class Saver {
     feed.restore(state.object("data"));
     bestStep = state.integer("best_step");
     bestLoss = state.number("best_loss");
+    // A process that was killed may not have come to it.
+    folder.prune(checkpoints.kept(), step, bestStep);
     savedStep = step;
     LOG.info("training resumes at step {}", step);
-    return step;
   }
 
   private void requireSame(StateReader state) {

@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.diffusion4j.CancelToken;
+import org.diffusion4j.internal.Workers;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 
@@ -47,6 +48,7 @@ record Settings(
     described.put("ema decay", Double.toString(ema));
     described.put("label dropout", Double.toString(labelDropout));
     described.put("seed", Long.toString(seed));
+    described.put("threads", Integer.toString(Workers.shared().threads()));
     return described;
   }
 }

@@ -4,6 +4,7 @@ import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
+import org.diffusion4j.data.ResumableIterator;
 import org.diffusion4j.unet.OutputLoss;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -13,12 +14,16 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * The loss on data that is not trained on, with the same timesteps and the same noise each time.
  *
- * @param data gone through from its beginning each time, at the samples' own order
+ * @param data gone through from its beginning each time, in the order of its first epoch if it can
+ *     {@link ResumableIterator#seek}
  * @param everySteps how many steps lie between two
  */
 record Validation(DataSetIterator data, int everySteps) {
 
   private static final long SEED = 0x5eed_0f_7a11dL;
+
+  /** Of the same epoch each time: the next may be shuffled in another way. */
+  private static final ResumableIterator.Position BEGINNING = new ResumableIterator.Position(0, 0);
 
   Validation {
     if (everySteps < 1) {
@@ -32,12 +37,16 @@ record Validation(DataSetIterator data, int everySteps) {
 
   double loss(
       SameDiffDenoiser model, Objective objective, Corruption corruption, ForwardProcess process) {
-    data.reset();
+    if (data instanceof ResumableIterator resumable) {
+      resumable.seek(BEGINNING);
+    } else {
+      data.reset();
+    }
     double sum = 0;
     long samples = 0;
     int steps = model.schedule().steps();
     for (int index = 0; data.hasNext(); index++) {
-      try (Batch batch = new Batch(data.next(), model)) {
+      try (Batch batch = Feed.take(data, next -> new Batch(next, model))) {
         int n = batch.size();
         RandomGenerator draws = Draws.at(SEED, index);
         int[] t = draws.ints(n, 0, steps).toArray();

@@ -29,8 +29,14 @@ final class Clothes {
 
   private Clothes() {}
 
-  /** The model, to be closed by the caller. */
-  static PretrainedModel model() throws IOException {
+  /** The model of a directory, or of these clothes by their name; to be closed by the caller. */
+  static PretrainedModel orModel(Path directory) throws IOException {
+    return directory.equals(Path.of(NAME)) && !Files.exists(directory)
+        ? model()
+        : PretrainedModel.load(directory);
+  }
+
+  private static PretrainedModel model() throws IOException {
     Path directory = Files.createTempDirectory(NAME);
     try {
       for (String file : FILES) {

@@ -21,6 +21,7 @@ import picocli.CommandLine.ScopeType;
       MixtureCommand.class,
       ImagesCommand.class,
       GenerateCommand.class,
+      CompareCommand.class,
       CustomCommand.class
     })
 public final class Examples {

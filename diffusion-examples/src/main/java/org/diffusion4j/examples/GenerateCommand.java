@@ -103,7 +103,7 @@ final class GenerateCommand implements Callable<Integer> {
         eta == 0 || method == SamplingMethod.DDIM,
         "--eta is for ddim but the sampler is " + method);
     require(eta >= 0 && eta <= 1, "--eta must be in [0, 1] but was " + eta);
-    try (PretrainedModel trained = load()) {
+    try (PretrainedModel trained = Clothes.orModel(model)) {
       long[] shape = trained.model().sampleShape();
       require(
           !png || (shape.length == 3 && (shape[0] == 1 || shape[0] == 3)),
@@ -111,12 +111,6 @@ final class GenerateCommand implements Callable<Integer> {
       write(sample(trained), png);
     }
     return 0;
-  }
-
-  private PretrainedModel load() throws IOException {
-    return model.equals(Path.of(Clothes.NAME)) && !Files.exists(model)
-        ? Clothes.model()
-        : PretrainedModel.load(model);
   }
 
   private SamplingResult sample(PretrainedModel trained) {

@@ -1,0 +1,185 @@
+package org.diffusion4j.benchmarks;
+
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.X0Correction;
+import org.diffusion4j.unet.UNet;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Prints what each sampler adds to the time of the network, a call of it: noise, clipping, the
+ * formula and the checks. The bare network and the samplers take turns.
+ */
+@Command(
+    name = "SamplerOverhead",
+    description = "Times sampling steps beside the calls of the network in them.",
+    mixinStandardHelpOptions = true)
+public final class SamplerOverhead implements Callable<Integer> {
+
+  private static final Net NET = Net.FASHION;
+  private static final int TIMESTEPS = 1000;
+
+  @Option(
+      names = "--batch",
+      defaultValue = "16",
+      converter = Positive.class,
+      description = "Samples at a time; default ${DEFAULT-VALUE}.")
+  private int batch;
+
+  @Option(
+      names = "--rounds",
+      defaultValue = "4",
+      converter = Positive.class,
+      description = "How often each is timed, after a round to warm up; default ${DEFAULT-VALUE}.")
+  private int rounds;
+
+  @Option(
+      names = "--steps",
+      defaultValue = "10",
+      converter = Positive.class,
+      description = "Steps of a run, and calls of the bare network; default ${DEFAULT-VALUE}.")
+  private int steps;
+
+  private final PrintStream out;
+
+  SamplerOverhead(PrintStream out) {
+    this.out = out;
+  }
+
+  /** Times the samplers and ends the program. */
+  public static void main(String[] args) {
+    System.exit(Programs.commandLine(new SamplerOverhead(System.out)).execute(args));
+  }
+
+  @Override
+  public Integer call() {
+    Map<SamplingMethod, List<Times>> measured = new EnumMap<>(SamplingMethod.class);
+    try (UNet model = UNet.create(NET.config(), NoiseSchedule.linear(TIMESTEPS), 1);
+        INDArray pictures = OurNetwork.pictures(NET, batch);
+        INDArray t =
+            Nd4j.valueArrayOf(new long[] {batch}, (double) TIMESTEPS / 2, pictures.dataType())) {
+      Clocked clocked = new Clocked(model);
+      for (int round = 0; round <= rounds; round++) {
+        for (SamplingMethod method : SamplingMethod.values()) {
+          Times times = measure(method, clocked, pictures, t);
+          if (round > 0) {
+            measured.computeIfAbsent(method, absent -> new ArrayList<>()).add(times);
+          }
+        }
+      }
+    }
+    out.printf("# %s; batch %d, %d steps%n", NET, batch, steps);
+    out.println(header());
+    measured.forEach((method, times) -> out.println(row(method, times)));
+    return 0;
+  }
+
+  /** Mean times of a round, in milliseconds a call of the network. */
+  record Times(double bare, double step, double network) {
+
+    /** What the sampler adds to the calls that it made, as a share of them. */
+    double added() {
+      return step / network - 1;
+    }
+
+    /** What a step takes more than a call of the network on its own. */
+    double beyondBare() {
+      return step / bare - 1;
+    }
+  }
+
+  private Times measure(SamplingMethod method, Clocked model, INDArray pictures, INDArray t) {
+    model.reset();
+    for (int call = 0; call < steps; call++) {
+      model.predict(pictures, t, Condition.none()).close();
+    }
+    double bare = model.meanMs();
+    Sampler sampler = method.sampler(steps, X0Correction.clip(1));
+    SamplingRequest request = SamplingRequest.builder(batch).batchSize(batch).build();
+    model.reset();
+    long start = System.nanoTime();
+    sampler.sample(model, request).close();
+    double ms = (System.nanoTime() - start) / 1e6;
+    return new Times(bare, ms / model.calls, model.meanMs());
+  }
+
+  static String header() {
+    return "| sampler | bare call ms | step ms | its call ms | sampler adds | step beyond bare call |"
+        + System.lineSeparator()
+        + "|---|--:|--:|--:|--:|--:|";
+  }
+
+  /** The medians of the rounds. */
+  static String row(SamplingMethod method, List<Times> times) {
+    return String.format(
+        Locale.ROOT,
+        "| %s | %.2f | %.2f | %.2f | %.2f %% | %+.2f %% |",
+        method,
+        Median.of(times.stream().map(Times::bare).toList()),
+        Median.of(times.stream().map(Times::step).toList()),
+        Median.of(times.stream().map(Times::network).toList()),
+        100 * Median.of(times.stream().map(Times::added).toList()),
+        100 * Median.of(times.stream().map(Times::beyondBare).toList()));
+  }
+
+  /** A denoiser whose calls are counted and timed. */
+  private static final class Clocked implements Denoiser {
+
+    private final Denoiser model;
+    private int calls;
+    private long nanos;
+
+    Clocked(Denoiser model) {
+      this.model = model;
+    }
+
+    void reset() {
+      calls = 0;
+      nanos = 0;
+    }
+
+    double meanMs() {
+      return nanos / 1e6 / calls;
+    }
+
+    @Override
+    public NoiseSchedule schedule() {
+      return model.schedule();
+    }
+
+    @Override
+    public long[] sampleShape() {
+      return model.sampleShape();
+    }
+
+    @Override
+    public Prediction prediction() {
+      return model.prediction();
+    }
+
+    @Override
+    public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+      long start = System.nanoTime();
+      try {
+        return model.predict(xt, t, condition);
+      } finally {
+        nanos += System.nanoTime() - start;
+        calls++;
+      }
+    }
+  }
+}

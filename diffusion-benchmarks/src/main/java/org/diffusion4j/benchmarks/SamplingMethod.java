@@ -14,28 +14,29 @@ import org.diffusion4j.samplers.HeunSampler;
 import org.diffusion4j.samplers.Kdpm2Sampler;
 import org.diffusion4j.samplers.LmsSampler;
 import org.diffusion4j.samplers.PndmSampler;
+import org.diffusion4j.samplers.SigmaSpacing;
 import org.diffusion4j.samplers.StepSpacing;
 import org.diffusion4j.samplers.Timesteps;
 import org.diffusion4j.samplers.UniPcSampler;
 import org.diffusion4j.samplers.X0Correction;
 
-/** The samplers that are measured, all with their steps evenly from T-1 down. */
+/** The samplers that are measured, with steps evenly from T-1 down, or EDM's levels for Heun's. */
 enum SamplingMethod {
-  DDPM((t, clip) -> DdpmSampler.of(Variance.BETA, t).withCorrection(clip)),
-  DDPM_POSTERIOR((t, clip) -> DdpmSampler.of(Variance.POSTERIOR, t).withCorrection(clip)),
-  DDIM((t, clip) -> new DdimSampler(t, 0).withCorrection(clip)),
-  EULER((t, clip) -> new EulerSampler(t).withCorrection(clip)),
-  EULER_ANCESTRAL((t, clip) -> new EulerAncestralSampler(t).withCorrection(clip)),
-  HEUN((t, clip) -> new HeunSampler(t).withCorrection(clip)),
-  KDPM2((t, clip) -> new Kdpm2Sampler(t).withCorrection(clip)),
-  LMS((t, clip) -> new LmsSampler(t).withCorrection(clip)),
-  PNDM((t, clip) -> new PndmSampler(t).withCorrection(clip)),
-  DPM_SOLVER((t, clip) -> new DpmSolverSampler(t).withCorrection(clip)),
-  UNIPC((t, clip) -> new UniPcSampler(t).withCorrection(clip)),
-  DEIS((t, clip) -> new DeisSampler(t).withCorrection(clip));
+  DDPM((n, clip) -> DdpmSampler.of(Variance.BETA, trailing(n)).withCorrection(clip)),
+  DDPM_POSTERIOR((n, clip) -> DdpmSampler.of(Variance.POSTERIOR, trailing(n)).withCorrection(clip)),
+  DDIM((n, clip) -> new DdimSampler(trailing(n), 0).withCorrection(clip)),
+  EULER((n, clip) -> new EulerSampler(trailing(n)).withCorrection(clip)),
+  EULER_ANCESTRAL((n, clip) -> new EulerAncestralSampler(trailing(n)).withCorrection(clip)),
+  HEUN((n, clip) -> new HeunSampler(Timesteps.of(n, SigmaSpacing.KARRAS)).withCorrection(clip)),
+  KDPM2((n, clip) -> new Kdpm2Sampler(trailing(n)).withCorrection(clip)),
+  LMS((n, clip) -> new LmsSampler(trailing(n)).withCorrection(clip)),
+  PNDM((n, clip) -> new PndmSampler(trailing(n)).withCorrection(clip)),
+  DPM_SOLVER((n, clip) -> new DpmSolverSampler(trailing(n)).withCorrection(clip)),
+  UNIPC((n, clip) -> new UniPcSampler(trailing(n)).withCorrection(clip)),
+  DEIS((n, clip) -> new DeisSampler(trailing(n)).withCorrection(clip));
 
   private interface Maker {
-    Sampler make(Timesteps timesteps, X0Correction correction);
+    Sampler make(int steps, X0Correction correction);
   }
 
   private final Maker maker;
@@ -51,7 +52,11 @@ enum SamplingMethod {
    * @param correction of the clean samples that it predicts
    */
   Sampler sampler(int steps, X0Correction correction) {
-    return maker.make(Timesteps.of(steps, StepSpacing.TRAILING), correction);
+    return maker.make(steps, correction);
+  }
+
+  private static Timesteps trailing(int steps) {
+    return Timesteps.of(steps, StepSpacing.TRAILING);
   }
 
   /** The clipping that a model's settings ask for. */

@@ -166,7 +166,7 @@ final class CompareCommand implements Callable<Integer> {
         IntStream.range(0, classes).mapToObj(label -> "class " + label).toList(), rows);
   }
 
-  /** Steps in the same places for all: evenly from T-1 down. */
+  /** Steps evenly from T-1 down, wherever those that read the settings would have them. */
   private static SchedulerConfig trailing(PretrainedModel trained) {
     return trained.scheduler().with("timestep_spacing", "trailing");
   }

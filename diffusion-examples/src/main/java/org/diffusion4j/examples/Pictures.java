@@ -18,7 +18,7 @@ final class Pictures {
   static final int GAP = 24;
   static final int CAPTION = 36;
   static final int LINE = 4;
-  private static final int CELL = 48;
+  private static final double CELL = 48;
 
   private Pictures() {}
 
@@ -62,7 +62,7 @@ final class Pictures {
   }
 
   private static int scale(INDArray samples) {
-    return (int) Math.max(1, CELL / samples.size(2));
+    return (int) Math.max(1, Math.round(CELL / samples.size(2)));
   }
 
   /** The panels from left to right on white. */

@@ -13,6 +13,7 @@ import org.diffusion4j.samplers.Kdpm2Sampler;
 import org.diffusion4j.samplers.LmsSampler;
 import org.diffusion4j.samplers.PndmSampler;
 import org.diffusion4j.samplers.Samplers;
+import org.diffusion4j.samplers.SigmaSpacing;
 import org.diffusion4j.samplers.StepSpacing;
 import org.diffusion4j.samplers.Timesteps;
 import org.diffusion4j.samplers.UniPcSampler;
@@ -27,7 +28,7 @@ enum SamplingMethod {
   DDIM((c, n) -> Samplers.ddim(c, n, 0)),
   EULER((c, n) -> new EulerSampler(trailing(n)).withCorrection(clip(c))),
   EULER_ANCESTRAL((c, n) -> new EulerAncestralSampler(trailing(n)).withCorrection(clip(c))),
-  HEUN((c, n) -> new HeunSampler(trailing(n)).withCorrection(clip(c))),
+  HEUN((c, n) -> new HeunSampler(karras(n)).withCorrection(clip(c))),
   KDPM2((c, n) -> new Kdpm2Sampler(trailing(n)).withCorrection(clip(c))),
   LMS((c, n) -> new LmsSampler(trailing(n)).withCorrection(clip(c))),
   PNDM((c, n) -> new PndmSampler(trailing(n)).withCorrection(clip(c))),
@@ -57,6 +58,11 @@ enum SamplingMethod {
 
   private static Timesteps trailing(int steps) {
     return Timesteps.of(steps, StepSpacing.TRAILING);
+  }
+
+  /** EDM's levels, for which its algorithm was made: farther apart, a second stage overshoots. */
+  private static Timesteps karras(int steps) {
+    return Timesteps.of(steps, SigmaSpacing.KARRAS);
   }
 
   private static X0Correction clip(SchedulerConfig config) {

@@ -46,6 +46,7 @@ class ReadmeTest {
     String source =
         """
         import java.nio.file.Path;
+        import java.time.Duration;
         import org.diffusion4j.*;
         import org.diffusion4j.data.*;
         import org.diffusion4j.pretrained.*;

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
@@ -319,7 +319,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
     Settings.Preview preview = settings.preview();
     if (preview != null && steps % preview.everySteps() == 0) {
-      withAverage(() -> preview.show().accept(model));
+      withAverage(() -> preview.show().accept(model, steps));
     }
     if (saver != null) {
       saver.saveIfDue(steps, listener);
@@ -473,9 +473,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      * it. It is to be used during the call alone.
      *
      * @param everySteps at least 1
-     * @param show what is done
+     * @param show is given the model and the number of steps done
      */
-    public Builder preview(int everySteps, Consumer<SameDiffDenoiser> show) {
+    public Builder preview(int everySteps, ObjLongConsumer<SameDiffDenoiser> show) {
       preview = new Settings.Preview(everySteps, show);
       return this;
     }

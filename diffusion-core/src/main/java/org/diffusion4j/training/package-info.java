@@ -17,8 +17,8 @@
  * trainer.useAverage();
  * }</pre>
  *
- * <p>What is made small is an {@link org.diffusion4j.training.Objective}, how samples become noisy a
- * {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
+ * <p>What is made small is an {@link org.diffusion4j.training.Objective}, how samples become noisy
+ * a {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
  * org.diffusion4j.training.Optimizer}. {@link org.diffusion4j.training.VariationalBound} measures
  * the result.
  */

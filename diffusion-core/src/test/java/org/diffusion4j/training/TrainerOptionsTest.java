@@ -174,7 +174,10 @@ class TrainerOptionsTest {
     List<Long> at = new ArrayList<>();
     try (Mlp model = mlp();
         DiffusionTrainer trainer =
-            DiffusionTrainer.builder(model).ema(0.9).preview(3, m -> shown.add(copy(m))).build()) {
+            DiffusionTrainer.builder(model)
+                .ema(0.9)
+                .preview(3, (m, step) -> shown.add(copy(m)))
+                .build()) {
       trainer.train(
           data(24, 8),
           7,

@@ -6,12 +6,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
+import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
@@ -48,6 +49,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Feed feed = new Feed();
   private final LossStatistics losses = new LossStatistics();
   private long steps;
+  private boolean previewing;
   private boolean closed;
 
   private DiffusionTrainer(Settings settings) {
@@ -129,9 +131,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for, unless
    * it is there or no step was done. Between calls of {@link #train}, or in a listener.
    *
+   * @throws IllegalStateException in a preview, or if this trainer has no checkpoints or is closed
    * @throws UncheckedIOException if it cannot be written; those before it are unchanged
    */
   public void checkpoint() {
+    if (previewing) {
+      throw new IllegalStateException(
+          "a checkpoint must not be written in a preview, while the model has averaged weights");
+    }
     requireSaver().saveIfNew(steps, TrainingListener.NONE);
   }
 
@@ -319,10 +326,22 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
     Settings.Preview preview = settings.preview();
     if (preview != null && steps % preview.everySteps() == 0) {
-      withAverage(() -> preview.show().accept(model));
+      show(preview);
     }
     if (saver != null) {
       saver.saveIfDue(steps, listener);
+    }
+  }
+
+  private void show(Settings.Preview preview) {
+    previewing = true;
+    try {
+      withAverage(() -> preview.show().accept(model, steps));
+    } catch (SamplingCancelledException e) {
+      // It ends the preview; what ends training is asked after the step.
+      e.close();
+    } finally {
+      previewing = false;
     }
   }
 
@@ -473,9 +492,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      * it. It is to be used during the call alone.
      *
      * @param everySteps at least 1
-     * @param show what is done
+     * @param show is given the model and the number of steps done
      */
-    public Builder preview(int everySteps, Consumer<SameDiffDenoiser> show) {
+    public Builder preview(int everySteps, ObjLongConsumer<SameDiffDenoiser> show) {
       preview = new Settings.Preview(everySteps, show);
       return this;
     }

@@ -3,7 +3,7 @@ package org.diffusion4j.training;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.internal.Workers;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -26,7 +26,7 @@ record Settings(
     long seed) {
 
   /** What is shown of the model, and how often. */
-  record Preview(int everySteps, Consumer<SameDiffDenoiser> show) {
+  record Preview(int everySteps, ObjLongConsumer<SameDiffDenoiser> show) {
 
     Preview {
       Objects.requireNonNull(show, "preview");

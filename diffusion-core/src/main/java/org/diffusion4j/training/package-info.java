@@ -2,9 +2,25 @@
  * Training of denoisers.
  *
  * <pre>{@code
- * Trainer trainer = DiffusionTrainer.builder(model).optimizer(Optimizer.adam(1e-3)).seed(7).build();
- * TrainingReport report = trainer.train(data, 2_000, step -> log.info("loss {}", step.loss()));
+ * DiffusionTrainer trainer =
+ *     DiffusionTrainer.builder(model)
+ *         .optimizer(Optimizer.adam(LearningRates.warmUp(500, LearningRates.cosine(1e-3, 100_000))))
+ *         .objective(Objective.weighted(Weighting.minSnr(5)))
+ *         .maxGradientNorm(1)
+ *         .ema(0.9999)
+ *         .checkpoints(Checkpoints.in(Path.of("run")).every(Duration.ofMinutes(10)))
+ *         .seed(7)
+ *         .build();
+ * trainer.resume();
+ * TrainingReport report =
+ *     trainer.trainTo(data, 100_000, Slf4jTrainingListener.of(log, 100));
+ * trainer.useAverage();
  * }</pre>
+ *
+ * <p>What is made small is an {@link org.diffusion4j.training.Objective}, how samples become noisy
+ * a {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
+ * org.diffusion4j.training.Optimizer}. {@link org.diffusion4j.training.VariationalBound} measures
+ * the result.
  */
 @NullMarked
 package org.diffusion4j.training;

@@ -18,6 +18,7 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingStep;
 import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
@@ -174,7 +175,10 @@ class TrainerOptionsTest {
     List<Long> at = new ArrayList<>();
     try (Mlp model = mlp();
         DiffusionTrainer trainer =
-            DiffusionTrainer.builder(model).ema(0.9).preview(3, m -> shown.add(copy(m))).build()) {
+            DiffusionTrainer.builder(model)
+                .ema(0.9)
+                .preview(3, (m, step) -> shown.add(copy(m)))
+                .build()) {
       trainer.train(
           data(24, 8),
           7,
@@ -188,6 +192,25 @@ class TrainerOptionsTest {
       Map<String, INDArray> raw = copy(model);
       assertThat(raw).isEqualTo(trained(8, 7, b -> b.seed(0)));
       assertThat(shown.get(1)).isNotEqualTo(raw);
+    }
+  }
+
+  @Test
+  void preview_thatIsInterrupted_endsTrainingAfterTheStep() {
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer =
+            DiffusionTrainer.builder(model)
+                .preview(
+                    2,
+                    (m, step) -> {
+                      Thread.currentThread().interrupt();
+                      new DdimSampler(5).sample(m, 3).close();
+                    })
+                .build()) {
+      assertThat(trainer.train(data(24, 8), 7).steps()).isEqualTo(2);
+      assertThat(Thread.interrupted()).isTrue();
+    } finally {
+      Thread.interrupted();
     }
   }
 

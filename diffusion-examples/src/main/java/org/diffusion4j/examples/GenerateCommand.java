@@ -79,6 +79,11 @@ final class GenerateCommand implements Callable<Integer> {
           "Scale of classifier-free guidance, for models with a null class (${DEFAULT-VALUE}).")
   private double guidance = 1;
 
+  @Option(
+      names = "--bfloat16",
+      description = "Convolve in bfloat16, faster and off by about a hundredth.")
+  private boolean bfloat16;
+
   @Option(names = "--seed", description = "Of the noise (${DEFAULT-VALUE}).")
   private long seed;
 
@@ -137,7 +142,8 @@ final class GenerateCommand implements Callable<Integer> {
     require(
         guidance == 1 || denoiser.hasNullClass(),
         "--guidance is for models with a null class but " + model + " has none");
-    return guidance == 1 ? denoiser : ClassifierFreeGuidance.of(denoiser, guidance);
+    Denoiser plain = bfloat16 ? denoiser.inBfloat16() : denoiser;
+    return guidance == 1 ? plain : ClassifierFreeGuidance.of(plain, guidance);
   }
 
   private Sampler sampler(SchedulerConfig config, int chosen) {

@@ -2,6 +2,7 @@ package org.diffusion4j.examples;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -16,6 +17,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.data.PrefetchingIterator;
@@ -27,6 +29,7 @@ import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.CsvTrainingListener;
 import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +45,8 @@ final class ImageTraining {
 
   private static final double LABEL_DROPOUT = 0.1;
   private static final int COLUMNS = 10;
+  private static final int PREVIEWED = 4;
+  private static final int PREVIEW_STEPS = 20;
   private static final int FRAMES = 12;
   private static final int SHOWN = 8;
 
@@ -104,6 +109,9 @@ final class ImageTraining {
     if (model.hasNullClass()) {
       builder.labelDropout(LABEL_DROPOUT);
     }
+    if (options.previewSteps != null) {
+      builder.preview(options.previewSteps, this::preview);
+    }
     if (checkpoints != null) {
       builder.checkpoints(checkpoints.describedBy(scheduler, provenance()));
     }
@@ -128,6 +136,24 @@ final class ImageTraining {
         report.steps(),
         report.duration().toSeconds(),
         report.meanLoss());
+  }
+
+  /** Draws samples of a model that is being trained, from the same noise each time. */
+  private void preview(SameDiffDenoiser model, long step) {
+    int count = PREVIEWED * COLUMNS;
+    SamplingRequest request =
+        SamplingRequest.builder(count)
+            .seed(options.seed)
+            .condition(cycling(count, model.classes()))
+            .build();
+    int steps = Math.min(PREVIEW_STEPS, scheduler.schedule().steps());
+    try (SamplingResult result = Samplers.ddim(scheduler, steps, 0).sample(model, request)) {
+      Path folder = Files.createDirectories(options.out.resolve("previews"));
+      String name = String.format(Locale.ROOT, "step-%08d.png", step);
+      Pictures.write(folder.resolve(name), Pictures.grid(result.samples(), COLUMNS));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private Provenance provenance() {

@@ -5,6 +5,7 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.LearningRates;
 import org.diffusion4j.training.Optimizer;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.schedule.ISchedule;
 import picocli.CommandLine.Option;
 
@@ -35,6 +36,12 @@ final class TrainingOptions {
       names = "--ema",
       description = "Share of the averaged weights that a step keeps (${DEFAULT-VALUE}).")
   double ema;
+
+  @Option(
+      names = "--preview-steps",
+      converter = Positive.class,
+      description = "Steps after which samples are drawn into previews/ (never).")
+  @Nullable Integer previewSteps;
 
   @Option(names = "--seed", description = "Of all that is random (${DEFAULT-VALUE}).")
   long seed;

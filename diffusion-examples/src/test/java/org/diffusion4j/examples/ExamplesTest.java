@@ -30,7 +30,14 @@ class ExamplesTest {
   static void trainOnDigits() {
     digits =
         Runs.of(
-            "digits", "--steps=3", "--batch=8", "--sampling-steps=2", "--seed=5", "--out", shared);
+            "digits",
+            "--steps=3",
+            "--preview-steps=2",
+            "--batch=8",
+            "--sampling-steps=2",
+            "--seed=5",
+            "--out",
+            shared);
   }
 
   @Test
@@ -43,6 +50,11 @@ class ExamplesTest {
     assertSize(shared.resolve("loss.png"), 2 * TrainingCharts.WIDTH, 2 * TrainingCharts.HEIGHT);
     assertSize(
         shared.resolve("denoising.png"), cells(2) + 2 * Pictures.GAP, cells(8) + SHEET_HEIGHT);
+  }
+
+  @Test
+  void digits_drawPreviewsWhileTheyTrain() {
+    assertThat(shared.resolve("previews")).isDirectoryContaining("glob:**/step-00000002.png");
   }
 
   @Test

@@ -25,6 +25,7 @@ final class Snippets implements AutoCloseable {
   private static final String IMPORTS =
       """
       import java.nio.file.Path;
+      import java.time.Duration;
       import org.diffusion4j.*;
       import org.diffusion4j.data.*;
       import org.diffusion4j.pretrained.*;

@@ -2,19 +2,19 @@ package org.diffusion4j.benchmarks;
 
 import java.util.Locale;
 import org.diffusion4j.Denoiser;
-import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.SameDiffDenoiser;
 
-/** What our U-Net computes in; the peers always compute in float32. */
+/** What our network computes in; the peers always compute in float32. */
 enum Precision {
   FLOAT32,
   BFLOAT16;
 
   /**
-   * A U-Net that computes in this precision.
+   * A network that computes in this precision.
    *
    * @throws UnsupportedOperationException if the processor cannot
    */
-  Denoiser of(UNet model) {
+  Denoiser of(SameDiffDenoiser model) {
     return this == FLOAT32 ? model : model.inBfloat16();
   }
 

@@ -81,6 +81,12 @@ public final class Quality implements Callable<Integer> {
       description = "Samples made at a time; default ${DEFAULT-VALUE}.")
   private int batch;
 
+  @Option(
+      names = "--precision",
+      defaultValue = "FLOAT32",
+      description = "float32 or bfloat16; default float32.")
+  private Precision precision = Precision.FLOAT32;
+
   private final PrintStream out;
 
   Quality(PrintStream out) {
@@ -148,7 +154,7 @@ public final class Quality implements Callable<Integer> {
             : Condition.labels(IntStream.range(0, n).map(i -> i % classes).toArray());
     SamplingRequest request =
         SamplingRequest.builder(n).seed(seed).batchSize(batch).condition(condition).build();
-    try (SamplingResult result = sampler.sample(trained.model(), request)) {
+    try (SamplingResult result = sampler.sample(precision.of(trained.model()), request)) {
       int batches = (n + batch - 1) / batch;
       return new Made(pixels(result.samples()), result.denoiserCalls() / batches);
     }

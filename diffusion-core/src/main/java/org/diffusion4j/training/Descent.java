@@ -32,6 +32,11 @@ final class Descent implements AutoCloseable {
     weights.forEach(weight -> lastGood.add(weight.dup('c')));
   }
 
+  /** Takes the weights for good that somebody else has written. */
+  void weightsReplaced() {
+    WeightLoops.copy(weights, lastGood);
+  }
+
   Optimizer.Run optimizer() {
     return optimizer;
   }

@@ -122,6 +122,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
           "training must not have begun to be resumed but is at step " + steps);
     }
     steps = requireSaver().resume();
+    descent.weightsReplaced();
     return steps;
   }
 
@@ -160,6 +161,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       throw new IllegalStateException("the trainer averages no weights");
     }
     average.copyToModel();
+    descent.weightsReplaced();
   }
 
   /**

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
@@ -487,6 +488,32 @@ class ResumeTest {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  @Test
+  void aLossThatIsNotFinite_afterResuming_leavesTheWeightsOfTheCheckpoint() throws IOException {
+    Map<String, INDArray> saved;
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer = builder(model).build()) {
+      trainer.train(data(Data.SHUFFLED, SAMPLES), 7);
+      saved = Outcome.copy(model);
+    }
+    Objective nothing = batch -> (sample, output, gradient) -> Double.NaN;
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer = builder(model).objective(nothing).build()) {
+      trainer.resume();
+      assertFails(trainer);
+      saved.forEach((name, p) -> assertThat(equalBits(model.parameters().get(name), p)).isTrue());
+      trainer.useAverage();
+      Map<String, INDArray> average = Outcome.copy(model);
+      assertFails(trainer);
+      average.forEach((name, p) -> assertThat(equalBits(model.parameters().get(name), p)).isTrue());
+    }
+  }
+
+  private static void assertFails(DiffusionTrainer trainer) {
+    assertThatExceptionOfType(TrainingException.class)
+        .isThrownBy(() -> trainer.train(data(Data.SHUFFLED, SAMPLES), 1));
   }
 
   @Test

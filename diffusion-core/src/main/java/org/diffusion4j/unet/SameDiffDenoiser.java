@@ -287,6 +287,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       }
 
       @Override
+      public boolean learnsVariance() {
+        return full.learnsVariance();
+      }
+
+      @Override
       public INDArray predict(INDArray xt, INDArray t, Condition condition) {
         return full.predict(xt, t, condition, Precision.BFLOAT16);
       }

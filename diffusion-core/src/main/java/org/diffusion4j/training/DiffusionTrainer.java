@@ -56,11 +56,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     settings.objective().check(model);
     requireTrainable(model);
     model.parameters().forEach(DiffusionTrainer::requireFloats);
+    Checkpoints checkpoints = settings.checkpoints();
+    if (checkpoints != null) {
+      checkpoints.requireFit(model);
+    }
     process = new ForwardProcess(model.schedule());
     descent =
         new Descent(model, settings.objective(), settings.optimizer(), settings.maxGradientNorm());
     average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
-    Checkpoints checkpoints = settings.checkpoints();
     saver =
         checkpoints == null
             ? null

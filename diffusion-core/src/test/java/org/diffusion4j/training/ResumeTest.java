@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
@@ -30,6 +31,7 @@ import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
@@ -426,6 +428,29 @@ class ResumeTest {
           .withMessageContaining("prediction is EPSILON there and VELOCITY here")
           .withMessageContaining("the schedule's number of steps is 50 there and 40 here")
           .withMessageContaining("alphaBar(");
+    }
+  }
+
+  @Test
+  void build_withTheSchedulerOfAnotherModel_saysTheDifference() {
+    SchedulerConfig own = SchedulerConfig.of(SCHEDULE, Prediction.EPSILON);
+    SchedulerConfig other =
+        SchedulerConfig.of(NoiseSchedule.linear(50, 0.001, 0.01), Prediction.EPSILON);
+    try (Mlp model = mlp()) {
+      builder(model, c -> c.describedBy(own, Provenance.ofThisLibrary())).build().close();
+      for (SchedulerConfig wrong :
+          List.of(other, SchedulerConfig.of(NoiseSchedule.linear(40), Prediction.VELOCITY))) {
+        Builder builder = builder(model, c -> c.describedBy(wrong, Provenance.ofThisLibrary()));
+        assertThatIllegalArgumentException()
+            .isThrownBy(builder::build)
+            .withMessage(
+                wrong == other
+                    ? "alphaBar(0) of the checkpoints' scheduler must be the model's, "
+                        + SCHEDULE.alphaBar(0)
+                        + ", but was 0.999"
+                    : "prediction of the checkpoints' scheduler must be the model's, EPSILON, but"
+                        + " was VELOCITY");
+      }
     }
   }
 

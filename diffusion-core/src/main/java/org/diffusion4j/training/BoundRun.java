@@ -108,11 +108,7 @@ final class BoundRun {
   }
 
   private float[] output(INDArray xt, int[] t, Condition condition) {
-    float[] timesteps = new float[t.length];
-    for (int i = 0; i < t.length; i++) {
-      timesteps[i] = t[i];
-    }
-    try (INDArray time = Nd4j.createFromArray(timesteps)) {
+    try (INDArray time = Nd4j.createFromArray(Floats.of(t))) {
       INDArray output = model.predict(xt, time, condition);
       try {
         long[] shape = xt.shape().clone();

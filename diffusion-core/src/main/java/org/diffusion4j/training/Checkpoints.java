@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.pretrained.Provenance;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * and renamed, so that whatever ends the process leaves those before it whole.
  */
 public final class Checkpoints {
+
+  /** How far the same alphaBar may differ by the way in which it was calculated. */
+  private static final double ROUNDING = 1e-9;
 
   private final Path directory;
   private final int everySteps;
@@ -90,11 +95,43 @@ public final class Checkpoints {
   /**
    * These, with what else their model directories say.
    *
-   * @param settings of the schedule and the sampler
+   * @param settings of the schedule and the sampler; the builder of a trainer refuses those of
+   *     another schedule or prediction than the model's
    * @param origin where the model comes from
    */
   public Checkpoints describedBy(SchedulerConfig settings, Provenance origin) {
     return new Checkpoints(directory, everySteps, interval, kept, settings, origin);
+  }
+
+  /**
+   * Checks that their model directories would be read as the model that they hold.
+   *
+   * @throws IllegalArgumentException if they are described by another schedule or prediction
+   */
+  void requireFit(Denoiser model) {
+    if (scheduler == null) {
+      return;
+    }
+    NoiseSchedule theirs = scheduler.schedule();
+    NoiseSchedule ours = model.schedule();
+    requireSame("prediction", scheduler.prediction(), model.prediction());
+    requireSame("number of steps", theirs.steps(), ours.steps());
+    for (int t = 0; t < ours.steps(); t++) {
+      if (Math.abs(theirs.alphaBar(t) - ours.alphaBar(t)) > ROUNDING) {
+        requireSame("alphaBar(" + t + ")", theirs.alphaBar(t), ours.alphaBar(t));
+      }
+    }
+  }
+
+  private static void requireSame(String what, Object theirs, Object ours) {
+    if (!theirs.equals(ours)) {
+      throw new IllegalArgumentException(
+          what
+              + " of the checkpoints' scheduler must be the model's, "
+              + ours
+              + ", but was "
+              + theirs);
+    }
   }
 
   /** Where they lie. */

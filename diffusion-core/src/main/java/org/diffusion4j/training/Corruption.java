@@ -70,7 +70,7 @@ public record Corruption(double offset, double perturbation) {
    * @return new arrays, to be closed by the caller
    * @throws IllegalArgumentException if shapes or timesteps do not fit
    */
-  public Noisy corrupt(ForwardProcess process, INDArray x0, int[] t, NoiseSource.Batch noise) {
+  Noisy corrupt(ForwardProcess process, INDArray x0, int[] t, NoiseSource.Batch noise) {
     long[] shape = x0.shape();
     INDArray epsilon = noise.next(shape);
     try {
@@ -119,7 +119,7 @@ public record Corruption(double offset, double perturbation) {
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param noise that is to be found in them, of the same shape
    */
-  public record Noisy(INDArray xt, INDArray noise) implements AutoCloseable {
+  record Noisy(INDArray xt, INDArray noise) implements AutoCloseable {
 
     /** Frees both. */
     @Override

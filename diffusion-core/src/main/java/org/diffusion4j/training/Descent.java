@@ -32,6 +32,11 @@ final class Descent implements AutoCloseable {
     weights.forEach(weight -> lastGood.add(weight.dup('c')));
   }
 
+  /** Takes the weights for good that somebody else has written. */
+  void weightsReplaced() {
+    WeightLoops.copy(weights, lastGood);
+  }
+
   Optimizer.Run optimizer() {
     return optimizer;
   }
@@ -85,17 +90,9 @@ final class Descent implements AutoCloseable {
           losses[first + sample] = ofSample * piece.size();
           return ofSample;
         };
-    try (INDArray time = Nd4j.createFromArray(floats(batch.t()))) {
+    try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()))) {
       return model.gradients(batch.xt(), time, piece.condition(), recorded, piece.dropout());
     }
-  }
-
-  static float[] floats(int[] t) {
-    float[] timesteps = new float[t.length];
-    for (int i = 0; i < t.length; i++) {
-      timesteps[i] = t[i];
-    }
-    return timesteps;
   }
 
   private double descend(double loss, Map<String, INDArray> gradients, Where where) {

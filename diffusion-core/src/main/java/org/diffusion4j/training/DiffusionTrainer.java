@@ -49,7 +49,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Feed feed = new Feed();
   private final LossStatistics losses = new LossStatistics();
   private long steps;
-  private boolean previewing;
   private boolean closed;
 
   private DiffusionTrainer(Settings settings) {
@@ -58,11 +57,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     settings.objective().check(model);
     requireTrainable(model);
     model.parameters().forEach(DiffusionTrainer::requireFloats);
+    Checkpoints checkpoints = settings.checkpoints();
+    if (checkpoints != null) {
+      checkpoints.requireFit(model);
+    }
     process = new ForwardProcess(model.schedule());
     descent =
         new Descent(model, settings.objective(), settings.optimizer(), settings.maxGradientNorm());
     average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
-    Checkpoints checkpoints = settings.checkpoints();
     saver =
         checkpoints == null
             ? null
@@ -124,6 +126,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
           "training must not have begun to be resumed but is at step " + steps);
     }
     steps = requireSaver().resume();
+    descent.weightsReplaced();
     return steps;
   }
 
@@ -135,10 +138,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * @throws UncheckedIOException if it cannot be written; those before it are unchanged
    */
   public void checkpoint() {
-    if (previewing) {
-      throw new IllegalStateException(
-          "a checkpoint must not be written in a preview, while the model has averaged weights");
-    }
     requireSaver().saveIfNew(steps, TrainingListener.NONE);
   }
 
@@ -167,6 +166,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       throw new IllegalStateException("the trainer averages no weights");
     }
     average.copyToModel();
+    descent.weightsReplaced();
   }
 
   /**
@@ -334,14 +334,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   private void show(Settings.Preview preview) {
-    previewing = true;
     try {
       withAverage(() -> preview.show().accept(model, steps));
     } catch (SamplingCancelledException e) {
       // It ends the preview; what ends training is asked after the step.
       e.close();
-    } finally {
-      previewing = false;
     }
   }
 

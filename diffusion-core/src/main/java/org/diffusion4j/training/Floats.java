@@ -4,10 +4,18 @@ import org.diffusion4j.internal.Address;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The values of arrays. */
+/** The values of arrays as floats. */
 final class Floats {
 
   private Floats() {}
+
+  static float[] of(int[] array) {
+    float[] values = new float[array.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = array[i];
+    }
+    return values;
+  }
 
   /** A copy of the values of a FLOAT array, in C order. */
   static float[] of(INDArray array) {

@@ -69,10 +69,9 @@ record Validation(DataSetIterator data, int everySteps) {
   private static double loss(
       SameDiffDenoiser model, OutputLoss loss, NoisyBatch batch, Condition condition) {
     float[] outputs;
-    try (INDArray time = Nd4j.createFromArray(Descent.floats(batch.t()));
-        INDArray output = model.predict(batch.xt(), time, condition);
-        INDArray plain = output.dup('c')) {
-      outputs = plain.data().asFloat();
+    try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()));
+        INDArray output = model.predict(batch.xt(), time, condition)) {
+      outputs = Floats.of(output);
     }
     int n = batch.t().length;
     float[] one = new float[outputs.length / n];

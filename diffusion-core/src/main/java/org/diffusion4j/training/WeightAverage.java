@@ -18,6 +18,9 @@ final class WeightAverage implements AutoCloseable {
   private final double decay;
   private final Map<String, INDArray> average = new LinkedHashMap<>();
 
+  /** Whether the model has the averages, and this the model's weights. */
+  private boolean inUse;
+
   /**
    * @param decay share of the average that a step keeps, in [0, 1); less in the first steps, so
    *     that the random weights of the beginning are forgotten
@@ -28,9 +31,22 @@ final class WeightAverage implements AutoCloseable {
     model.parameters().forEach((name, weight) -> average.put(name, weight.dup('c')));
   }
 
-  /** The averaged weights by name. */
+  /**
+   * The averaged weights by name.
+   *
+   * @throws IllegalStateException while they are in {@link #use}
+   */
   Map<String, INDArray> of() {
+    requireNotInUse();
     return average;
+  }
+
+  private void requireNotInUse() {
+    if (inUse) {
+      throw new IllegalStateException(
+          "checkpoints and the average must not be asked for while a preview has the averaged"
+              + " weights");
+    }
   }
 
   /**
@@ -56,9 +72,11 @@ final class WeightAverage implements AutoCloseable {
   /** Runs something while the model has the averaged weights. */
   void use(Runnable action) {
     swap();
+    inUse = true;
     try {
       action.run();
     } finally {
+      inUse = false;
       swap();
     }
   }
@@ -78,6 +96,7 @@ final class WeightAverage implements AutoCloseable {
 
   /** Gives the model the averages as its weights. */
   void copyToModel() {
+    requireNotInUse();
     WeightLoops.copy(averages(), weights());
     model.parameters(); // Predictions read the weights anew.
   }

@@ -22,6 +22,8 @@ import java.util.stream.Stream;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
@@ -29,6 +31,7 @@ import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
@@ -429,6 +432,29 @@ class ResumeTest {
   }
 
   @Test
+  void build_withTheSchedulerOfAnotherModel_saysTheDifference() {
+    SchedulerConfig own = SchedulerConfig.of(SCHEDULE, Prediction.EPSILON);
+    SchedulerConfig other =
+        SchedulerConfig.of(NoiseSchedule.linear(50, 0.001, 0.01), Prediction.EPSILON);
+    try (Mlp model = mlp()) {
+      builder(model, c -> c.describedBy(own, Provenance.ofThisLibrary())).build().close();
+      for (SchedulerConfig wrong :
+          List.of(other, SchedulerConfig.of(NoiseSchedule.linear(40), Prediction.VELOCITY))) {
+        Builder builder = builder(model, c -> c.describedBy(wrong, Provenance.ofThisLibrary()));
+        assertThatIllegalArgumentException()
+            .isThrownBy(builder::build)
+            .withMessage(
+                wrong == other
+                    ? "alphaBar(0) of the checkpoints' scheduler must be the model's, "
+                        + SCHEDULE.alphaBar(0)
+                        + ", but was 0.999"
+                    : "prediction of the checkpoints' scheduler must be the model's, EPSILON, but"
+                        + " was VELOCITY");
+      }
+    }
+  }
+
+  @Test
   void train_onOtherDataAfterResuming_saysTheDifference() throws IOException {
     trainWithCheckpoints(5);
     try (Mlp model = mlp();
@@ -487,6 +513,32 @@ class ResumeTest {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  @Test
+  void aLossThatIsNotFinite_afterResuming_leavesTheWeightsOfTheCheckpoint() throws IOException {
+    Map<String, INDArray> saved;
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer = builder(model).build()) {
+      trainer.train(data(Data.SHUFFLED, SAMPLES), 7);
+      saved = Outcome.copy(model);
+    }
+    Objective nothing = batch -> (sample, output, gradient) -> Double.NaN;
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer = builder(model).objective(nothing).build()) {
+      trainer.resume();
+      assertFails(trainer);
+      saved.forEach((name, p) -> assertThat(equalBits(model.parameters().get(name), p)).isTrue());
+      trainer.useAverage();
+      Map<String, INDArray> average = Outcome.copy(model);
+      assertFails(trainer);
+      average.forEach((name, p) -> assertThat(equalBits(model.parameters().get(name), p)).isTrue());
+    }
+  }
+
+  private static void assertFails(DiffusionTrainer trainer) {
+    assertThatExceptionOfType(TrainingException.class)
+        .isThrownBy(() -> trainer.train(data(Data.SHUFFLED, SAMPLES), 1));
   }
 
   @Test

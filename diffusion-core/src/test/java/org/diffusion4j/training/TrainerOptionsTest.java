@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
@@ -211,6 +212,23 @@ class TrainerOptionsTest {
       assertThat(Thread.interrupted()).isTrue();
     } finally {
       Thread.interrupted();
+    }
+  }
+
+  @Test
+  void useAverage_inAPreview_refusesAndLeavesTheWeights() {
+    AtomicReference<DiffusionTrainer> self = new AtomicReference<>();
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer =
+            DiffusionTrainer.builder(model)
+                .ema(0.9)
+                .preview(1, (m, step) -> self.get().useAverage())
+                .build()) {
+      self.set(trainer);
+      assertThatIllegalStateException()
+          .isThrownBy(() -> trainer.train(data(24, 8), 1))
+          .withMessageStartingWith("checkpoints and the average must not be asked for");
+      assertThat(copy(model)).isEqualTo(trained(8, 1, b -> b.seed(0)));
     }
   }
 

@@ -8,6 +8,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.plan.Precision;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -33,6 +34,16 @@ class Bfloat16Test {
       assertThat(error).isBetween(1e-5, 0.1);
     }
     assertThat(narrow.sampleShape()).isEqualTo(model.sampleShape());
+  }
+
+  @Test
+  void inBfloat16_ofAModelThatLearnsTheVariance_saysSo() {
+    try (UNet wide =
+        UNet.create(Architectures.tiny().outChannels(2).build(), NoiseSchedule.linear(100), 1)) {
+      Assumptions.assumeTrue(Precision.BFLOAT16.isFast());
+      assertThat(wide.inBfloat16().learnsVariance()).isTrue();
+      assertThat(model.inBfloat16().learnsVariance()).isFalse();
+    }
   }
 
   @Test

@@ -223,7 +223,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     private final Denoiser model;
     private final double scale;
     private double rescale;
-    private int from;
+    private int from = Integer.MIN_VALUE;
     private int to = Integer.MAX_VALUE;
     private Condition negative = Condition.none();
     private boolean twoCalls;

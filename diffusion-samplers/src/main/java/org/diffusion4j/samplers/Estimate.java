@@ -33,17 +33,19 @@ record Estimate(
       Level level,
       X0Correction correction) {
     INDArray x0 = prediction.x0(x, output, level.alphaBar());
-    INDArray epsilon = prediction.epsilon(x, output, level.alphaBar());
-    Estimate estimate = new Estimate(x0, epsilon, prediction, output, variance, correction);
+    INDArray epsilon = null;
     boolean done = false;
     try {
+      epsilon = prediction.epsilon(x, output, level.alphaBar());
       correction.correct(x0);
       done = true;
-      return estimate;
+      return new Estimate(x0, epsilon, prediction, output, variance, correction);
     } finally {
       if (!done) {
         x0.close();
-        epsilon.close();
+        if (epsilon != null) {
+          epsilon.close();
+        }
       }
     }
   }
@@ -51,8 +53,16 @@ record Estimate(
   /** The clean samples, corrected, if the output were about other samples. */
   INDArray x0In(INDArray x, Level level) {
     INDArray other = prediction.x0(x, output, level.alphaBar());
-    correction.correct(other);
-    return other;
+    boolean done = false;
+    try {
+      correction.correct(other);
+      done = true;
+      return other;
+    } finally {
+      if (!done) {
+        other.close();
+      }
+    }
   }
 
   /**

@@ -41,14 +41,9 @@ final class History implements AutoCloseable {
     return entries.get(i).level;
   }
 
-  /** Forgets all. */
-  void clear() {
-    entries.forEach(entry -> entry.value.close());
-    entries.clear();
-  }
-
   @Override
   public void close() {
-    clear();
+    entries.forEach(entry -> entry.value.close());
+    entries.clear();
   }
 }

@@ -41,13 +41,16 @@ record NoiseLevels(double[] t, Level[] levels) {
       if (other.list() != null) {
         sigma = other.list();
       } else if (other.spacing() != null) {
-        sigma =
-            other
-                .spacing()
-                .descending(
-                    Double.isNaN(other.max()) ? max : other.max(),
-                    Double.isNaN(other.min()) ? min : other.min(),
-                    n);
+        double highest = Double.isNaN(other.max()) ? max : other.max();
+        double lowest = Double.isNaN(other.min()) ? min : other.min();
+        if (!(lowest > 0 && lowest <= highest && highest < Double.POSITIVE_INFINITY)) {
+          throw new IllegalArgumentException(
+              "sigmas must be positive and in order but the lowest was "
+                  + lowest
+                  + " and the highest "
+                  + highest);
+        }
+        sigma = other.spacing().descending(highest, lowest, n);
       }
       boolean ofTimesteps = other.list() == null && other.spacing() == null;
       times = new double[sigma.length];

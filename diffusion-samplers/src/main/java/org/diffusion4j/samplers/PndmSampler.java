@@ -143,25 +143,30 @@ public final class PndmSampler extends LoopSampler {
       List<Transition> stages = new ArrayList<>();
       for (Transition move : moves) {
         double next = move.last() ? 0 : moves.get(move.index() + 1).t();
+        Level from = withSignal(move.from());
         if (rungeKutta && move.index() < RUNGE_KUTTA_STEPS) {
-          addStages(stages, schedule, move, next);
+          addStages(stages, schedule, move, from, next);
         } else {
-          stages.add(Transition.of(stages.size(), move.t(), move.from(), move.to(), move.last()));
+          stages.add(Transition.of(stages.size(), move.t(), from, move.to(), move.last()));
           if (!rungeKutta && move.index() == 0 && !move.last()) {
-            stages.add(new Transition(1, next, move.to(), move.from(), move.to(), false));
+            stages.add(new Transition(1, next, move.to(), from, move.to(), false));
           }
         }
       }
       return stages;
     }
 
+    /** What a move by noises begins with must have a share of signal, however small. */
+    private static Level withSignal(Level level) {
+      return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_SHARE) : level;
+    }
+
     /** Twice to the middle and twice all the way, each time from where the move starts. */
     private static void addStages(
-        List<Transition> stages, NoiseSchedule schedule, Transition move, double next) {
+        List<Transition> stages, NoiseSchedule schedule, Transition move, Level from, double next) {
       int k = stages.size();
       int middle = (int) (move.t() - (int) ((move.t() - next) / 2));
-      Level from = move.from();
-      Level half = Level.of(schedule.alphaBar(middle));
+      Level half = withSignal(Level.of(schedule.alphaBar(middle)));
       stages.add(Transition.of(k, move.t(), from, half, false));
       stages.add(new Transition(k + 1, middle, half, from, half, false));
       stages.add(new Transition(k + 2, middle, half, from, move.to(), false));

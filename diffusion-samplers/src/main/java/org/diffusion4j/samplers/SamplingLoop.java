@@ -25,18 +25,19 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 final class SamplingLoop {
 
   private final Method method;
-  private final WatchedDenoiser model;
+  private final Denoiser model;
   private final SamplingRequest request;
   private final List<Transition> transitions;
   private final long[] sampleShape;
   private final Recorder recorder;
   private final long begin = System.nanoTime();
   private @Nullable INDArray samples;
+  private int calls;
   private int finished;
 
   private SamplingLoop(Method method, Denoiser model, SamplingRequest request) {
     this.method = method;
-    this.model = new WatchedDenoiser(model, this::requireGoingOn);
+    this.model = model;
     this.request = request;
     recorder = new Recorder(request);
     transitions = method.transitions(model.schedule());
@@ -80,7 +81,7 @@ final class SamplingLoop {
         finished += n;
       }
       done = true;
-      return new SamplingResult(all, model.calls(), elapsed(), recorder.takeTrajectory());
+      return new SamplingResult(all, calls, elapsed(), recorder.takeTrajectory());
     } finally {
       if (!done) {
         all.close();
@@ -166,6 +167,8 @@ final class SamplingLoop {
 
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
     try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
+      requireGoingOn();
+      calls++;
       INDArray output = model.predict(x, t, condition);
       INDArray prediction = null;
       INDArray variance = null;

@@ -9,7 +9,7 @@ final class SigmaCurve {
    * The share of signal in place of none at the end of a schedule of zero terminal SNR, where sigma
    * would be infinite: the smallest number of half precision.
    */
-  private static final double SMALLEST_SHARE = 0x1p-24;
+  static final double SMALLEST_SHARE = 0x1p-24;
 
   private final double[] sigmas;
 

@@ -22,7 +22,10 @@ public enum StepSpacing {
     }
   },
 
-  /** Evenly from T-1 to 0, both included; a single step is timestep 0, as in NumPy. */
+  /**
+   * Evenly from T-1 to 0, both included. A single whole timestep is 0, as in NumPy; a single noise
+   * level is that of T-1, for samples begin as noise.
+   */
   LINSPACE {
     @Override
     int[] descending(int total, int n) {
@@ -35,7 +38,9 @@ public enum StepSpacing {
     @Override
     double[] nodes(int total, int n) {
       double stride = n == 1 ? 0 : (total - 1.0) / (n - 1);
-      return IntStream.range(0, n).mapToDouble(i -> n == 1 ? 0 : (n - 1 - i) * stride).toArray();
+      return IntStream.range(0, n)
+          .mapToDouble(i -> n == 1 ? total - 1 : (n - 1 - i) * stride)
+          .toArray();
     }
   },
 
@@ -53,6 +58,7 @@ public enum StepSpacing {
       int count = (int) Math.ceil(last / stride);
       return IntStream.range(0, Math.min(count, n))
           .mapToDouble(i -> Math.rint(last - i * stride) - 1)
+          .filter(t -> t >= 0)
           .toArray();
     }
   },

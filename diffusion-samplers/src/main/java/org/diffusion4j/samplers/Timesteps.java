@@ -257,6 +257,16 @@ public final class Timesteps {
     }
     int n = count(total);
     double[] t = within(spacing.intervals(last, total, n), total);
+    if (list != null) {
+      t = Arrays.stream(t).filter(step -> step < last).toArray();
+      if (t.length == 0) {
+        throw new IllegalArgumentException(
+            "lambda of a timestep must be at least the minimum, "
+                + lambdaMin
+                + ", but none was of "
+                + this);
+      }
+    }
     return NoiseLevels.of(t, curve, curve.max(), curve.min(), n, sigmas, end);
   }
 

@@ -208,6 +208,17 @@ class ClassifierFreeGuidanceTest {
   }
 
   @Test
+  void timesteps_areAllByDefault_alsoThoseBelowZeroOfAnotherScale() {
+    Denoiser model = FunctionDenoiser.of(SCHEDULE, (x, t, c) -> x.mul(c.isNone() ? 1 : 2), 1);
+    Denoiser guided = ClassifierFreeGuidance.builder(model, 3).twoCalls().build();
+    try (INDArray x = Values.column(1);
+        INDArray t = Nd4j.createFromArray(-0.5f);
+        INDArray output = guided.predict(x, t, Condition.labels(0))) {
+      assertThat(output.getFloat(0)).isEqualTo(4);
+    }
+  }
+
+  @Test
   void timesteps_beyondThemAskTheConditionalModelAlone() {
     List<Condition> asked = new ArrayList<>();
     Denoiser guided =

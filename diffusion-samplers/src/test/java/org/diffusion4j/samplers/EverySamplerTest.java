@@ -92,6 +92,21 @@ class EverySamplerTest {
     }
 
     @Test
+    void samples_fromZeroTerminalSnr_areOfTheMixtureToo() {
+      NoiseSchedule schedule = SCHEDULE.withZeroTerminalSnr();
+      float[] samples =
+          samples(
+              of.apply(40),
+              MixtureDenoiser.twoModes(schedule, Prediction.VELOCITY),
+              SamplingRequest.builder(100).batchSize(100).build());
+      double sum = 0;
+      for (float x : samples) {
+        sum += Math.abs(x);
+      }
+      assertThat(sum / samples.length).isCloseTo(2, within(0.3));
+    }
+
+    @Test
     void toString_namesTheMethodAndItsSteps() {
       LoopSampler sampler = of.apply(9);
       assertThat(sampler.toString())

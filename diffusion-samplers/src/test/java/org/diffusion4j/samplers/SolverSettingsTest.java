@@ -225,6 +225,26 @@ class SolverSettingsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"-1, 10", "0, 10", "10, 1", "1, Infinity"})
+  void sigmas_ofAConfigurationThatAreNotPositiveAndInOrderAreRefused(double min, double max) {
+    SchedulerConfig config =
+        config(
+            "EulerDiscreteScheduler",
+            "use_karras_sigmas",
+            true,
+            "sigma_min",
+            min,
+            "sigma_max",
+            max);
+    assertIllegal(
+        () -> samples(Samplers.of(config, 5)),
+        "sigmas must be positive and in order but the lowest was "
+            + min
+            + " and the highest "
+            + max);
+  }
+
   @Test
   void values_outOfRangeAreRefused() {
     assertIllegal(() -> new LmsSampler(5).withOrder(5), "order must be in [1, 4] but was 5");

@@ -284,6 +284,39 @@ class TimestepsTest {
   }
 
   @Example
+  void trailing_neverGoBelowZero() {
+    // 580 times 5 / 3 from 967 is less than half a timestep away from 0.
+    double[] t = StepSpacing.TRAILING.intervals(967, T, 600);
+    assertThat(t).hasSize(580).startsWith(966).endsWith(1);
+  }
+
+  @Example
+  void levels_ofASingleStepAreTheHighest() {
+    double highest = TEN.sigma(9);
+    for (Timesteps one :
+        List.of(
+            Timesteps.of(1, StepSpacing.LINSPACE),
+            Timesteps.of(1, StepSpacing.TRAILING),
+            Timesteps.of(1, SigmaSpacing.KARRAS))) {
+      NoiseLevels levels = one.nodes(TEN, FinalSigma.ZERO);
+      assertThat(levels.levels()[0].sigma()).as("%s", one).isCloseTo(highest, within(1e-9));
+      assertThat(levels.t()).containsExactly(9);
+    }
+  }
+
+  @Example
+  void list_isWithoutTimestepsBelowALambda() {
+    double lambda = 0.5 * TEN.logSnr(4);
+    NoiseLevels levels = Timesteps.list(9, 6, 4, 1).intervals(TEN, FinalSigma.ZERO, lambda - 1e-9);
+    assertThat(levels.t()).containsExactly(4, 1);
+    assertRefused(
+        () -> Timesteps.list(9, 6).intervals(TEN, FinalSigma.ZERO, lambda - 1e-9),
+        "lambda of a timestep must be at least the minimum, "
+            + (lambda - 1e-9)
+            + ", but none was of Timesteps[9, 6]");
+  }
+
+  @Example
   void levels_ofAListAreThoseOfTheSchedule() {
     NoiseLevels levels = Timesteps.list(9, 4).nodes(TEN, FinalSigma.MIN);
     assertThat(levels.t()).containsExactly(9, 4);

@@ -49,6 +49,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Feed feed = new Feed();
   private final LossStatistics losses = new LossStatistics();
   private long steps;
+  private boolean failed;
   private boolean closed;
 
   private DiffusionTrainer(Settings settings) {
@@ -134,10 +135,15 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for, unless
    * it is there or no step was done. Between calls of {@link #train}, or in a listener.
    *
-   * @throws IllegalStateException in a preview, or if this trainer has no checkpoints or is closed
+   * @throws IllegalStateException in a preview, after a step that failed, or if this trainer has no
+   *     checkpoints or is closed
    * @throws UncheckedIOException if it cannot be written; those before it are unchanged
    */
   public void checkpoint() {
+    if (failed) {
+      throw new IllegalStateException(
+          "a checkpoint must be of a step that was done but step " + steps + " failed");
+    }
     requireSaver().saveIfNew(steps, TrainingListener.NONE);
   }
 
@@ -244,10 +250,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
                 epoch -> listener.onEpoch(epoch, losses.endEpoch())));
       }
       return true;
-    } catch (UncheckedIOException e) {
+    } catch (RuntimeException e) {
       feed.rewind();
       losses.rewind();
-      if (Thread.currentThread().isInterrupted()) {
+      if (e instanceof UncheckedIOException && Thread.currentThread().isInterrupted()) {
         return false;
       }
       throw e;
@@ -296,7 +302,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private TrainingStep descend(List<Piece> pieces, Tally tally) {
     Descent.Where where =
         new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
+    failed = true;
     Descent.Outcome outcome = descent.step(pieces, where);
+    failed = false;
     if (average != null) {
       average.update(steps);
     }

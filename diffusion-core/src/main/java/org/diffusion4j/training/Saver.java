@@ -113,7 +113,6 @@ final class Saver {
       Uninterrupted.run(() -> write(step));
       savedStep = step;
       savedAt = System.nanoTime();
-      folder.prune(checkpoints.kept(), step, bestStep);
     } catch (IOException e) {
       throw new UncheckedIOException(
           "checkpoint of step "
@@ -122,7 +121,17 @@ final class Saver {
               + e.getMessage(),
           e);
     }
+    prune(step);
     listener.onCheckpoint(step, folder.at(step));
+  }
+
+  /** Deletes old checkpoints; the next save tries again if that fails. */
+  private void prune(long step) {
+    try {
+      folder.prune(checkpoints.kept(), step, bestStep);
+    } catch (IOException e) {
+      LOG.warn("old checkpoints could not be deleted", e);
+    }
   }
 
   private void write(long step) throws IOException {
@@ -204,7 +213,7 @@ final class Saver {
     bestStep = state.integer("best_step");
     bestLoss = state.number("best_loss");
     // A process that was killed may not have come to it.
-    folder.prune(checkpoints.kept(), step, bestStep);
+    prune(step);
     savedStep = step;
     LOG.info("training resumes at step {}", step);
   }

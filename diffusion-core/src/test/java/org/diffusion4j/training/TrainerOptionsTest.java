@@ -396,6 +396,9 @@ class TrainerOptionsTest {
       assertThatExceptionOfType(TrainingException.class)
           .isThrownBy(() -> trainer.train(new Batches(true, good, good, bad), 5))
           .withMessageContaining("at step 2, batch 2 of epoch 0, learning rate 0.25");
+      assertThatIllegalStateException()
+          .isThrownBy(trainer::checkpoint)
+          .withMessage("a checkpoint must be of a step that was done but step 2 failed");
     }
   }
 

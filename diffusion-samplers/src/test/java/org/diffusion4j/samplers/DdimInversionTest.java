@@ -122,6 +122,26 @@ class DdimInversionTest {
   }
 
   @Test
+  void inversionThenSampling_inSmallSteps_returnsTheStartToAThousandth() {
+    // The schedule of 1000 steps, cut finer: the method is of order 1.
+    NoiseSchedule fine = NoiseSchedule.linear(8000, 1e-4 / 8, 0.02 / 8);
+    Denoiser model = MixtureDenoiser.twoModes(fine, Prediction.EPSILON);
+    SamplingRequest sampling = SamplingRequest.builder(50).batchSize(50).seed(8).build();
+    float[] samples = SamplerMechanics.samples(new DdimSampler(200), model, sampling);
+    float[] noise =
+        SamplerMechanics.samples(
+            new DdimInversion(Timesteps.all()), model, from(Values.column(samples)));
+    float[] again =
+        SamplerMechanics.samples(
+            new DdimSampler(Timesteps.all(), 0), model, from(Values.column(noise)));
+    double squares = 0;
+    for (int i = 0; i < samples.length; i++) {
+      squares += Math.pow(again[i] - samples[i], 2);
+    }
+    assertThat(Math.sqrt(squares / samples.length)).isLessThan(1e-3);
+  }
+
+  @Test
   void inversion_givesStandardNormalNoise() {
     Denoiser model = MixtureDenoiser.twoModes(THOUSAND, Prediction.VELOCITY);
     SamplingRequest sampling = SamplingRequest.builder(500).batchSize(500).seed(8).build();

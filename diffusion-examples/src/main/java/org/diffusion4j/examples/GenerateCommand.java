@@ -16,7 +16,6 @@ import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
-import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -147,7 +146,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private Sampler sampler(SchedulerConfig config, int chosen) {
-    return eta == 0 ? method.sampler(config, chosen) : Samplers.ddim(config, chosen, eta);
+    return eta == 0 ? method.sampler(config, chosen) : SamplingMethod.ddim(config, chosen, eta);
   }
 
   private Condition condition(int classes) {

@@ -147,7 +147,8 @@ final class ImageTraining {
             .condition(cycling(count, model.classes()))
             .build();
     int steps = Math.min(PREVIEW_STEPS, scheduler.schedule().steps());
-    try (SamplingResult result = Samplers.ddim(scheduler, steps, 0).sample(model, request)) {
+    try (SamplingResult result =
+        SamplingMethod.DDIM.sampler(scheduler, steps).sample(model, request)) {
       Path folder = Files.createDirectories(options.out.resolve("previews"));
       String name = String.format(Locale.ROOT, "step-%08d.png", step);
       Pictures.write(folder.resolve(name), Pictures.grid(result.samples(), COLUMNS));

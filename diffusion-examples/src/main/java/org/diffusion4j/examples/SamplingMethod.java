@@ -25,7 +25,7 @@ import picocli.CommandLine.TypeConversionException;
 enum SamplingMethod {
   DDPM((c, n) -> Samplers.ddpm(c.with("variance_type", "fixed_large"), n)),
   DDPM_POSTERIOR((c, n) -> Samplers.ddpm(c.with("variance_type", "fixed_small"), n)),
-  DDIM((c, n) -> Samplers.ddim(c, n, 0)),
+  DDIM((c, n) -> ddim(c, n, 0)),
   EULER((c, n) -> new EulerSampler(trailing(n)).withCorrection(clip(c))),
   EULER_ANCESTRAL((c, n) -> new EulerAncestralSampler(trailing(n)).withCorrection(clip(c))),
   HEUN((c, n) -> new HeunSampler(karras(n)).withCorrection(clip(c))),
@@ -54,6 +54,14 @@ enum SamplingMethod {
    */
   Sampler sampler(SchedulerConfig config, int steps) {
     return maker.make(config, steps);
+  }
+
+  /**
+   * DDIM with the noise taken anew from the clipped pictures: the noise that was predicted beside
+   * pictures beyond [-1, 1], as guided ones are, does not fit the clipped ones.
+   */
+  static Sampler ddim(SchedulerConfig config, int steps, double eta) {
+    return Samplers.ddim(config, steps, eta).withEpsilonFromCorrected();
   }
 
   private static Timesteps trailing(int steps) {

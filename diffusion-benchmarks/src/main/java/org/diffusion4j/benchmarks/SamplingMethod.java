@@ -24,13 +24,14 @@ import org.diffusion4j.samplers.X0Correction;
 enum SamplingMethod {
   DDPM((n, clip) -> DdpmSampler.of(Variance.BETA, trailing(n)).withCorrection(clip)),
   DDPM_POSTERIOR((n, clip) -> DdpmSampler.of(Variance.POSTERIOR, trailing(n)).withCorrection(clip)),
-  DDIM((n, clip) -> new DdimSampler(trailing(n), 0).withCorrection(clip)),
+  DDIM(
+      (n, clip) -> new DdimSampler(trailing(n), 0).withCorrection(clip).withEpsilonFromCorrected()),
   EULER((n, clip) -> new EulerSampler(trailing(n)).withCorrection(clip)),
   EULER_ANCESTRAL((n, clip) -> new EulerAncestralSampler(trailing(n)).withCorrection(clip)),
   HEUN((n, clip) -> new HeunSampler(Timesteps.of(n, SigmaSpacing.KARRAS)).withCorrection(clip)),
   KDPM2((n, clip) -> new Kdpm2Sampler(trailing(n)).withCorrection(clip)),
   LMS((n, clip) -> new LmsSampler(trailing(n)).withCorrection(clip)),
-  PNDM((n, clip) -> new PndmSampler(trailing(n)).withCorrection(clip)),
+  PNDM((n, clip) -> new PndmSampler(leading(n)).withCorrection(clip)),
   DPM_SOLVER((n, clip) -> new DpmSolverSampler(trailing(n)).withCorrection(clip)),
   UNIPC((n, clip) -> new UniPcSampler(trailing(n)).withCorrection(clip)),
   DEIS((n, clip) -> new DeisSampler(trailing(n)).withCorrection(clip));
@@ -53,6 +54,13 @@ enum SamplingMethod {
    */
   Sampler sampler(int steps, X0Correction correction) {
     return maker.make(steps, correction);
+  }
+
+  /**
+   * PNDM's own: it takes its first step twice, which goes wrong where there is hardly any signal.
+   */
+  private static Timesteps leading(int steps) {
+    return Timesteps.of(steps, StepSpacing.LEADING);
   }
 
   private static Timesteps trailing(int steps) {

@@ -31,7 +31,7 @@ enum SamplingMethod {
   HEUN((c, n) -> new HeunSampler(karras(n)).withCorrection(clip(c))),
   KDPM2((c, n) -> new Kdpm2Sampler(trailing(n)).withCorrection(clip(c))),
   LMS((c, n) -> new LmsSampler(trailing(n)).withCorrection(clip(c))),
-  PNDM((c, n) -> new PndmSampler(trailing(n)).withCorrection(clip(c))),
+  PNDM((c, n) -> new PndmSampler(leading(n)).withCorrection(clip(c))),
   DPM_SOLVER((c, n) -> new DpmSolverSampler(trailing(n)).withCorrection(clip(c))),
   UNIPC((c, n) -> new UniPcSampler(trailing(n)).withCorrection(clip(c))),
   DEIS((c, n) -> new DeisSampler(trailing(n)).withCorrection(clip(c)));
@@ -66,6 +66,13 @@ enum SamplingMethod {
 
   private static Timesteps trailing(int steps) {
     return Timesteps.of(steps, StepSpacing.TRAILING);
+  }
+
+  /**
+   * PNDM's own: it takes its first step twice, which goes wrong where there is hardly any signal.
+   */
+  private static Timesteps leading(int steps) {
+    return Timesteps.of(steps, StepSpacing.LEADING);
   }
 
   /** EDM's levels, for which its algorithm was made: farther apart, a second stage overshoots. */

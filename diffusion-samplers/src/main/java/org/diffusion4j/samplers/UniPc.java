@@ -34,6 +34,37 @@ record UniPc(
     }
   }
 
+  UniPc withOrder(int value) {
+    return new UniPc(
+        timesteps, value, variant, inX0, lowerOrderAtEnd, uncorrected, end, correction);
+  }
+
+  UniPc withVariant(UniPcSampler.Variant value) {
+    return new UniPc(timesteps, order, value, inX0, lowerOrderAtEnd, uncorrected, end, correction);
+  }
+
+  UniPc withEpsilon() {
+    return new UniPc(
+        timesteps, order, variant, false, lowerOrderAtEnd, uncorrected, end, correction);
+  }
+
+  UniPc withFullOrderAtEnd() {
+    return new UniPc(timesteps, order, variant, inX0, false, uncorrected, end, correction);
+  }
+
+  UniPc withoutCorrector(Set<Integer> steps) {
+    return new UniPc(timesteps, order, variant, inX0, lowerOrderAtEnd, steps, end, correction);
+  }
+
+  UniPc withFinalSigma(FinalSigma value) {
+    return new UniPc(
+        timesteps, order, variant, inX0, lowerOrderAtEnd, uncorrected, value, correction);
+  }
+
+  UniPc withCorrection(X0Correction value) {
+    return new UniPc(timesteps, order, variant, inX0, lowerOrderAtEnd, uncorrected, end, value);
+  }
+
   @Override
   public List<Transition> transitions(NoiseSchedule schedule) {
     if (end == FinalSigma.ZERO && (!inX0 || (!lowerOrderAtEnd && order > 1))) {

@@ -61,58 +61,22 @@ public final class UniPcSampler extends LoopSampler {
    * @param order of the predictor, in [1, 4]; the corrector adds 1
    */
   public UniPcSampler withOrder(int order) {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            order,
-            method.variant(),
-            method.inX0(),
-            method.lowerOrderAtEnd(),
-            method.uncorrected(),
-            method.end(),
-            method.correction()));
+    return new UniPcSampler(method.withOrder(order));
   }
 
   /** This sampler with another function B(h); {@link Variant#BH2} is the default. */
   public UniPcSampler withVariant(Variant variant) {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            variant,
-            method.inX0(),
-            method.lowerOrderAtEnd(),
-            method.uncorrected(),
-            method.end(),
-            method.correction()));
+    return new UniPcSampler(method.withVariant(variant));
   }
 
   /** This sampler on predictions of the noise and not of the clean samples. */
   public UniPcSampler withEpsilon() {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            method.variant(),
-            false,
-            method.lowerOrderAtEnd(),
-            method.uncorrected(),
-            method.end(),
-            method.correction()));
+    return new UniPcSampler(method.withEpsilon());
   }
 
   /** This sampler with full order to the end; for an end at {@link FinalSigma#MIN}. */
   public UniPcSampler withFullOrderAtEnd() {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            method.variant(),
-            method.inX0(),
-            false,
-            method.uncorrected(),
-            method.end(),
-            method.correction()));
+    return new UniPcSampler(method.withFullOrderAtEnd());
   }
 
   /**
@@ -121,44 +85,17 @@ public final class UniPcSampler extends LoopSampler {
    * @param steps their numbers, from 0
    */
   public UniPcSampler withoutCorrector(Set<Integer> steps) {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            method.variant(),
-            method.inX0(),
-            method.lowerOrderAtEnd(),
-            steps,
-            method.end(),
-            method.correction()));
+    return new UniPcSampler(method.withoutCorrector(steps));
   }
 
   /** This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default. */
   public UniPcSampler withFinalSigma(FinalSigma end) {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            method.variant(),
-            method.inX0(),
-            method.lowerOrderAtEnd(),
-            method.uncorrected(),
-            end,
-            method.correction()));
+    return new UniPcSampler(method.withFinalSigma(end));
   }
 
   /** This sampler with a correction of the predicted clean samples, such as clipping. */
   public UniPcSampler withCorrection(X0Correction correction) {
-    return new UniPcSampler(
-        new UniPc(
-            method.timesteps(),
-            method.order(),
-            method.variant(),
-            method.inX0(),
-            method.lowerOrderAtEnd(),
-            method.uncorrected(),
-            method.end(),
-            correction));
+    return new UniPcSampler(method.withCorrection(correction));
   }
 
   @Override

@@ -161,7 +161,7 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
       predictions.push(step.from(), options.algorithm().prediction(estimate, x, step.from()));
       int order = Math.min(orders[step.index()], predictions.size());
       if (order == 1) {
-        close(start);
+        Linear.close(start);
         start = x.dup();
       }
       INDArray base = Objects.requireNonNull(start);
@@ -204,15 +204,9 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
       return Linear.combine(1 / r, predictions.value(i), -1 / r, m);
     }
 
-    private static void close(@Nullable INDArray array) {
-      if (array != null) {
-        array.close();
-      }
-    }
-
     @Override
     public void close() {
-      close(start);
+      Linear.close(start);
       predictions.close();
     }
   }

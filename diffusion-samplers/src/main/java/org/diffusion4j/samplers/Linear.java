@@ -1,9 +1,10 @@
 package org.diffusion4j.samplers;
 
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Linear combinations of arrays. */
+/** What methods do with arrays: linear combinations, and closing. */
 final class Linear {
 
   private Linear() {}
@@ -24,6 +25,13 @@ final class Linear {
   static INDArray addNoise(INDArray x, double deviation, Supplier<INDArray> noise) {
     try (INDArray draw = noise.get()) {
       return x.addi(draw.muli(deviation));
+    }
+  }
+
+  /** Closes an array, if there is one. */
+  static void close(@Nullable INDArray array) {
+    if (array != null) {
+      array.close();
     }
   }
 

@@ -232,7 +232,7 @@ public final class PndmSampler extends LoopSampler {
     private INDArray stage(Transition step, INDArray found, INDArray x) {
       int stage = step.index() % STAGES;
       if (stage == 0) {
-        close(start);
+        Linear.close(start);
         start = x.dup();
         sum = found.mul(1.0 / 6);
         noises.push(step.at(), found);
@@ -247,8 +247,8 @@ public final class PndmSampler extends LoopSampler {
         }
         Linear.add(soFar, 1.0 / 6, found);
         INDArray next = move(step, soFar, base);
-        close(soFar);
-        close(base);
+        Linear.close(soFar);
+        Linear.close(base);
         sum = null;
         start = null;
         return next;
@@ -266,16 +266,10 @@ public final class PndmSampler extends LoopSampler {
           : Linear.combine(kept, x, added, found);
     }
 
-    private static void close(@Nullable INDArray array) {
-      if (array != null) {
-        array.close();
-      }
-    }
-
     @Override
     public void close() {
-      close(start);
-      close(sum);
+      Linear.close(start);
+      Linear.close(sum);
       noises.close();
     }
   }

@@ -192,16 +192,10 @@ final class SamplingLoop {
           output.close();
         }
         if (!done) {
-          close(prediction);
-          close(variance);
+          Linear.close(prediction);
+          Linear.close(variance);
         }
       }
-    }
-  }
-
-  private static void close(@Nullable INDArray array) {
-    if (array != null) {
-      array.close();
     }
   }
 

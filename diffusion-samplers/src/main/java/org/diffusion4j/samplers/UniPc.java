@@ -98,7 +98,7 @@ record UniPc(
       INDArray here = method.inX0 ? estimate.x0().dup() : estimate.direction(x, step.at());
       boolean corrects = before != null && !method.uncorrected.contains(step.index() - 1);
       INDArray corrected = corrects ? correct(step.from(), here) : x.dup();
-      close(before);
+      Linear.close(before);
       before = corrected;
       predictions.push(step.from(), here);
       int left = count - step.index();
@@ -194,15 +194,9 @@ record UniPc(
       }
     }
 
-    private static void close(@Nullable INDArray array) {
-      if (array != null) {
-        array.close();
-      }
-    }
-
     @Override
     public void close() {
-      close(before);
+      Linear.close(before);
       predictions.close();
     }
   }

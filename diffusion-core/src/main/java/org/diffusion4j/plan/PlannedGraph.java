@@ -19,6 +19,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.internal.Workers;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -72,7 +73,7 @@ public final class PlannedGraph implements AutoCloseable {
    */
   public static Optional<PlannedGraph> of(
       SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
-    return of(new Source(graph, gradientGraph, dropouts), Memory::available);
+    return of(new Source(graph, gradientGraph, dropouts), NativeMemory::available);
   }
 
   static Optional<PlannedGraph> of(Source source, LongSupplier availableMemory) {

@@ -36,8 +36,7 @@ public final class NativeMemory {
   public static void require(String what, long bytes) {
     long available = available();
     if (bytes > available) {
-      throw new IllegalStateException(
-          refusal(what, bytes, available));
+      throw new IllegalStateException(refusal(what, bytes, available));
     }
   }
 

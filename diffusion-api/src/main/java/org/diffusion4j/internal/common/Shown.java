@@ -42,10 +42,7 @@ public final class Shown {
   /** The first five values, each as {@link #text(Object)}, and how many more there are. */
   public static String list(Collection<?> values) {
     String first =
-        values.stream()
-            .limit(MOST_ITEMS)
-            .map(Shown::text)
-            .collect(Collectors.joining(", "));
+        values.stream().limit(MOST_ITEMS).map(Shown::text).collect(Collectors.joining(", "));
     return values.size() <= MOST_ITEMS
         ? first
         : first + " and " + (values.size() - MOST_ITEMS) + " more";

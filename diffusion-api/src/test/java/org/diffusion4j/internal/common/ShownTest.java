@@ -17,8 +17,7 @@ class ShownTest {
 
   @Test
   void text_long_isCutAndCounted() {
-    assertThat(Shown.text("x".repeat(60_000)))
-        .isEqualTo("x".repeat(80) + "... (60000 characters)");
+    assertThat(Shown.text("x".repeat(60_000))).isEqualTo("x".repeat(80) + "... (60000 characters)");
   }
 
   @Test

@@ -2,23 +2,19 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import java.util.function.IntToLongFunction;
-import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
+import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Noise with one stream a sample. */
 final class PerSampleNoise implements NoiseSource.Batch {
 
-  private static final RandomGeneratorFactory<RandomGenerator> GENERATOR =
-      RandomGeneratorFactory.of("L64X128MixRandom");
-
   private final GaussianStream[] streams;
 
   private PerSampleNoise(int n, IntToLongFunction stream) {
     streams = new GaussianStream[n];
     for (int i = 0; i < n; i++) {
-      streams[i] = new GaussianStream(GENERATOR.create(stream.applyAsLong(i)));
+      streams[i] = new GaussianStream(new L64X128MixRandom(stream.applyAsLong(i)));
     }
   }
 

@@ -1,18 +1,15 @@
 package org.diffusion4j.training;
 
 import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
+import org.diffusion4j.internal.common.L64X128MixRandom;
 
 /** The random numbers of a training step, which depend on the seed and on its number alone. */
 final class Draws {
 
-  private static final RandomGeneratorFactory<RandomGenerator> GENERATOR =
-      RandomGeneratorFactory.of("L64X128MixRandom");
-
   private Draws() {}
 
   static RandomGenerator at(long seed, long step) {
-    return GENERATOR.create(mix(seed, step));
+    return new L64X128MixRandom(mix(seed, step));
   }
 
   /** One number of two, by the finaliser of SplitMix64. */

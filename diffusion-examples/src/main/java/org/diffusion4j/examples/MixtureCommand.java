@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import org.diffusion4j.NoiseSchedule;
@@ -18,6 +17,7 @@ import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.Scaling;
+import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.diffusion4j.samplers.DdpmSampler;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Objective;
@@ -97,7 +97,7 @@ final class MixtureCommand implements Callable<Integer> {
   }
 
   private static double[] data(long seed) {
-    RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
+    RandomGenerator random = new L64X128MixRandom(seed);
     return DoubleStream.generate(() -> (random.nextBoolean() ? 2 : -2) + random.nextGaussian() / 2)
         .limit(DATA)
         .toArray();

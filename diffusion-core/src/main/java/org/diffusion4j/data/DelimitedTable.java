@@ -1,21 +1,26 @@
 package org.diffusion4j.data;
 
-import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /** The rows of a text table that pass a filter, as text. */
 final class DelimitedTable {
 
   private static final long MOST_BYTES = 1L << 30;
+  private static final Set<String> MISSING = Set.of("", "na", "n/a", "nan", "null");
 
   /** A column by its name, or by its index if that is null. */
   record Column(@Nullable String name, int index) {
@@ -29,86 +34,167 @@ final class DelimitedTable {
     }
   }
 
+  /**
+   * How the text is to be understood.
+   *
+   * @param header whether the first row is the names; null if its content decides
+   * @param decimalComma whether numbers are written with a comma
+   * @param filter column that decides which rows are taken; null for all
+   * @param filterText what the rows have there
+   */
+  record Format(
+      @Nullable Boolean header,
+      boolean decimalComma,
+      @Nullable Column filter,
+      String filterText) {}
+
   private record Row(int line, List<String> cells) {}
 
-  private final Path file;
-  private final List<Row> rows = new ArrayList<>();
+  private final String file;
+  private final Format format;
+  private List<Row> rows = new ArrayList<>();
   private List<String> names = List.of();
-  private int width;
+  private List<String> firstRow = List.of();
+  private int firstLine;
 
-  private DelimitedTable(Path file) {
+  private DelimitedTable(String file, Format format) {
     this.file = file;
+    this.format = format;
   }
 
-  static DelimitedTable read(Path file, @Nullable Column filter, String text) throws IOException {
+  static DelimitedTable read(Path file, Format format) throws IOException {
     long size = DataFiles.requireFile(file);
+    DelimitedTable table = new DelimitedTable(DataFiles.show(file), format);
     if (size > MOST_BYTES) {
-      throw new IOException(file + ": must have at most " + MOST_BYTES + " bytes but has " + size);
+      throw new IOException(
+          table.file + ": must have at most " + MOST_BYTES + " bytes but has " + size);
     }
-    DelimitedTable table = new DelimitedTable(file);
-    try (BufferedReader reader = Files.newBufferedReader(file)) {
-      table.read(reader, filter, text);
+    try {
+      table.read(Files.readString(file, charset(file)));
     } catch (CharacterCodingException e) {
-      throw new IOException(file + ": is no UTF-8 text", e);
+      throw new IOException(table.file + ": is no UTF-8 text", e);
     }
     if (table.rows.isEmpty()) {
       throw new IOException(
-          file + (filter == null ? ": has no rows" : ": has no rows with '" + text + "'"));
+          table.file
+              + (format.filter == null
+                  ? ": has no rows"
+                  : ": has no rows with '" + Shown.text(format.filterText) + "'"));
     }
     return table;
   }
 
-  private void read(BufferedReader reader, @Nullable Column filter, String text)
-      throws IOException {
-    DelimitedText format = null;
+  /** UTF-8, unless the file begins with a byte order mark of UTF-16. */
+  private static Charset charset(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] mark = in.readNBytes(2);
+      int bits = mark.length < 2 ? 0 : (mark[0] & 0xff) << 8 | mark[1] & 0xff;
+      return switch (bits) {
+        case 0xfffe -> StandardCharsets.UTF_16LE;
+        case 0xfeff -> StandardCharsets.UTF_16BE;
+        default -> StandardCharsets.UTF_8;
+      };
+    }
+  }
+
+  private void read(String content) throws IOException {
+    DelimitedText text = new DelimitedText(file, content, format.decimalComma);
     int filterIndex = -1;
-    int number = 0;
-    for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-      number++;
-      String content = number == 1 && line.startsWith("\uFEFF") ? line.substring(1) : line;
-      if (content.isBlank() || content.startsWith("#")) {
-        continue;
-      }
-      boolean first = format == null;
-      if (format == null) {
-        format = DelimitedText.ofLine(content);
-      }
-      List<String> cells = format.split(content);
-      if (first) {
-        width = cells.size();
-        names = cells.stream().noneMatch(DelimitedText::isNumber) ? cells : List.of();
-        filterIndex = filter == null ? -1 : index(filter);
-        if (!names.isEmpty()) {
+    for (List<String> cells = text.next(); cells != null; cells = text.next()) {
+      if (firstRow.isEmpty()) {
+        firstRow = cells;
+        firstLine = text.line();
+        boolean header =
+            format.header == null ? cells.stream().noneMatch(this::isNumber) : format.header;
+        names = header ? cells : List.of();
+        filterIndex = format.filter == null ? -1 : index(format.filter);
+        if (header) {
           continue;
         }
       }
-      if (cells.size() != width) {
+      if (cells.size() != width()) {
         throw new IOException(
-            at(number) + "row must have " + width + " cells but has " + cells.size());
+            at(text.line()) + "row must have " + width() + " cells but has " + cells.size());
       }
-      if (filterIndex < 0 || cells.get(filterIndex).equals(text)) {
-        rows.add(new Row(number, cells));
+      if (filterIndex < 0 || cells.get(filterIndex).equals(format.filterText)) {
+        rows.add(new Row(text.line(), cells));
       }
     }
   }
 
   int index(Column column) throws IOException {
     int index = column.name == null ? column.index : names.indexOf(column.name);
-    if (index < 0 || index >= width) {
+    if (index < 0 || index >= width()) {
       throw new IOException(
           column.name == null
-              ? file + ": column must be in [0, " + (width - 1) + "] but was " + index
-              : file + ": column must be one of " + names + " but was '" + column.name + "'");
+              ? file + ": column must be in [0, " + (width() - 1) + "] but was " + index
+              : file
+                  + ": column must be one of ["
+                  + Shown.list(names)
+                  + "] but was '"
+                  + Shown.text(column.name)
+                  + "'");
+    }
+    if (column.name != null && names.lastIndexOf(column.name) != index) {
+      throw new IOException(
+          file + ": column '" + Shown.text(column.name) + "' is there twice; take it by its index");
     }
     return index;
   }
 
   int width() {
-    return width;
+    return firstRow.size();
   }
 
   boolean isNumeric(int column) {
-    return rows.stream().anyMatch(row -> DelimitedText.isNumber(row.cells.get(column)));
+    return rows.stream().anyMatch(row -> isNumber(row.cells.get(column)));
+  }
+
+  /** Whether some cell of a column would be a number if its comma were a point. */
+  boolean hasDecimalCommas() {
+    return !format.decimalComma
+        && rows.stream().anyMatch(row -> row.cells.stream().anyMatch(DelimitedTable::isCommaNumber));
+  }
+
+  /** The first row if it was taken for data although it might be names; else null. */
+  @Nullable String numbersInFirstRow() {
+    return format.header == null && names.isEmpty() ? Shown.list(firstRow) : null;
+  }
+
+  /** Whether the numbers of the first row count up by one, as years and indices do. */
+  boolean firstRowCounts() {
+    List<Double> numbers =
+        firstRow.stream().filter(this::isNumber).map(this::number).toList();
+    for (int i = 1; i < numbers.size(); i++) {
+      if (numbers.get(i) - numbers.get(i - 1) != 1) {
+        return false;
+      }
+    }
+    return numbers.size() > 1 && numbers.get(0) == Math.rint(numbers.get(0));
+  }
+
+  /**
+   * Leaves out rows that have a cell in one of these columns that says there is no value.
+   *
+   * @return how many
+   */
+  int leaveOutIncomplete(int[] columns) throws IOException {
+    List<Row> complete = new ArrayList<>();
+    for (Row row : rows) {
+      boolean whole = true;
+      for (int column : columns) {
+        whole &= !isMissing(row.cells.get(column));
+      }
+      if (whole) {
+        complete.add(row);
+      }
+    }
+    if (complete.isEmpty()) {
+      throw new IOException(file + ": has no complete row");
+    }
+    int left = rows.size() - complete.size();
+    rows = complete;
+    return left;
   }
 
   double[][] numbers(int[] columns) throws IOException {
@@ -117,34 +203,84 @@ final class DelimitedTable {
       Row row = rows.get(r);
       for (int i = 0; i < columns.length; i++) {
         String cell = row.cells.get(columns[i]);
-        if (!DelimitedText.isNumber(cell)) {
-          throw new IOException(at(row.line) + columnName(columns[i]) + cell + "' is no number");
+        if (!isNumber(cell)) {
+          throw new IOException(notTaken(row, columns[i], "is no number"));
         }
-        numbers[r][i] = DelimitedText.number(cell);
+        numbers[r][i] = number(cell);
         if (!Double.isFinite(numbers[r][i])) {
-          throw new IOException(at(row.line) + columnName(columns[i]) + cell + "' is not finite");
+          throw new IOException(notTaken(row, columns[i], "is not finite"));
         }
       }
     }
     return numbers;
   }
 
-  InMemorySamples label(InMemorySamples samples, int column) {
-    List<String> texts = rows.stream().map(row -> row.cells.get(column)).toList();
-    boolean whole = texts.stream().allMatch(text -> text.matches("[+-]?\\d{1,18}"));
-    Comparator<String> order =
-        whole ? Comparator.comparingLong(Long::parseLong) : Comparator.naturalOrder();
-    List<String> classes = texts.stream().distinct().sorted(order).toList();
-    Map<String, Integer> indices = new HashMap<>();
-    classes.forEach(name -> indices.put(name, indices.size()));
-    return samples.withLabels(texts.stream().mapToInt(indices::get).toArray(), classes);
+  private String notTaken(Row row, int column, String why) {
+    String cell = row.cells.get(column);
+    String remedy;
+    if (row.line == firstLine && format.header == null && !isNumber(cell)) {
+      remedy = "header(true) takes the line for names";
+    } else if (isMissing(cell)) {
+      remedy = "skipIncompleteRows() leaves such rows out";
+    } else if (!format.decimalComma && isCommaNumber(cell)) {
+      remedy = "decimalComma() takes it for one";
+    } else {
+      remedy = "columns(...) chooses others";
+    }
+    return at(row.line)
+        + "column "
+        + columnName(column)
+        + ": '"
+        + Shown.text(cell)
+        + "' "
+        + why
+        + "; "
+        + remedy;
+  }
+
+  /** The texts of a column. */
+  List<String> texts(int column) {
+    return rows.stream().map(row -> row.cells.get(column)).toList();
+  }
+
+  /** The line on which each text of a column is first. */
+  Map<String, Integer> firstLines(int column) {
+    Map<String, Integer> lines = new HashMap<>();
+    rows.forEach(row -> lines.putIfAbsent(row.cells.get(column), row.line));
+    return lines;
   }
 
   private String at(int line) {
     return file + ": line " + line + ": ";
   }
 
-  private String columnName(int column) {
-    return "column " + (names.isEmpty() ? column : names.get(column)) + ": '";
+  String columnName(int column) {
+    boolean named = !names.isEmpty() && !names.get(column).isEmpty();
+    return named ? Shown.text(names.get(column)) : String.valueOf(column);
+  }
+
+  private boolean isNumber(String cell) {
+    // Beside a decimal comma a point groups thousands.
+    return !(format.decimalComma && cell.indexOf('.') >= 0) && DelimitedText.isNumber(plain(cell));
+  }
+
+  private double number(String cell) {
+    return DelimitedText.number(plain(cell));
+  }
+
+  private String plain(String cell) {
+    return format.decimalComma ? withPoint(cell) : cell;
+  }
+
+  private static boolean isCommaNumber(String cell) {
+    return cell.indexOf(',') >= 0 && DelimitedText.isNumber(withPoint(cell));
+  }
+
+  private static String withPoint(String cell) {
+    return cell.replace(',', '.');
+  }
+
+  private static boolean isMissing(String cell) {
+    return cell.length() <= 4 && MISSING.contains(cell.toLowerCase(Locale.ROOT));
   }
 }

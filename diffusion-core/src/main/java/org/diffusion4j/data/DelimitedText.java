@@ -1,63 +1,209 @@
 package org.diffusion4j.data;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
-/** Splits the lines of a text table; cells may be in double quotes, a quote in them is doubled. */
+/**
+ * The rows of a text table one after the other, in time proportional to its length. Cells may be in
+ * double quotes (RFC 4180): a quote in them is doubled, and line ends belong to them. Lines end in
+ * LF, CR LF or CR.
+ */
 final class DelimitedText {
 
   private static final char WHITE_SPACE = ' ';
-  private static final Pattern QUOTED = Pattern.compile("\"[^\"]*\"");
+  private static final char NEW_LINE = '\n';
+  private static final char RETURN = '\r';
   private static final Pattern NUMBER =
       Pattern.compile("[+-]?(\\d+(\\.\\d*)?|\\.\\d+)([eE][+-]?\\d+)?");
   private static final Pattern NOT_FINITE =
       Pattern.compile("[+-]?(nan|inf|infinity)", Pattern.CASE_INSENSITIVE);
 
-  private final char separator;
+  private final String name;
+  private final String text;
+  private final String separators;
+  private char separator;
+  private boolean separatorKnown;
+  private int position;
+  private int line = 1;
+  private int rowLine;
 
-  private DelimitedText(char separator) {
-    this.separator = separator;
+  /**
+   * @param name of the file, for messages
+   * @param decimalComma whether commas are in numbers and not between cells
+   */
+  DelimitedText(String name, String text, boolean decimalComma) {
+    this.name = name;
+    this.text = text;
+    this.separators = decimalComma ? "\t;" : "\t;,";
+    this.position = text.startsWith("\uFEFF") ? 1 : 0;
+    readSeparatorLine();
   }
 
-  /** Takes the first of tab, semicolon and comma that occurs in a line, else white space. */
-  static DelimitedText ofLine(String line) {
-    String unquoted = QUOTED.matcher(line).replaceAll("");
-    for (char separator : new char[] {'\t', ';', ','}) {
-      if (unquoted.indexOf(separator) >= 0) {
-        return new DelimitedText(separator);
-      }
+  /** Spreadsheets write {@code sep=;} and the like in front. */
+  private void readSeparatorLine() {
+    int end = endOfLine(position);
+    if (end - position == 5 && text.startsWith("sep=", position)) {
+      separator = text.charAt(end - 1);
+      separatorKnown = true;
+      position = end;
+      passLineEnd();
     }
-    return new DelimitedText(WHITE_SPACE);
   }
 
-  List<String> split(String line) {
+  /** Line on which the row that was read last begins, from 1. */
+  int line() {
+    return rowLine;
+  }
+
+  /**
+   * The cells of the next row, without the white space around them. Blank lines and those that
+   * begin with {@code #} are passed over.
+   *
+   * @return null at the end
+   */
+  @Nullable List<String> next() throws IOException {
+    while (position < text.length()) {
+      int end = endOfLine(position);
+      if (text.charAt(position) != '#' && !isBlank(position, end)) {
+        if (!separatorKnown) {
+          findSeparator();
+        }
+        rowLine = line;
+        return row();
+      }
+      position = end;
+      passLineEnd();
+    }
+    return null;
+  }
+
+  /** Takes the first of tab, semicolon and comma that the row at hand has, else white space. */
+  private void findSeparator() {
+    boolean[] found = new boolean[separators.length()];
+    boolean quoted = false;
+    boolean cellBegins = true;
+    for (int i = position; i < text.length() && (quoted || !isLineEnd(text.charAt(i))); i++) {
+      char c = text.charAt(i);
+      int candidate = separators.indexOf(c);
+      if (c == '"' && quoted && i + 1 < text.length() && text.charAt(i + 1) == '"') {
+        i++;
+      } else if (c == '"' && (quoted || cellBegins)) {
+        quoted = !quoted;
+      } else if (candidate >= 0 && !quoted) {
+        found[candidate] = true;
+      }
+      cellBegins = candidate >= 0 || Character.isWhitespace(c);
+    }
+    separatorKnown = true;
+    separator = WHITE_SPACE;
+    for (int i = found.length - 1; i >= 0; i--) {
+      separator = found[i] ? separators.charAt(i) : separator;
+    }
+  }
+
+  private List<String> row() throws IOException {
     List<String> cells = new ArrayList<>();
     StringBuilder cell = new StringBuilder();
-    boolean quoted = false;
-    String rest = separator == WHITE_SPACE ? line.strip() : line;
-    for (int i = 0; i < rest.length(); i++) {
-      char c = rest.charAt(i);
-      if (c == '"' && quoted && i + 1 < rest.length() && rest.charAt(i + 1) == '"') {
-        cell.append('"');
-        i++;
-      } else if (c == '"' && (quoted || cell.toString().isBlank())) {
-        quoted = !quoted;
-      } else if (!quoted && separates(c)) {
-        if (separator != WHITE_SPACE || !separates(rest.charAt(i - 1))) {
-          cells.add(cell.toString().strip());
-        }
-        cell.setLength(0);
-      } else {
-        cell.append(c);
+    boolean space = separator == WHITE_SPACE;
+    do {
+      passBlanks();
+      if (space && atEndOfLine() && !cells.isEmpty()) {
+        break;
       }
-    }
-    cells.add(cell.toString().strip());
+      cell.setLength(0);
+      if (position < text.length() && text.charAt(position) == '"') {
+        readQuoted(cell);
+      }
+      int start = position;
+      while (!atEndOfLine() && !separates(text.charAt(position))) {
+        position++;
+      }
+      cell.append(text, start, position);
+      cells.add(cell.toString().strip());
+    } while (passSeparator());
+    passLineEnd();
     return cells;
+  }
+
+  private void readQuoted(StringBuilder cell) throws IOException {
+    int opened = line;
+    position++;
+    while (position < text.length()) {
+      char c = text.charAt(position);
+      if (c == '"') {
+        position++;
+        if (position == text.length() || text.charAt(position) != '"') {
+          return;
+        }
+      } else if (endsLine(position)) {
+        line++;
+      }
+      cell.append(c);
+      position++;
+    }
+    throw new IOException(name + ": line " + opened + ": quote is not closed");
+  }
+
+  private void passBlanks() {
+    while (!atEndOfLine()
+        && Character.isWhitespace(text.charAt(position))
+        && (separator == WHITE_SPACE || text.charAt(position) != separator)) {
+      position++;
+    }
+  }
+
+  private boolean passSeparator() {
+    if (atEndOfLine()) {
+      return false;
+    }
+    position++;
+    return true;
   }
 
   private boolean separates(char c) {
     return separator == WHITE_SPACE ? Character.isWhitespace(c) : c == separator;
+  }
+
+  private boolean atEndOfLine() {
+    return position == text.length() || isLineEnd(text.charAt(position));
+  }
+
+  /** Whether a character is the last one of a line end. */
+  private boolean endsLine(int at) {
+    char c = text.charAt(at);
+    return c == NEW_LINE
+        || (c == RETURN && (at + 1 == text.length() || text.charAt(at + 1) != NEW_LINE));
+  }
+
+  private void passLineEnd() {
+    if (position < text.length()) {
+      position += endsLine(position) ? 1 : 2;
+      line++;
+    }
+  }
+
+  private int endOfLine(int from) {
+    int end = from;
+    while (end < text.length() && !isLineEnd(text.charAt(end))) {
+      end++;
+    }
+    return end;
+  }
+
+  private boolean isBlank(int from, int end) {
+    for (int i = from; i < end; i++) {
+      if (!Character.isWhitespace(text.charAt(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isLineEnd(char c) {
+    return c == NEW_LINE || c == RETURN;
   }
 
   /** Whether a cell is a number, be it finite or not. */

@@ -4,18 +4,26 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.diffusion4j.data.DelimitedTable.Column;
+import org.diffusion4j.data.DelimitedTable.Format;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Vectors of a text table (CSV, TSV), one a line, each column scaled to [-1, 1].
+ * Vectors of a text table (CSV, TSV), one a row, each column scaled to [-1, 1].
  *
- * <p>The text is UTF-8. The cells of a line are separated by tabs, semicolons or commas, whichever
- * of them in this order the first line has, or else by white space; they may stand in double
- * quotes. A first line without any number is taken for the names of the columns. Blank lines and
- * lines that begin with {@code #} are passed over. Columns are chosen by their index from 0 or
- * their name. Held in memory.
+ * <p>The text is UTF-8, or UTF-16 with a byte order mark. The cells of a row are separated by tabs,
+ * semicolons or commas, whichever of them in this order the first row has, or else by white space;
+ * they may stand in double quotes, and then hold separators and line ends. A first row without any
+ * number is taken for the names of the columns, one with numbers for data, which is logged; {@link
+ * Builder#header} decides otherwise. Blank lines and lines that begin with {@code #} are passed
+ * over. Columns are chosen by their index from 0 or their name; if none are, all that have a number
+ * are taken and the others named in the log. Held in memory.
  *
  * <pre>{@code
  * DelimitedVectors.of(Path.of("datasaurus.tsv")).where("dataset", "dino").read();
@@ -23,14 +31,19 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DelimitedVectors implements SampleSource {
 
+  private static final Logger log = LoggerFactory.getLogger(DelimitedVectors.class);
+
   private final Path file;
   private final InMemorySamples samples;
   private final Scaling scaling;
+  private final Map<String, Integer> classLines;
 
-  private DelimitedVectors(Path file, InMemorySamples samples, Scaling scaling) {
+  private DelimitedVectors(
+      Path file, InMemorySamples samples, Scaling scaling, Map<String, Integer> classLines) {
     this.file = file;
     this.samples = samples;
     this.scaling = scaling;
+    this.classLines = classLines;
   }
 
   /**
@@ -43,6 +56,33 @@ public final class DelimitedVectors implements SampleSource {
   /** How the columns were scaled; {@link Scaling#invert} brings samples back to their units. */
   public Scaling scaling() {
     return scaling;
+  }
+
+  /**
+   * The same vectors with these classes, in this order: those that another file was read with, or
+   * more than this file has.
+   *
+   * <pre>{@code
+   * DelimitedVectors held = DelimitedVectors.of(file).label("k").scaling(train.scaling()).read()
+   *     .withClassNames(train.classNames());
+   * }</pre>
+   *
+   * @throws IllegalArgumentException naming the class and its first line if one is not among them
+   * @throws IllegalStateException if the vectors have no labels
+   */
+  public DelimitedVectors withClassNames(List<String> names) {
+    if (classNames().isEmpty()) {
+      throw new IllegalStateException(
+          "rows of " + DataFiles.show(file) + " have no labels; label(...) chooses their column");
+    }
+    int[] labels =
+        ClassNames.relabel(
+            IntStream.range(0, size()).map(this::label).toArray(),
+            classNames(),
+            names,
+            name -> DataFiles.show(file) + ": line " + classLines.get(name));
+    return new DelimitedVectors(
+        file, samples.withLabels(labels, List.copyOf(names)), scaling, classLines);
   }
 
   @Override
@@ -90,6 +130,10 @@ public final class DelimitedVectors implements SampleSource {
     private @Nullable Column filter;
     private String filterText = "";
     private @Nullable Scaling scaling;
+    private @Nullable Boolean header;
+    private boolean decimalComma;
+    private boolean skipIncomplete;
+    private boolean keepDecimals;
 
     private Builder(Path file) {
       this.file = file;
@@ -150,28 +194,69 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
+     * Says whether the first row is the names of the columns, also if they are numbers such as
+     * years, or data. Without it a row without any number is taken for names.
+     */
+    public Builder header(boolean header) {
+      this.header = header;
+      return this;
+    }
+
+    /** Takes commas for decimal points; cells are then separated by semicolons, tabs or blanks. */
+    public Builder decimalComma() {
+      decimalComma = true;
+      return this;
+    }
+
+    /**
+     * Leaves out rows in which a chosen column or the label is empty, {@code NA}, {@code N/A},
+     * {@code NaN} or {@code null}, and logs how many. Without it such a row is refused.
+     */
+    public Builder skipIncompleteRows() {
+      skipIncomplete = true;
+      return this;
+    }
+
+    /**
+     * Makes {@link Scaling#invert} of {@link #scaling()} keep what kind of numbers each column has:
+     * as many decimals as its values, whole numbers whole, and no value outside of its range.
+     *
+     * @see Scaling#withDecimals
+     */
+    public Builder keepDecimals() {
+      keepDecimals = true;
+      return this;
+    }
+
+    /**
      * Reads the file.
      *
      * @throws IOException naming the file, and the line where there is one, if the file is missing,
-     *     empty or greater than 1 GiB, a column or any row is missing, a row has more or fewer
-     *     cells than the first, or a cell of a chosen column is no finite number
+     *     no plain file, empty, greater than 1 GiB or than the heap, a column or any row is
+     *     missing, a row has more or fewer cells than the first, a quote is not closed, or a cell
+     *     of a chosen column is no finite number
      */
     public DelimitedVectors read() throws IOException {
-      DelimitedTable table = DelimitedTable.read(file, filter, filterText);
+      try {
+        return read(DelimitedTable.read(file, new Format(header, decimalComma, filter, filterText)));
+      } catch (OutOfMemoryError e) {
+        throw DataFiles.tooLarge(file, e);
+      }
+    }
+
+    private DelimitedVectors read(DelimitedTable table) throws IOException {
       int labelIndex = label == null ? -1 : table.index(label);
-      int filterIndex = filter == null ? -1 : table.index(filter);
-      int[] chosen = new int[columns.size()];
-      for (int i = 0; i < chosen.length; i++) {
-        chosen[i] = table.index(columns.get(i));
-      }
-      if (chosen.length == 0) {
-        chosen =
-            IntStream.range(0, table.width())
-                .filter(c -> c != labelIndex && c != filterIndex && table.isNumeric(c))
-                .toArray();
-      }
-      if (chosen.length == 0) {
-        throw new IOException(file + ": has no column of numbers");
+      int[] chosen = columns.isEmpty() ? numeric(table, labelIndex) : chosen(table);
+      logFirstRow(table);
+      if (skipIncomplete) {
+        int left =
+            table.leaveOutIncomplete(
+                IntStream.concat(Arrays.stream(chosen), IntStream.of(labelIndex))
+                    .filter(c -> c >= 0)
+                    .toArray());
+        if (left > 0) {
+          log.warn("{}: {} incomplete rows were left out", DataFiles.show(file), left);
+        }
       }
       double[][] rows = table.numbers(chosen);
       Scaling used;
@@ -180,10 +265,72 @@ public final class DelimitedVectors implements SampleSource {
         used = scaling == null ? Scaling.fit(rows) : scaling;
         samples = InMemorySamples.ofVectors(rows, used);
       } catch (IllegalArgumentException e) {
-        throw new IOException(file + ": " + e.getMessage(), e);
+        throw new IOException(DataFiles.show(file) + ": " + e.getMessage(), e);
       }
+      used = keepDecimals ? used.withDecimals(Scaling.decimals(rows)) : used;
+      return labelIndex < 0
+          ? new DelimitedVectors(file, samples, used, Map.of())
+          : labelled(samples, used, table, labelIndex);
+    }
+
+    private DelimitedVectors labelled(
+        InMemorySamples samples, Scaling used, DelimitedTable table, int column) {
+      List<String> texts = table.texts(column);
+      List<String> classes = ClassNames.sorted(texts);
+      Map<String, Integer> indices = ClassNames.indices(classes);
+      log.info("{}: classes {}", DataFiles.show(file), ClassNames.show(classes));
       return new DelimitedVectors(
-          file, labelIndex < 0 ? samples : table.label(samples, labelIndex), used);
+          file,
+          samples.withLabels(texts.stream().mapToInt(indices::get).toArray(), classes),
+          used,
+          table.firstLines(column));
+    }
+
+    private int[] chosen(DelimitedTable table) throws IOException {
+      int[] chosen = new int[columns.size()];
+      for (int i = 0; i < chosen.length; i++) {
+        chosen[i] = table.index(columns.get(i));
+      }
+      return chosen;
+    }
+
+    private int[] numeric(DelimitedTable table, int labelIndex) throws IOException {
+      int filterIndex = filter == null ? -1 : table.index(filter);
+      Map<Boolean, List<Integer>> numeric =
+          IntStream.range(0, table.width())
+              .filter(c -> c != labelIndex && c != filterIndex)
+              .boxed()
+              .collect(Collectors.partitioningBy(table::isNumeric));
+      List<Integer> taken = numeric.getOrDefault(true, List.of());
+      List<Integer> left = numeric.getOrDefault(false, List.of());
+      String commas =
+          left.isEmpty() || !table.hasDecimalCommas()
+              ? ""
+              : "; decimalComma() reads numbers such as 1,5";
+      if (taken.isEmpty()) {
+        throw new IOException(DataFiles.show(file) + ": has no column of numbers" + commas);
+      }
+      if (!left.isEmpty()) {
+        log.warn(
+            "{}: columns without a number were left out: {}{}",
+            DataFiles.show(file),
+            Shown.list(left.stream().map(table::columnName).toList()),
+            commas);
+      }
+      return taken.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private void logFirstRow(DelimitedTable table) {
+      String numbers = table.numbersInFirstRow();
+      if (numbers == null) {
+        return;
+      }
+      String message = "{}: the first row was read as data: {}; header(true) takes it for names";
+      if (table.firstRowCounts()) {
+        log.warn(message, DataFiles.show(file), numbers);
+      } else {
+        log.info(message, DataFiles.show(file), numbers);
+      }
     }
   }
 }

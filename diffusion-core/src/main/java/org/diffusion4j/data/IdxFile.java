@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
 /**
@@ -18,7 +17,6 @@ import java.util.zip.ZipException;
 final class IdxFile {
 
   private static final int UNSIGNED_BYTE = 0x08;
-  private static final int GZIP_MAGIC = 0x1f8b;
 
   /** More than this deflate cannot gain. */
   private static final long GREATEST_RATIO = 1032;
@@ -44,21 +42,27 @@ final class IdxFile {
 
   private static IdxFile read(Path file, boolean images) throws IOException {
     long fileSize = DataFiles.requireFile(file);
+    String name = DataFiles.show(file);
     try (InputStream raw = new BufferedInputStream(Files.newInputStream(file))) {
       raw.mark(2);
-      boolean gzip = ((raw.read() << 8) | raw.read()) == GZIP_MAGIC;
+      boolean gzip = ((raw.read() << 8) | raw.read()) == GzipInput.MAGIC;
       raw.reset();
-      return gzip
-          ? read(file, new GZIPInputStream(raw, 1 << 16), fileSize * GREATEST_RATIO, images)
-          : read(file, raw, fileSize, images);
+      if (!gzip) {
+        return read(name, raw, fileSize, images);
+      }
+      try (GzipInput unpacked = new GzipInput(raw)) {
+        return read(name, unpacked, fileSize * GREATEST_RATIO, images);
+      }
     } catch (EOFException e) {
-      throw new IOException(file + ": is cut off", e);
+      throw new IOException(name + ": is cut off", e);
     } catch (ZipException e) {
-      throw new IOException(file + ": is damaged: " + e.getMessage(), e);
+      throw new IOException(name + ": is damaged: " + e.getMessage(), e);
+    } catch (OutOfMemoryError e) {
+      throw DataFiles.tooLarge(file, e);
     }
   }
 
-  private static IdxFile read(Path file, InputStream in, long mostBytes, boolean images)
+  private static IdxFile read(String file, InputStream in, long mostBytes, boolean images)
       throws IOException {
     int magic = readInt(in);
     int rank = magic & 0xff;

@@ -51,6 +51,7 @@ public final class IdxImages implements SampleSource {
 
   /**
    * Reads images with labels; the classes are 0 to the greatest label, named by their numbers.
+   * Where a class is missing in the file, {@link #withClassNames} says how many there are.
    *
    * @param images an IDX file of 3 or 4 dimensions
    * @param labels an IDX file of 1 dimension, as long as there are images
@@ -62,11 +63,11 @@ public final class IdxImages implements SampleSource {
     IdxImages read = read(images);
     if (ofImages.length != read.size) {
       throw new IOException(
-          labels
+          DataFiles.show(labels)
               + ": labels must be one per image, "
               + read.size
               + " of "
-              + images
+              + DataFiles.show(images)
               + ", but are "
               + ofImages.length);
     }
@@ -80,25 +81,36 @@ public final class IdxImages implements SampleSource {
   }
 
   /**
-   * The same images with named classes.
+   * The same images with named classes, also those of which this file has none.
+   *
+   * @param names one for each label from 0; more than there are labels in the file are allowed
+   * @throws IllegalStateException if the images have no labels
+   * @see #withClassNames(List)
+   */
+  public IdxImages withClassNames(String... names) {
+    return withClassNames(List.of(names));
+  }
+
+  /**
+   * The same images with named classes, such as those that another file was read with.
    *
    * @param names one for each label from 0; more than there are labels in the file are allowed
    * @throws IllegalStateException if the images have no labels
    */
-  public IdxImages withClassNames(String... names) {
+  public IdxImages withClassNames(List<String> names) {
     if (labels == null) {
-      throw new IllegalStateException("images of " + file + " have no labels");
+      throw new IllegalStateException("images of " + DataFiles.show(file) + " have no labels");
     }
-    if (names.length < classNames.size()) {
+    if (names.size() < classNames.size()) {
       throw new IllegalArgumentException(
           "class names must be at least "
               + classNames.size()
               + ", for there is a label "
               + (classNames.size() - 1)
               + ", but were "
-              + names.length);
+              + names.size());
     }
-    return new IdxImages(file, pixels, shape, labels, List.of(names));
+    return new IdxImages(file, pixels, shape, labels, List.copyOf(names));
   }
 
   @Override

@@ -1,19 +1,28 @@
 package org.diffusion4j.data;
 
+import java.math.BigDecimal;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A linear map of each feature's range to [-1, 1], and back. A feature whose range is a single
- * value maps to 0. Immutable.
+ * value maps to 0. Back again, values may be rounded and kept in their range ({@link
+ * #withDecimals}). Immutable.
  */
 public final class Scaling {
 
+  /** Beyond this doubles of that size have no decimals to round. */
+  private static final double MOST_ROUNDED = 1L << 53;
+
+  private static final int MOST_DECIMALS = 9;
+
   private final double[] low;
   private final double[] high;
+  private final int @Nullable [] decimals;
 
-  private Scaling(double[] low, double[] high) {
+  private Scaling(double[] low, double[] high, int @Nullable [] decimals) {
     if (low.length == 0 || low.length != high.length) {
       throw new IllegalArgumentException(
           "scaling must have one low and one high for each of at least 1 feature but has "
@@ -29,6 +38,7 @@ public final class Scaling {
     }
     this.low = low;
     this.high = high;
+    this.decimals = decimals;
   }
 
   /**
@@ -38,7 +48,7 @@ public final class Scaling {
    * @param high what becomes 1, for each feature; at least {@code low}
    */
   public static Scaling of(double[] low, double[] high) {
-    return new Scaling(low.clone(), high.clone());
+    return new Scaling(low.clone(), high.clone(), null);
   }
 
   /**
@@ -62,7 +72,40 @@ public final class Scaling {
         high[i] = Math.max(high[i], row[i]);
       }
     }
-    return new Scaling(low, high);
+    return new Scaling(low, high, null);
+  }
+
+  /**
+   * The same scaling, with an {@link #invert} that rounds each feature to so many decimals, half to
+   * even, and keeps it in its range.
+   *
+   * @param decimals one number a feature: in [0, 9], 0 for whole numbers, or -1 not to round it
+   */
+  public Scaling withDecimals(int... decimals) {
+    if (decimals.length != low.length) {
+      throw new IllegalArgumentException(
+          "decimals must be one per feature, " + low.length + ", but were " + decimals.length);
+    }
+    for (int each : decimals) {
+      if (each < -1 || each > MOST_DECIMALS) {
+        throw new IllegalArgumentException(
+            "decimals must be in [-1, " + MOST_DECIMALS + "] but were " + each);
+      }
+    }
+    return new Scaling(low, high, decimals.clone());
+  }
+
+  /** The decimals that each feature needs in all rows; -1 if they are more than 9. */
+  static int[] decimals(double[][] rows) {
+    int[] decimals = new int[rows[0].length];
+    for (double[] row : rows) {
+      for (int i = 0; i < row.length; i++) {
+        int scale = Math.max(0, BigDecimal.valueOf(row[i]).stripTrailingZeros().scale());
+        decimals[i] =
+            decimals[i] < 0 || scale > MOST_DECIMALS ? -1 : Math.max(decimals[i], scale);
+      }
+    }
+    return decimals;
   }
 
   /** Number of features. */
@@ -98,7 +141,8 @@ public final class Scaling {
 
   /**
    * Brings samples back to original units. A feature whose range is a single value becomes that
-   * value.
+   * value. Values outside [-1, 1] come to lie outside the range, unless {@link #withDecimals} asks
+   * for what is like the data.
    *
    * @param samples {@code [n, features]}, scaled
    * @return a new array {@code [n, features]} of type DOUBLE
@@ -114,9 +158,19 @@ public final class Scaling {
     double[] values = Samples.doubles(samples);
     for (int i = 0; i < values.length; i++) {
       int feature = i % low.length;
-      values[i] = low[feature] + (values[i] / 2 + 0.5) * (high[feature] - low[feature]);
+      double value = low[feature] + (values[i] / 2 + 0.5) * (high[feature] - low[feature]);
+      values[i] = decimals == null ? value : likeData(value, feature, decimals[feature]);
     }
     return Nd4j.create(values, samples.shape().clone(), 'c');
+  }
+
+  private double likeData(double value, int feature, int places) {
+    double unit = Math.pow(10, places);
+    double rounded =
+        places < 0 || !(Math.abs(value * unit) < MOST_ROUNDED)
+            ? value
+            : Math.rint(value * unit) / unit;
+    return Math.max(low[feature], Math.min(high[feature], rounded));
   }
 
   static void requireRows(int rows) {
@@ -136,16 +190,22 @@ public final class Scaling {
   public boolean equals(Object other) {
     return other instanceof Scaling that
         && Arrays.equals(low, that.low)
-        && Arrays.equals(high, that.high);
+        && Arrays.equals(high, that.high)
+        && Arrays.equals(decimals, that.decimals);
   }
 
   @Override
   public int hashCode() {
-    return 31 * Arrays.hashCode(low) + Arrays.hashCode(high);
+    return 31 * (31 * Arrays.hashCode(low) + Arrays.hashCode(high)) + Arrays.hashCode(decimals);
   }
 
   @Override
   public String toString() {
-    return "Scaling[low=" + Arrays.toString(low) + ", high=" + Arrays.toString(high) + "]";
+    return "Scaling[low="
+        + Arrays.toString(low)
+        + ", high="
+        + Arrays.toString(high)
+        + (decimals == null ? "" : ", decimals=" + Arrays.toString(decimals))
+        + "]";
   }
 }

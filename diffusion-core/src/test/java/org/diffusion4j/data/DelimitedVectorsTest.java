@@ -2,16 +2,22 @@ package org.diffusion4j.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import java.io.IOException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 class DelimitedVectorsTest {
 
@@ -133,6 +139,165 @@ class DelimitedVectorsTest {
     assertThatThrownBy(() -> DelimitedVectors.of(file).read())
         .isInstanceOf(IOException.class)
         .hasMessage(file + ": is no UTF-8 text");
+  }
+
+  @Test
+  void read_lineEndInQuotes_belongsToTheCell() throws IOException {
+    for (String end : new String[] {"\n", "\r\n", "\r"}) {
+      String text = "a,note,b\n1,\"two\nlines, \"\"all\"\"\",2\n3,x,4".replace("\n", end);
+      DelimitedVectors vectors = read(text, b -> b.label("note").columns("a", "b"));
+
+      assertThat(vectors.size()).isEqualTo(2);
+      assertThat(vectors.classNames()).containsExactly("two" + end + "lines, \"all\"", "x");
+      refused(text + end + "5,\"y\",", b -> b.columns(2), "line 5: column b: '' is no number");
+    }
+    refused("a,b\n1,\"2\n3,4\n", b -> b, "line 2: quote is not closed");
+  }
+
+  @Test
+  void read_quotesWithinACell_takesTimeOfItsLength() throws IOException {
+    String text = "a,b\n" + "x".repeat(1_000_000) + "\"".repeat(1_000_000) + ",1\n";
+
+    DelimitedVectors vectors =
+        assertTimeoutPreemptively(Duration.ofSeconds(5), () -> read(text, b -> b));
+
+    assertThat(vectors.size()).isEqualTo(1);
+    refused(
+        "a,b\n1," + "\"\"".repeat(500_000) + "\n2,\"" + "x\n".repeat(300_000),
+        b -> b,
+        "line 3: quote is not closed");
+  }
+
+  @Test
+  void read_textColumns_areNamedInTheLog() throws IOException {
+    List<String> logged =
+        LoggedText.of(
+            () ->
+                assertThat(
+                        read("a,day,city,b\n1,2024-01-02,Bonn,2\n3,2024-01-03,Ulm,4\n", b -> b)
+                            .sampleShape())
+                    .containsExactly(2));
+
+    assertThat(logged).singleElement().asString().endsWith("were left out: day, city");
+    assertThat(LoggedText.of(() -> read(TOY, b -> b.label("dataset")))).isEmpty();
+    assertThat(LoggedText.of(() -> read(TOY, b -> b.columns("x")))).isEmpty();
+  }
+
+  @Test
+  void read_strayCell_leadsToTheOption() {
+    refused("a,city\n1,Bonn\n3,12\n", b -> b, "'Bonn' is no number; columns(...) chooses others");
+    refused("a,b\n1,\n3,12\n", b -> b, "'' is no number; skipIncompleteRows() leaves such rows");
+    refused("a;b\n1;1,5\n3;12\n", b -> b, "'1,5' is no number; decimalComma() takes it for one");
+    refused("a;b\n1,25;1,5\n3,0;12,0\n", b -> b, "no column of numbers; decimalComma() reads");
+    refused("id,2019\n1,2\n", b -> b, "line 1: column 0: 'id' is no number; header(true) takes");
+  }
+
+  @Test
+  void skipIncompleteRows_leavesThemOutAndCounts() throws IOException {
+    String text = "a,b,c\n1,2,x\n3,,y\nNA,4,y\n5,6,\n7,8,z\n";
+
+    List<String> logged =
+        LoggedText.of(
+            () -> {
+              DelimitedVectors vectors = read(text, b -> b.label("c").skipIncompleteRows());
+              assertThat(vectors.size()).isEqualTo(2);
+              assertThat(vectors.classNames()).containsExactly("x", "z");
+            });
+
+    assertThat(logged).singleElement().asString().endsWith("3 incomplete rows were left out");
+    assertThat(read(text, b -> b.columns("a", "b").skipIncompleteRows()).size()).isEqualTo(3);
+    refused("a,b\n1,\n,2\n", b -> b.skipIncompleteRows(), "has no complete row");
+  }
+
+  @Test
+  void header_ofNumbers_isSaidAndCanBeTakenForNames() throws IOException {
+    String text = "2019,2020\n1,2\n3,4\n";
+
+    List<String> logged = LoggedText.of(() -> assertThat(read(text, b -> b).size()).isEqualTo(3));
+
+    assertThat(logged)
+        .singleElement()
+        .asString()
+        .endsWith("was read as data: 2019, 2020; header(true) takes it for names");
+    assertThat(
+            LoggedText.of(
+                () -> {
+                  DelimitedVectors named = read(text, b -> b.header(true).columns("2020"));
+                  assertThat(named.size()).isEqualTo(2);
+                  assertThat(named.scaling().high(0)).isEqualTo(4);
+                  assertThat(read(text, b -> b.header(false)).size()).isEqualTo(3);
+                }))
+        .isEmpty();
+    refused("x,x\n1,2\n", b -> b.columns("x"), "column 'x' is there twice; take it by its index");
+  }
+
+  @Test
+  void decimalComma_readsNumbersWithIt() throws IOException {
+    DelimitedVectors vectors = read("a;b\n1,5;2\n-2,5e1;\"3,25\"\n", b -> b.decimalComma());
+    DelimitedVectors blanks = read("1,5 2\n3,5 4\n", b -> b.decimalComma());
+
+    assertThat(vectors.scaling())
+        .isEqualTo(Scaling.of(new double[] {-25, 2}, new double[] {1.5, 3.25}));
+    assertThat(blanks.scaling().low(0)).isEqualTo(1.5);
+    refused("a;b\n1.000,5;2\n1,5;2", b -> b.decimalComma(), "'1.000,5' is no number");
+    refused("a\n1.000\n1,5", b -> b.decimalComma(), "'1.000' is no number");
+  }
+
+  @Test
+  void read_whatSpreadsheetsWrite_isUnderstood() throws IOException {
+    Scaling expected = Scaling.of(new double[] {1, 2}, new double[] {3, 4});
+    Path file = folder.resolve("table");
+    String text = "\uFEFFa\tb\r\n1\t2\r\n3\t4\r\n";
+    for (Charset charset : List.of(StandardCharsets.UTF_16LE, StandardCharsets.UTF_16BE)) {
+      Files.writeString(file, text, charset);
+      assertThat(DelimitedVectors.of(file).read().scaling()).isEqualTo(expected);
+    }
+    assertThat(read("sep=;\r\na;b\r\n1;2\r\n3;4", b -> b).scaling()).isEqualTo(expected);
+    assertThat(read("a,\"x\ty\"\n1,2\n3,4", b -> b).scaling()).isEqualTo(expected);
+  }
+
+  @Test
+  void keepDecimals_givesNumbersLikeTheData() throws IOException {
+    DelimitedVectors vectors =
+        read("whole,two,constant\n5,-0.87,7\n0,1.5,7\n9,3.06,7\n", b -> b.keepDecimals());
+
+    INDArray back =
+        vectors
+            .scaling()
+            .invert(Nd4j.create(new float[][] {{0.3f, 0.21f, 0.4f}, {1.2f, -3, 1}, {-1, 1, 0}}));
+
+    assertThat(back.toDoubleMatrix())
+        .isDeepEqualTo(new double[][] {{6, 1.51, 7}, {9, -0.87, 7}, {0, 3.06, 7}});
+  }
+
+  @Test
+  void withClassNames_ofAnotherFile_comparesByName() throws IOException {
+    DelimitedVectors train = read("x,k\n1,a\n2,b\n", b -> b.label("k"));
+    DelimitedVectors more = read("x,k\n1,b\n2,c\n", b -> b.label("k"));
+    Path file = folder.resolve("table");
+
+    assertThatThrownBy(() -> more.withClassNames(train.classNames()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(file + ": line 3: class must be one of [a, b] but was 'c'");
+    DelimitedVectors wider = more.withClassNames(List.of("c", "a", "b"));
+    assertThat(wider.classNames()).containsExactly("c", "a", "b");
+    assertThat(wider.label(0)).isEqualTo(2);
+    assertThat(wider.label(1)).isZero();
+    assertThatThrownBy(() -> more.withClassNames(List.of("b", "c", "b")))
+        .hasMessage("class names must differ but 'b' is there twice");
+    assertThatThrownBy(() -> read("1\n", b -> b).withClassNames(List.of("a")))
+        .isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void read_hostileText_isShownShort() {
+    String hostile = "line\\end\u0000".repeat(10_000);
+    assertThatThrownBy(() -> read("a,b\n1," + hostile + "\n2,3\n", b -> b))
+        .satisfies(e -> assertThat(e.getMessage().length()).isLessThan(400))
+        .hasMessageNotContaining("\u0000");
+    assertThatThrownBy(() -> read((hostile + ",").repeat(50) + "\n", b -> b.label("k")))
+        .satisfies(e -> assertThat(e.getMessage().length()).isLessThan(1000))
+        .hasMessageNotContaining("\u0000");
   }
 
   private DelimitedVectors read(String text, UnaryOperator<DelimitedVectors.Builder> options)

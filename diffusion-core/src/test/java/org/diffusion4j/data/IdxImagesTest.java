@@ -2,6 +2,7 @@ package org.diffusion4j.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -72,6 +73,7 @@ class IdxImagesTest {
 
     assertThat(images.classes()).isEqualTo(3);
     assertThat(images.classNames()).containsExactly("shirt", "bag", "boot");
+    assertThat(labelled(1, 0).withClassNames(images.classNames()).classes()).isEqualTo(3);
     assertThatThrownBy(() -> labelled(1, 0).withClassNames("shirt"))
         .hasMessage("class names must be at least 2, for there is a label 1, but were 1");
   }
@@ -117,6 +119,49 @@ class IdxImagesTest {
     refused(Arrays.copyOf(packed, packed.length - 12), "is cut off");
     packed[packed.length - 6] ^= 1;
     refused(packed, "is damaged");
+  }
+
+  @Test
+  void read_manyEmptyMembers_isCutOff() throws IOException {
+    byte[] empty = gzip(new byte[0]);
+    ByteArrayOutputStream members = new ByteArrayOutputStream();
+    for (int i = 0; i < 12_000; i++) {
+      members.writeBytes(empty);
+    }
+    refused(members.toByteArray(), "is cut off");
+
+    members.writeBytes(gzip(idx(IMAGES, new int[] {1, 1, 2}, 0, 255)));
+    members.writeBytes(empty);
+    assertThat(sample(IdxImages.read(write("late", members.toByteArray())), 0))
+        .containsExactly(-1, 1);
+  }
+
+  @Test
+  void read_gzipHeaderFields_arePassedOver() throws IOException {
+    byte[] plain = gzip(idx(IMAGES, new int[] {1, 1, 2}, 0, 255));
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    all.writeBytes(Arrays.copyOf(plain, 10));
+    all.writeBytes(new byte[] {2, 0, 9, 9, 'n', 0, 'c', 0, 7, 7});
+    all.write(plain, 10, plain.length - 10);
+    byte[] content = all.toByteArray();
+    content[3] = 2 | 4 | 8 | 16;
+
+    assertThat(sample(IdxImages.read(write("fields", content)), 0)).containsExactly(-1, 1);
+    assertThat(sample(IdxImages.read(write("padded", Arrays.copyOf(plain, 999))), 0))
+        .containsExactly(-1, 1);
+    byte[] garbage = Arrays.copyOf(plain, plain.length + 3);
+    garbage[plain.length + 1] = 'x';
+    refused(garbage, "is damaged: what follows the compressed data is no gzip");
+    for (int length = 0; length < content.length; length++) {
+      refused(Arrays.copyOf(content, length), length == 0 ? "is empty" : "is ");
+    }
+  }
+
+  @Test
+  void read_noPlainFile_isRefusedBeforeOpening() {
+    Path device = Path.of("/dev/zero");
+    assumeThat(device).exists();
+    assertThatThrownBy(() -> IdxImages.read(device)).hasMessage("/dev/zero: is no file");
   }
 
   @Test

@@ -56,6 +56,27 @@ class ScalingTest {
   }
 
   @Test
+  void withDecimals_eachFeature_roundsAndKeepsTheRange() {
+    double[] low = {-3, 0, 0.5, 1e300};
+    Scaling scaling = Scaling.of(low, new double[] {3, 10, 0.5, 3e300}).withDecimals(0, 2, 1, 9);
+
+    INDArray back =
+        scaling.invert(
+            Nd4j.createFromArray(new double[][] {{0.4, 0.11114, 9, 0}, {5, -1.1, -9, -1}}));
+
+    assertThat(back.toDoubleMatrix())
+        .isDeepEqualTo(new double[][] {{1, 5.56, 0.5, 2e300}, {3, 0, 0.5, 1e300}});
+    assertThat(Scaling.fit(new double[][] {{0}, {1}}).withDecimals(-1))
+        .isNotEqualTo(Scaling.fit(new double[][] {{0}, {1}}));
+    assertThat(Scaling.decimals(new double[][] {{1, 0.25, 1e-12, 1e20}, {-7, 0.5, 1, 100}}))
+        .containsExactly(0, 2, -1, 0);
+    assertThatThrownBy(() -> scaling.withDecimals(0))
+        .hasMessage("decimals must be one per feature, 4, but were 1");
+    assertThatThrownBy(() -> scaling.withDecimals(0, 10, 0, 0))
+        .hasMessage("decimals must be in [-1, 9] but were 10");
+  }
+
+  @Test
   void scaling_badInput_isRefused() {
     assertThatThrownBy(() -> Scaling.fit(new double[0][]))
         .hasMessage("rows must be at least 1 but were 0");

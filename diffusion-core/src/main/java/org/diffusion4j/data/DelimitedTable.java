@@ -43,10 +43,7 @@ final class DelimitedTable {
    * @param filterText what the rows have there
    */
   record Format(
-      @Nullable Boolean header,
-      boolean decimalComma,
-      @Nullable Column filter,
-      String filterText) {}
+      @Nullable Boolean header, boolean decimalComma, @Nullable Column filter, String filterText) {}
 
   private record Row(int line, List<String> cells) {}
 
@@ -153,7 +150,8 @@ final class DelimitedTable {
   /** Whether some cell of a column would be a number if its comma were a point. */
   boolean hasDecimalCommas() {
     return !format.decimalComma
-        && rows.stream().anyMatch(row -> row.cells.stream().anyMatch(DelimitedTable::isCommaNumber));
+        && rows.stream()
+            .anyMatch(row -> row.cells.stream().anyMatch(DelimitedTable::isCommaNumber));
   }
 
   /** The first row if it was taken for data although it might be names; else null. */
@@ -163,8 +161,7 @@ final class DelimitedTable {
 
   /** Whether the numbers of the first row count up by one, as years and indices do. */
   boolean firstRowCounts() {
-    List<Double> numbers =
-        firstRow.stream().filter(this::isNumber).map(this::number).toList();
+    List<Double> numbers = firstRow.stream().filter(this::isNumber).map(this::number).toList();
     for (int i = 1; i < numbers.size(); i++) {
       if (numbers.get(i) - numbers.get(i - 1) != 1) {
         return false;

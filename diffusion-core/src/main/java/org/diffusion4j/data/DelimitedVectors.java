@@ -238,7 +238,8 @@ public final class DelimitedVectors implements SampleSource {
      */
     public DelimitedVectors read() throws IOException {
       try {
-        return read(DelimitedTable.read(file, new Format(header, decimalComma, filter, filterText)));
+        return read(
+            DelimitedTable.read(file, new Format(header, decimalComma, filter, filterText)));
       } catch (OutOfMemoryError e) {
         throw DataFiles.tooLarge(file, e);
       }

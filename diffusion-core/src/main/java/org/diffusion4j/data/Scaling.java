@@ -101,8 +101,7 @@ public final class Scaling {
     for (double[] row : rows) {
       for (int i = 0; i < row.length; i++) {
         int scale = Math.max(0, BigDecimal.valueOf(row[i]).stripTrailingZeros().scale());
-        decimals[i] =
-            decimals[i] < 0 || scale > MOST_DECIMALS ? -1 : Math.max(decimals[i], scale);
+        decimals[i] = decimals[i] < 0 || scale > MOST_DECIMALS ? -1 : Math.max(decimals[i], scale);
       }
     }
     return decimals;

@@ -11,7 +11,8 @@ class ClassNamesTest {
   void sorted_wholeNumbers_areInTheirOrder() {
     assertThat(ClassNames.sorted(List.of("10", "2", "1", "10", "01", "-3")))
         .containsExactly("-3", "01", "1", "2", "10");
-    assertThat(ClassNames.sorted(List.of("012", "002", "010"))).containsExactly("002", "010", "012");
+    assertThat(ClassNames.sorted(List.of("012", "002", "010")))
+        .containsExactly("002", "010", "012");
   }
 
   @Test

@@ -1,10 +1,7 @@
 package org.diffusion4j.internal.common;
 
-import com.sun.management.OperatingSystemMXBean;
-import java.io.IOException;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 
 /**
@@ -13,17 +10,43 @@ import org.bytedeco.javacpp.Pointer;
  */
 public final class NativeMemory {
 
-  private static final Path MEMINFO = Path.of("/proc/meminfo");
-  private static final Path GROUP = Path.of("/sys/fs/cgroup");
-  private static final String AVAILABLE = "MemAvailable:";
-
   private NativeMemory() {}
+
+  private static final class Shared {
+    static final MemoryLimits LIMITS = new MemoryLimits(Path.of("/"));
+    static final MemoryLedger LEDGER = new MemoryLedger(NativeMemory::left);
+  }
+
+  /** The claims of this process. */
+  public static MemoryLedger ledger() {
+    return Shared.LEDGER;
+  }
 
   /** Bytes that can still be allocated. */
   public static long available() {
+    return ledger().available();
+  }
+
+  private static long left() {
     long limit = Pointer.maxPhysicalBytes();
-    long left = limit > 0 ? Math.max(0, limit - Pointer.physicalBytes()) : Long.MAX_VALUE;
-    return Math.min(left, Math.min(ofMachine(), ofGroup()));
+    long left =
+        limit > 0
+            ? MemoryLimits.lessMargin(limit - Pointer.physicalBytes(), limit)
+            : Long.MAX_VALUE;
+    return Math.min(left, Shared.LIMITS.left());
+  }
+
+  /**
+   * Claims memory, for who takes so much that others could be promised the same at the same time.
+   *
+   * @param what as in {@link #require(String, long)}
+   * @return to be closed once the memory was written to
+   * @throws IllegalStateException as {@link #require(String, long)}
+   */
+  public static MemoryLedger.Claim claim(String what, long bytes) {
+    return ledger()
+        .claim(bytes)
+        .orElseThrow(() -> new IllegalStateException(refusal(what, bytes, available())));
   }
 
   /**
@@ -34,10 +57,7 @@ public final class NativeMemory {
    * @throws IllegalStateException naming both numbers if not
    */
   public static void require(String what, long bytes) {
-    long available = available();
-    if (bytes > available) {
-      throw new IllegalStateException(refusal(what, bytes, available));
-    }
+    claim(what, bytes).close();
   }
 
   /**
@@ -50,14 +70,16 @@ public final class NativeMemory {
    * @throws IllegalStateException naming both numbers and the count that would fit if not
    */
   public static void require(String what, long count, long bytesEach, long fixed) {
-    long available = available();
     long needed = sum(product(count, bytesEach), fixed);
-    if (needed > available) {
+    Optional<MemoryLedger.Claim> claim = ledger().claim(needed);
+    if (claim.isEmpty()) {
+      long available = available();
       long fits = Math.max(0, available - fixed) / bytesEach;
       throw new IllegalStateException(
           refusal(count + " " + what, needed, available)
               + (fits > 0 ? "; " + fits + " would fit" : "; not even 1 would fit"));
     }
+    claim.get().close();
   }
 
   /** The product of lengths and a width in bytes, or {@link Long#MAX_VALUE} if it is larger. */
@@ -77,7 +99,8 @@ public final class NativeMemory {
     return a > Long.MAX_VALUE - b ? Long.MAX_VALUE : a + b;
   }
 
-  private static String refusal(String what, long needed, long available) {
+  /** What is said where memory is refused. */
+  public static String refusal(String what, long needed, long available) {
     return "memory for "
         + what
         + " must be at least "
@@ -90,35 +113,5 @@ public final class NativeMemory {
   /** Rounded up, such as {@code 12 MB}. */
   public static String megabytes(long bytes) {
     return (bytes / (1 << 20) + (bytes % (1 << 20) == 0 ? 0 : 1)) + " MB";
-  }
-
-  private static long ofMachine() {
-    try {
-      // Unlike what is free, this counts the page cache, which gives way.
-      for (String line : Files.readAllLines(MEMINFO)) {
-        if (line.startsWith(AVAILABLE)) {
-          return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
-        }
-      }
-    } catch (IOException e) {
-      // Not Linux.
-    }
-    // macOS counts as free only what it never used.
-    return System.getProperty("os.name", "").startsWith("Windows")
-        ? ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize()
-        : Long.MAX_VALUE;
-  }
-
-  /** What the limit of a container leaves, if there is one. */
-  private static long ofGroup() {
-    try {
-      String limit = Files.readString(GROUP.resolve("memory.max")).strip();
-      String used = Files.readString(GROUP.resolve("memory.current")).strip();
-      return limit.equals("max")
-          ? Long.MAX_VALUE
-          : Math.max(0, Long.parseLong(limit) - Long.parseLong(used));
-    } catch (IOException | NumberFormatException e) {
-      return Long.MAX_VALUE;
-    }
   }
 }

@@ -10,7 +10,9 @@ import java.util.function.LongSupplier;
  */
 public final class MemoryLedger {
 
-  /** A claim is held for as long as it takes to write to its memory, not for as long as it lives. */
+  /**
+   * A claim is held for as long as it takes to write to its memory, not for as long as it lives.
+   */
   private static final long PATIENCE_NANOS = 30_000_000_000L;
 
   private final LongSupplier available;

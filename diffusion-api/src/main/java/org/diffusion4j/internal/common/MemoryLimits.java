@@ -38,7 +38,8 @@ final class MemoryLimits {
     List<String> limits = new SystemFile(proc.resolve("self/limits")).lines();
     addressSpace = soft(limits, ADDRESS_SPACE);
     data = soft(limits, DATA);
-    commitIsLimited = new SystemFile(proc.resolve("sys/vm/overcommit_memory")).lines().equals(List.of("2"));
+    commitIsLimited =
+        new SystemFile(proc.resolve("sys/vm/overcommit_memory")).lines().equals(List.of("2"));
   }
 
   /** Bytes that can still be taken without being refused or killed. */
@@ -60,7 +61,9 @@ final class MemoryLimits {
     long left = lessMargin(available.getAsLong(), total);
     if (commitIsLimited) {
       long limit = SystemFile.number(info, "CommitLimit:").orElse(Long.MAX_VALUE);
-      left = Math.min(left, lessMargin(limit - SystemFile.number(info, "Committed_AS:").orElse(0), limit));
+      left =
+          Math.min(
+              left, lessMargin(limit - SystemFile.number(info, "Committed_AS:").orElse(0), limit));
     }
     return left;
   }

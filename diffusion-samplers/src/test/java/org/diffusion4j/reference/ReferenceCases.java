@@ -20,7 +20,14 @@ import org.nd4j.linalg.factory.Nd4j;
 public final class ReferenceCases {
 
   private static final List<String> PARTS =
-      List.of("unet", "training", "sampling", "pipelines", "schedulers", "diffusers-suite.json");
+      List.of(
+          "unet",
+          "training",
+          "sampling",
+          "pipelines",
+          "schedulers",
+          "schedulers_more",
+          "diffusers-suite.json");
 
   private ReferenceCases() {}
 

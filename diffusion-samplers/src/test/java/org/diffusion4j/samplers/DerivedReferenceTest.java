@@ -30,6 +30,14 @@ class DerivedReferenceTest {
   private static final Pattern QUADRATIC = Pattern.compile("ddim_repo_quad_S(\\d+)");
   private static final Pattern SPACED = Pattern.compile("space_timesteps_(\\d+)_(.*)");
   private static final Pattern STEPS = Pattern.compile("_T(\\d+)");
+  private static final Pattern START = number("beta_start");
+  private static final Pattern END = number("beta_end");
+  private static final Pattern END_VALUES = Pattern.compile("(first|last)_?(\\d+)");
+  private static final Pattern SECOND = Pattern.compile("second_call_first_?(\\d+)");
+
+  private static Pattern number(String name) {
+    return Pattern.compile(name + "\\s*=?\\s*(\\d[-+\\d.e]*\\d|\\d)");
+  }
 
   @TestFactory
   Stream<DynamicTest> values_areThoseOfPublishedCode() {
@@ -44,15 +52,7 @@ class DerivedReferenceTest {
                 json ->
                     DynamicTest.dynamicTest(
                         (String) json.get("id"),
-                        () -> {
-                          // Bare lists are timesteps and sigmas of samplers, the others schedules.
-                          String id = (String) json.get("id");
-                          if (json.get("values") instanceof Map) {
-                            check(id, object(json, "values"));
-                          } else {
-                            checkSteps(id, doubles(json.get("values")));
-                          }
-                        }));
+                        () -> check(json)));
   }
 
   @SuppressWarnings("unchecked")
@@ -60,55 +60,161 @@ class DerivedReferenceTest {
     return (Map<String, Object>) json;
   }
 
-  private static void check(String id, Map<String, Object> values) {
+  private static void check(Map<String, Object> json) {
+    String id = (String) json.get("id");
     Matcher torch = TORCH.matcher(id);
+    boolean places =
+        EDM.matcher(id).matches() || QUADRATIC.matcher(id).matches() || SPACED.matcher(id).matches();
     if (torch.matches()) {
-      checkTorch(Long.parseLong(torch.group(1)), Integer.parseInt(torch.group(2)), values);
+      checkTorch(
+          Long.parseLong(torch.group(1)),
+          Integer.parseInt(torch.group(2)),
+          object(json, "values"));
+    } else if (places) {
+      checkPlaces(places(id), json.get("values"));
     } else {
-      checkSchedule(schedule(id), values);
+      checkSchedule(schedule(json), object(json, "values"));
     }
   }
 
-  private static void checkSteps(String id, double[] expected) {
+  /** All values, or some of them by their names or indices. */
+  private static void checkPlaces(double[] actual, Object expected) {
+    if (expected instanceof List<?> all) {
+      assertThat(actual).containsExactly(doubles(all), within(1e-9));
+      return;
+    }
+    asObject(expected)
+        .forEach(
+            (what, value) -> {
+              Matcher some = END_VALUES.matcher(what);
+              if (some.matches()) {
+                int n = Integer.parseInt(some.group(2));
+                int from = some.group(1).equals("first") ? 0 : actual.length - n;
+                assertThat(Arrays.copyOfRange(actual, from, from + n))
+                    .as(what)
+                    .containsExactly(doubles(value), within(1e-9));
+              } else if (value instanceof List<?> all) {
+                assertThat(actual).as(what).containsExactly(doubles(all), within(1e-9));
+              } else {
+                double number = ((Number) value).doubleValue();
+                double found =
+                    switch (what) {
+                      case "length", "count", "n" -> actual.length;
+                      case "sum" -> Arrays.stream(actual).sum();
+                      case "first" -> actual[0];
+                      case "last" -> actual[actual.length - 1];
+                      default -> actual[Integer.parseInt(what)];
+                    };
+                assertThat(found).as(what).isCloseTo(number, within(1e-9 * Math.abs(number)));
+              }
+            });
+  }
+
+  /** The noise levels or timesteps that a case's name describes, in the order of its source. */
+  private static double[] places(String id) {
     Matcher noise = EDM.matcher(id);
     if (noise.matches()) {
       double[] sigmas = SigmaSpacing.KARRAS.descending(80, 0.002, Integer.parseInt(noise.group(1)));
-      assertThat(Arrays.copyOf(sigmas, sigmas.length + 1)).containsExactly(expected, within(1e-9));
-      return;
+      return Arrays.copyOf(sigmas, sigmas.length + 1);
     }
-    int[] steps =
-        IntStream.range(0, expected.length)
-            .map(i -> (int) expected[expected.length - 1 - i])
-            .toArray();
-    assertThat(timesteps(id, steps)).isEqualTo(steps);
-  }
-
-  private static int[] timesteps(String id, int[] steps) {
     Matcher quadratic = QUADRATIC.matcher(id);
     if (quadratic.matches()) {
       int n = Integer.parseInt(quadratic.group(1));
-      return Timesteps.of(n, StepSpacing.QUADRATIC).descending(1000);
+      return rising(Timesteps.of(n, StepSpacing.QUADRATIC).descending(1000));
     }
     Matcher spaced = SPACED.matcher(id);
     assertThat(spaced.matches()).as(id).isTrue();
     int total = Integer.parseInt(spaced.group(1));
-    String sections = spaced.group(2);
+    String sections = spaced.group(2).replaceAll("[\\[\\]\"' ]", "");
     if (sections.startsWith("ddim")) {
-      int n = Integer.parseInt(sections.substring(4));
-      return Timesteps.of(n, StepSpacing.LEADING).descending(total);
+      return rising(ofDdim(total, Integer.parseInt(sections.substring(4))));
+    }
+    int[] counts = Arrays.stream(sections.split("[,_]")).mapToInt(Integer::parseInt).toArray();
+    int[] respaced = respaced(total, counts);
+    if (counts.length == 1 && counts[0] > 1) {
+      // Where a place is in the middle of two timesteps, adding up strides decides by rounding.
+      int[] linspace = Timesteps.of(counts[0], StepSpacing.LINSPACE).descending(total);
+      double stride = (total - 1.0) / (counts[0] - 1);
+      for (int i = 0; i < linspace.length; i++) {
+        double place = i * stride;
+        boolean middle = Math.abs(place - Math.floor(place) - 0.5) < 1e-9;
+        assertThat((double) linspace[linspace.length - 1 - i])
+            .isCloseTo(respaced[i], within(middle ? 1.0 : 0));
+      }
     }
     // Of several sections there is no spacing; such a list is given as it is.
-    return sections.contains(",")
-        ? Timesteps.list(steps).descending(total)
-        : Timesteps.of(steps.length, StepSpacing.LINSPACE).descending(total);
+    int[] falling =
+        IntStream.range(0, respaced.length).map(i -> respaced[respaced.length - 1 - i]).toArray();
+    return rising(Timesteps.list(falling).descending(total));
   }
 
-  private static NoiseSchedule schedule(String id) {
+  /** The multiples of the first stride that gives as many timesteps. */
+  private static int[] ofDdim(int total, int n) {
+    for (int stride = 1; stride < total; stride++) {
+      if ((total + stride - 1) / stride == n) {
+        int of = stride;
+        int[] falling = IntStream.range(0, n).map(i -> (n - 1 - i) * of).toArray();
+        return total % n == 0
+            ? Timesteps.of(n, StepSpacing.LEADING).descending(total)
+            : Timesteps.list(falling).descending(total);
+      }
+    }
+    throw new IllegalArgumentException("no stride gives " + n + " of " + total + " timesteps");
+  }
+
+  /** Nichol and Dhariwal 2021, section 4: evenly in each of some equal sections. */
+  private static int[] respaced(int total, int[] counts) {
+    int[] steps = new int[Arrays.stream(counts).sum()];
+    int k = 0;
+    int start = 0;
+    for (int i = 0; i < counts.length; i++) {
+      int size = total / counts.length + (i < total % counts.length ? 1 : 0);
+      double stride = counts[i] > 1 ? (size - 1.0) / (counts[i] - 1) : 1;
+      double place = 0;
+      for (int j = 0; j < counts[i]; j++) {
+        steps[k++] = start + (int) Math.rint(place);
+        place += stride;
+      }
+      start += size;
+    }
+    return steps;
+  }
+
+  private static double[] rising(int[] falling) {
+    return IntStream.range(0, falling.length)
+        .mapToDouble(i -> falling[falling.length - 1 - i])
+        .toArray();
+  }
+
+  private static NoiseSchedule schedule(Map<String, Object> json) {
+    String id = (String) json.get("id");
     Matcher steps = STEPS.matcher(id);
     int total = steps.find() ? Integer.parseInt(steps.group(1)) : 1000;
-    if (id.contains("zero_terminal_snr_linear")) {
-      return NoiseSchedule.linear(total, 1e-4, 0.02).withZeroTerminalSnr();
+    boolean zero = id.contains("zero_terminal_snr") || id.contains("zero_snr");
+    NoiseSchedule schedule = named(id, total, json);
+    return zero ? schedule.withZeroTerminalSnr() : schedule;
+  }
+
+  /** A number that a case's text gives a name, or what it mostly is. */
+  private static double end(Pattern name, Map<String, Object> json, double otherwise) {
+    for (String where : List.of("how", "file", "note")) {
+      Matcher number = name.matcher(String.valueOf(json.get(where)));
+      if (number.find()) {
+        return Double.parseDouble(number.group(1));
+      }
     }
+    return json.get("config") instanceof Map<?, ?> config
+            && config.get(name == START ? "beta_start" : "beta_end") instanceof Number number
+        ? number.doubleValue()
+        : otherwise;
+  }
+
+  private static NoiseSchedule named(String id, int total, Map<String, Object> json) {
+    // OpenAI's and lucidrains' straight lines are scaled to the number of steps.
+    boolean scales = id.matches("(improved|guided)_diffusion.*|lucidrains.*");
+    double scale = scales ? 1000.0 / total : 1;
+    double first = end(START, json, 1e-4);
+    double last = end(END, json, 0.02);
     if (id.contains("lucidrains_sigmoid")) {
       // start -3, end 3, tau 1; betas of at most 0.999
       double low = sigmoid(-3);
@@ -122,16 +228,17 @@ class DerivedReferenceTest {
       return NoiseSchedule.ofBetas(betas);
     }
     if (id.contains("sigmoid")) {
-      return NoiseSchedule.sigmoid(total);
+      return NoiseSchedule.sigmoid(total, first, last);
     }
-    if (id.contains("cosine")) {
+    if (id.contains("cosine") || id.contains("squaredcos")) {
       return NoiseSchedule.cosine(total);
     }
     if (id.contains("scaled_linear")) {
-      return NoiseSchedule.scaledLinear(total, 0.00085, 0.012);
+      return NoiseSchedule.scaledLinear(
+          total, end(START, json, 0.00085), end(END, json, 0.012));
     }
     if (id.contains("quad")) {
-      return NoiseSchedule.scaledLinear(total, 1e-4, 0.02);
+      return NoiseSchedule.scaledLinear(total, first, last);
     }
     if (id.contains("jsd")) {
       return NoiseSchedule.ofAlphaBars(
@@ -139,21 +246,21 @@ class DerivedReferenceTest {
     }
     if (id.contains("const")) {
       double[] betas = new double[total];
-      Arrays.fill(betas, 0.02);
+      Arrays.fill(betas, last);
       return NoiseSchedule.ofBetas(betas);
     }
-    Matcher warmup = Pattern.compile("warmup(\\d+)").matcher(id);
+    Matcher warmup = Pattern.compile("warmup_?(\\d+)").matcher(id);
     if (warmup.find()) {
       double[] betas = new double[total];
-      Arrays.fill(betas, 0.02);
+      Arrays.fill(betas, last);
       int rising = total * Integer.parseInt(warmup.group(1)) / 100;
       for (int t = 0; t < rising; t++) {
-        betas[t] = 1e-4 + (0.02 - 1e-4) * t / (rising - 1);
+        betas[t] = first + (last - first) * t / (rising - 1);
       }
       return NoiseSchedule.ofBetas(betas);
     }
     if (id.contains("linear")) {
-      return NoiseSchedule.linear(total);
+      return NoiseSchedule.linear(total, first * scale, last * scale);
     }
     throw new IllegalArgumentException("schedule is not supported: " + id);
   }
@@ -199,19 +306,39 @@ class DerivedReferenceTest {
   private static void checkTorch(long seed, int size, Map<String, Object> values) {
     NoiseSource.Batch noise = NoiseSource.torch(seed).start().batch(0, 1);
     float[] first = noise.next(1, size).data().asFloat();
-    assertClose(Arrays.copyOf(first, 16), values.get("first16"));
-    assertClose(Arrays.copyOfRange(first, size - 4, size), values.get("last4"));
-    double sum = 0;
-    for (float value : first) {
-      sum += value;
-    }
-    assertThat(sum).isCloseTo(((Number) values.get("sum")).doubleValue(), within(1e-3));
     float[] second = noise.next(1, size).data().asFloat();
-    assertClose(Arrays.copyOf(second, 4), values.get("second_call_first4"));
+    values.forEach(
+        (what, expected) -> {
+          Matcher some = END_VALUES.matcher(what);
+          Matcher later = SECOND.matcher(what);
+          if (some.matches()) {
+            int n = Integer.parseInt(some.group(2));
+            int from = some.group(1).equals("first") ? 0 : size - n;
+            assertClose(Arrays.copyOfRange(first, from, from + n), expected);
+          } else if (later.matches()) {
+            assertClose(Arrays.copyOf(second, Integer.parseInt(later.group(1))), expected);
+          } else if (what.equals("all") || what.equals("values")) {
+            assertClose(first, expected);
+          } else {
+            double sum = 0;
+            for (float value : first) {
+              sum += value;
+            }
+            double found =
+                switch (what) {
+                  case "sum" -> sum;
+                  case "mean" -> sum / size;
+                  default ->
+                      throw new IllegalArgumentException("value is not supported: " + what);
+                };
+            assertThat(found).isCloseTo(((Number) expected).doubleValue(), within(1e-3));
+          }
+        });
   }
 
   private static void assertClose(float[] actual, Object expected) {
     double[] values = doubles(expected);
+    assertThat(actual).hasSameSizeAs(values);
     for (int i = 0; i < values.length; i++) {
       assertThat((double) actual[i]).isCloseTo(values[i], within(2e-6));
     }

@@ -1,15 +1,21 @@
 package org.diffusion4j.samplers;
 
+import java.lang.reflect.Constructor;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.reference.ReferenceCases;
+import org.junit.jupiter.api.Assumptions;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -31,8 +37,29 @@ public final class ReferenceSampler {
           "KDPM2DiscreteScheduler",
           "KDPM2AncestralDiscreteScheduler");
 
-  private static final Set<String> ARGUMENTS =
-      Set.of("eta", "use_clipped_model_output", "s_churn", "s_tmin", "s_tmax", "s_noise", "order");
+  /** The schedulers that mix samples and noise by their list of noise levels. */
+  private static final Set<String> SOLVERS =
+      Set.of(
+          "DPMSolverMultistepScheduler",
+          "DPMSolverSinglestepScheduler",
+          "UniPCMultistepScheduler",
+          "DEISMultistepScheduler");
+
+  /** What a step is told; {@code return_dict} changes nothing. */
+  static final Set<String> ARGUMENTS =
+      Set.of(
+          "eta",
+          "use_clipped_model_output",
+          "s_churn",
+          "s_tmin",
+          "s_tmax",
+          "s_noise",
+          "order",
+          "return_dict");
+
+  /** What {@code set_timesteps} is told. */
+  private static final Set<String> SET_TIMESTEPS =
+      Set.of("timesteps", "sigmas", "original_inference_steps", "strength", "num_inference_steps");
 
   private final SchedulerConfig config;
   private final NoiseSchedule schedule;
@@ -47,29 +74,116 @@ public final class ReferenceSampler {
    */
   public ReferenceSampler(
       SchedulerConfig config, Integer inferenceSteps, Map<String, Object> stepArguments) {
-    this(config, inferenceSteps, stepArguments, 0);
+    this(config, inferenceSteps, stepArguments, Map.of());
   }
 
   /**
-   * @param skipped how many of the first timesteps are left out
+   * @param setTimesteps what {@code set_timesteps} is told beside their number
    */
-  ReferenceSampler(
+  public ReferenceSampler(
       SchedulerConfig config,
       Integer inferenceSteps,
       Map<String, Object> stepArguments,
-      int skipped) {
+      Map<String, Object> setTimesteps) {
     this.config = config;
     schedule = config.schedule();
     arguments = stepArguments;
-    n = inferenceSteps == null ? schedule.steps() : inferenceSteps;
-    for (String argument : stepArguments.keySet()) {
-      if (!ARGUMENTS.contains(argument)) {
-        throw new IllegalArgumentException("step argument is not supported: " + argument);
+    requireKnown("argument of a step", stepArguments, ARGUMENTS);
+    requireKnown("argument of set_timesteps", setTimesteps, SET_TIMESTEPS);
+    Timesteps given = given(setTimesteps, inferenceSteps);
+    n = inferenceSteps == null ? count(setTimesteps) : inferenceSteps;
+    Method whole = ours().method();
+    method = given == null ? whole : (Method) with((Record) whole, given);
+    all = theirSteps(method.transitions(schedule));
+    steps = new ArrayList<>(all);
+  }
+
+  private static void requireKnown(String what, Map<String, Object> given, Set<String> known) {
+    for (String argument : given.keySet()) {
+      if (!known.contains(argument)) {
+        throw new IllegalArgumentException(what + " is not supported: " + argument);
       }
     }
-    method = ours().method();
-    all = theirSteps(method.transitions(schedule));
-    steps = new ArrayList<>(all.subList(skipped, all.size()));
+  }
+
+  /** Skips the test if the scheduler has no sampler here; docs/interchange.md says why. */
+  public static void assumeSampler(String className) {
+    try {
+      Samplers.of(new SchedulerConfig(className, Map.of()), 4);
+    } catch (IllegalArgumentException e) {
+      Assumptions.assumeFalse(
+          e.getMessage().startsWith("scheduler must be one of"),
+          () -> "there is no sampler for " + className);
+      throw e;
+    }
+  }
+
+  /** Timesteps or noise levels that are given one by one, or those of a distillation; or null. */
+  private Timesteps given(Map<String, Object> setTimesteps, Integer inferenceSteps) {
+    if (setTimesteps.get("timesteps") != null) {
+      double[] list = ReferenceCases.doubles(setTimesteps.get("timesteps"));
+      for (double t : list) {
+        if (t != Math.rint(t)) {
+          throw new IllegalArgumentException("given timesteps must be whole but one was " + t);
+        }
+      }
+      return Timesteps.list(Arrays.stream(list).mapToInt(t -> (int) t).toArray());
+    }
+    if (setTimesteps.get("sigmas") != null) {
+      double[] list = ReferenceCases.doubles(setTimesteps.get("sigmas"));
+      if (list[list.length - 1] != 0) {
+        throw new IllegalArgumentException("given sigmas must end with 0");
+      }
+      return Timesteps.sigmas(Arrays.copyOf(list, list.length - 1));
+    }
+    Object original = setTimesteps.get("original_inference_steps");
+    double strength = number(setTimesteps, "strength", 1);
+    if (original == null && strength == 1) {
+      return null;
+    }
+    int distilled =
+        (int) number(setTimesteps, "original_inference_steps", configuredDistilled());
+    if (strength == 1) {
+      return Timesteps.distilled(inferenceSteps, distilled);
+    }
+    int some = (int) (distilled * strength);
+    int[] list = new int[inferenceSteps];
+    for (int i = 0; i < list.length; i++) {
+      int place = some - (int) (i * ((double) some / list.length));
+      list[i] = place * (schedule.steps() / distilled) - 1;
+    }
+    return Timesteps.list(list);
+  }
+
+  private int configuredDistilled() {
+    return config.integer("original_inference_steps", 50);
+  }
+
+  private int count(Map<String, Object> setTimesteps) {
+    if (setTimesteps.get("timesteps") instanceof List<?> list) {
+      return list.size();
+    }
+    return setTimesteps.get("sigmas") instanceof List<?> list ? list.size() - 1 : schedule.steps();
+  }
+
+  /** A method like another, but for where its steps lie. */
+  private static Record with(Record method, Timesteps given) {
+    try {
+      RecordComponent[] components = method.getClass().getRecordComponents();
+      Class<?>[] types = new Class<?>[components.length];
+      Object[] values = new Object[components.length];
+      for (int i = 0; i < components.length; i++) {
+        types[i] = components[i].getType();
+        java.lang.reflect.Method accessor = components[i].getAccessor();
+        accessor.setAccessible(true);
+        values[i] = types[i] == Timesteps.class ? given : accessor.invoke(method);
+      }
+      Constructor<?> constructor = method.getClass().getDeclaredConstructor(types);
+      constructor.setAccessible(true);
+      return (Record) constructor.newInstance(values);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private LoopSampler ours() {
@@ -103,7 +217,11 @@ public final class ReferenceSampler {
 
   /** A number among the arguments of a step; infinity is a string in JSON. */
   private double argument(String name, double otherwise) {
-    Object value = arguments.get(name);
+    return number(arguments, name, otherwise);
+  }
+
+  private static double number(Map<String, Object> among, String name, double otherwise) {
+    Object value = among.get(name);
     if (value == null) {
       return otherwise;
     }
@@ -176,15 +294,94 @@ public final class ReferenceSampler {
   /** Leaves out every step but the one from a timestep. */
   public void keepOnly(int t) {
     steps.removeIf(step -> step.t() != t);
+    if (steps.size() != 1) {
+      throw new IllegalArgumentException("one step must be from timestep " + t);
+    }
   }
 
-  public int[] timesteps() {
-    return steps.stream().mapToInt(step -> (int) Math.rint(step.t())).toArray();
+  /** Leaves out the first steps, each of which is one call of the denoiser. */
+  void skip(int calls) {
+    steps.subList(0, calls).clear();
   }
 
   /** What the denoiser is asked about, perhaps between timesteps. */
-  double[] times() {
+  public double[] times() {
     return steps.stream().mapToDouble(Transition::t).toArray();
+  }
+
+  /** The noise levels of the steps, and where the last ends. */
+  double[] sigmas() {
+    double[] sigmas = new double[steps.size() + 1];
+    for (int i = 0; i < steps.size(); i++) {
+      sigmas[i] = listed(i).sigma();
+    }
+    sigmas[steps.size()] = steps.get(steps.size() - 1).to().sigma();
+    return sigmas;
+  }
+
+  /** The level that the reference's list of sigmas has for a call, which repeats the whole ones. */
+  private Level listed(int call) {
+    Transition step = steps.get(call);
+    return config.className().startsWith("KDPM2") && step.at() != step.from()
+        ? step.to()
+        : step.at();
+  }
+
+  /** How often a step calls the denoiser, the last aside. */
+  int callsPerStep() {
+    return config.className().startsWith("KDPM2") || config.className().startsWith("Heun") ? 2 : 1;
+  }
+
+  /** The place of a timestep; the second where it is there twice, as the reference counts. */
+  int indexOf(double t) {
+    int[] places =
+        IntStream.range(0, steps.size())
+            .filter(i -> Math.abs(steps.get(i).t() - t) < 1e-2)
+            .toArray();
+    if (places.length == 0 && SOLVERS.contains(config.className())) {
+      return steps.size() - 1;
+    }
+    if (places.length == 0) {
+      throw new IllegalArgumentException("there is no timestep " + t + " among the steps");
+    }
+    return places[Math.min(1, places.length - 1)];
+  }
+
+  /**
+   * How the reference mixes a sample and noise.
+   *
+   * @return the shares of the two
+   */
+  static double[] mixture(SchedulerConfig config, Integer inferenceSteps, double t) {
+    boolean unscaled = UNSCALED.contains(config.className());
+    boolean solver = SOLVERS.contains(config.className());
+    NoiseSchedule schedule = config.schedule();
+    Level level;
+    if (inferenceSteps != null && (unscaled || solver)) {
+      ReferenceSampler sampler = new ReferenceSampler(config, inferenceSteps, Map.of());
+      level = sampler.listed(sampler.indexOf(t));
+    } else if (solver) {
+      // Before set_timesteps the reference's list of sigmas rises while its timesteps fall.
+      level = Level.ofSigma(new SigmaCurve(schedule).sigma(schedule.steps() - 1 - t));
+    } else if (unscaled) {
+      level = Level.ofSigma(new SigmaCurve(schedule).sigma(t));
+    } else {
+      level = Level.of(schedule.alphaBar((int) t));
+    }
+    return unscaled
+        ? new double[] {1, level.sigma()}
+        : new double[] {level.signal(), level.noise()};
+  }
+
+  /** What the reference multiplies standard normal noise by to start from. */
+  double initNoiseSigma() {
+    if (!isUnscaled()) {
+      return 1;
+    }
+    double sigma = all.get(0).from().sigma();
+    return config.text("timestep_spacing", "linspace").equals("leading")
+        ? Math.sqrt(sigma * sigma + 1)
+        : sigma;
   }
 
   /** Whether our own sampler takes other steps than the reference. */
@@ -195,6 +392,11 @@ public final class ReferenceSampler {
   /** The noise level of the first step. */
   Level first() {
     return steps.get(0).from();
+  }
+
+  /** The noise level of the samples that a call starts from. */
+  Level level(int call) {
+    return steps.get(call).from();
   }
 
   boolean isUnscaled() {

@@ -15,7 +15,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SamplingRequest;
@@ -32,15 +36,17 @@ class SchedulerTraceReferenceTest {
   /** Float32 timesteps, at which the reference rounds the logarithms of its noise levels. */
   private static final double TIME_TOLERANCE = 5e-3;
 
+  private static final Pattern SUM = Pattern.compile("([\\d.]+)\\*x\\+([\\d.]+)\\*t");
+
   /** Folders of another format, which other tests read. */
   private static final Set<String> NO_TRACES = Set.of("_schedules", "_add_noise", "_saved_configs");
 
   @TestFactory
   Stream<DynamicTest> steps_areThoseOfTheReference() {
-    return ReferenceCases.folders("schedulers").stream()
-        .map(folder -> folder.getFileName().toString())
-        .filter(family -> !NO_TRACES.contains(family))
-        .flatMap(family -> ReferenceCases.files("schedulers/" + family).stream())
+    return Stream.of("schedulers", "schedulers_more")
+        .flatMap(kind -> ReferenceCases.folders(kind).stream().map(folder -> kind + "/" + folder.getFileName()))
+        .filter(family -> !NO_TRACES.contains(family.substring(family.indexOf('/') + 1)))
+        .flatMap(family -> ReferenceCases.files(family).stream())
         .map(file -> DynamicTest.dynamicTest(name(file), () -> checkTrace(json(file))));
   }
 
@@ -75,9 +81,12 @@ class SchedulerTraceReferenceTest {
   }
 
   private static void checkTrace(Map<String, Object> json) {
+    ReferenceSampler.assumeSampler((String) json.get("scheduler_class"));
     SchedulerConfig config = config(json);
-    int n = ((Number) json.get("num_inference_steps")).intValue();
-    ReferenceSampler sampler = new ReferenceSampler(config, n, object(json, "step_kwargs"));
+    Integer n = steps(json);
+    Map<String, Object> setTimesteps = objectOrEmpty(json, "set_timesteps_kwargs");
+    Map<String, Object> arguments = objectOrEmpty(json, "step_kwargs");
+    ReferenceSampler sampler = new ReferenceSampler(config, n, arguments, setTimesteps);
     assertThat(sampler.times())
         .containsExactly(doubles(json.get("timesteps")), within(timeTolerance(config)));
 
@@ -86,7 +95,7 @@ class SchedulerTraceReferenceTest {
     List<?> noises = (List<?>) json.get("noises");
     double[] scale = doubles(json.get("prev_sample_max_abs"));
     double[] rounding = doubles(json.get("f32_vs_f64_max_abs_diff"));
-    boolean churns = object(json, "step_kwargs").containsKey("s_churn");
+    boolean churns = arguments.containsKey("s_churn");
     List<String> failures = new ArrayList<>();
     int[] done = {0};
     SamplingRequest request =
@@ -116,19 +125,48 @@ class SchedulerTraceReferenceTest {
                 })
             .build();
     long[] sampleShape = Arrays.copyOfRange(shape, 1, shape.length);
-    sampler.sample(DummyDenoiser.of(config, sampleShape), request).close();
+    sampler.sample(model(json, config, sampleShape), request).close();
     assertThat(failures).isEmpty();
     assertThat(done[0]).isEqualTo(steps.size());
 
     // Where our steps are others, it is for the reasons that ReferenceSampler names.
     if (sampler.differsFromOurs()) {
       String spacing = config.text("timestep_spacing", "leading");
-      boolean evenly = config.schedule().steps() % (2 * n) == 0;
-      int[] timesteps = sampler.timesteps();
+      boolean evenly = n != null && config.schedule().steps() % (2 * n) == 0;
+      double[] timesteps = sampler.times();
       boolean noiseAtTheEnd =
           config.className().equals("DDPMScheduler") && timesteps[timesteps.length - 1] != 0;
       assertThat(spacing.equals("linspace") || !evenly || noiseAtTheEnd).isTrue();
     }
+  }
+
+  private static Integer steps(Map<String, Object> json) {
+    boolean counted = !Boolean.FALSE.equals(json.get("set_timesteps_with_count"));
+    return counted && json.get("num_inference_steps") instanceof Number n ? n.intValue() : null;
+  }
+
+  private static Map<String, Object> objectOrEmpty(Map<String, Object> json, String key) {
+    return json.get(key) == null ? Map.of() : object(json, key);
+  }
+
+  /** The model that a trace names: the suite's, or a sum. */
+  private static Denoiser model(
+      Map<String, Object> json, SchedulerConfig config, long[] sampleShape) {
+    String name = (String) json.getOrDefault("dummy_model", "(x*t)/(t+1)");
+    if (name.equals("(x*t)/(t+1)")) {
+      return DummyDenoiser.of(config, sampleShape);
+    }
+    Matcher sum = SUM.matcher(name);
+    if (!sum.matches()) {
+      throw new IllegalArgumentException("model is not supported: " + name);
+    }
+    double ofX = Double.parseDouble(sum.group(1));
+    double ofT = Double.parseDouble(sum.group(2));
+    return FunctionDenoiser.of(
+        config.schedule(),
+        config.prediction(),
+        (x, t, condition) -> x.mul(ofX).addi(ofT * t.getDouble(0)),
+        sampleShape);
   }
 
   private static void compare(
@@ -151,6 +189,7 @@ class SchedulerTraceReferenceTest {
   }
 
   private static void checkSchedule(Map<String, Object> json) {
+    ReferenceSampler.assumeSampler((String) json.get("scheduler_class"));
     NoiseSchedule schedule =
         new SchedulerConfig((String) json.get("scheduler_class"), object(json, "config_kwargs"))
             .schedule();
@@ -175,25 +214,31 @@ class SchedulerTraceReferenceTest {
 
   private static void checkNoisy(Map<String, Object> json) {
     String className = (String) json.get("scheduler_class");
-    NoiseSchedule schedule =
-        new SchedulerConfig(className, object(json, "config_kwargs")).schedule();
+    ReferenceSampler.assumeSampler(className);
+    SchedulerConfig config = new SchedulerConfig(className, object(json, "config_kwargs"));
     long[] shape = Arrays.stream(ints(json.get("shape"))).asLongStream().toArray();
     INDArray original = array(json.get("original"), shape);
     INDArray noise = array(json.get("noise"), shape);
-    int[] t = ints(json.get("timesteps"));
-    ForwardProcess process = new ForwardProcess(schedule);
-    INDArray noisy = process.noisy(original, noise, t);
-    if (!className.startsWith("DD")) {
-      // The schedulers of k-diffusion keep x_t / sqrt(alphaBar) = x_0 + sigma epsilon.
-      for (int i = 0; i < t.length; i++) {
-        noisy.slice(i).divi(Math.sqrt(schedule.alphaBar(t[i])));
-      }
+    double[] t = doubles(json.get("timesteps"));
+    INDArray noisy = original.dup();
+    for (int i = 0; i < shape[0]; i++) {
+      // One timestep may be that of the whole batch.
+      double[] shares = ReferenceSampler.mixture(config, steps(json), t[t.length == 1 ? 0 : i]);
+      noisy.slice(i).muli(shares[0]).addi(noise.slice(i).mul(shares[1]));
     }
     INDArray expected = array(json.get("noisy"), shape);
     assertThat(distance(noisy, expected))
         .isLessThan(2e-5 * Math.max(1, expected.amaxNumber().doubleValue()));
+    ForwardProcess process = new ForwardProcess(config.schedule());
+    int[] whole =
+        IntStream.range(0, (int) shape[0]).map(i -> (int) t[t.length == 1 ? 0 : i]).toArray();
+    if (className.startsWith("DD")) {
+      assertThat(distance(process.noisy(original, noise, whole), expected)).isLessThan(2e-5);
+    }
     if (json.get("velocity") != null) {
-      assertThat(distance(process.velocity(original, noise, t), array(json.get("velocity"), shape)))
+      assertThat(
+              distance(
+                  process.velocity(original, noise, whole), array(json.get("velocity"), shape)))
           .isLessThan(2e-5);
     }
   }

@@ -3,21 +3,21 @@ package org.diffusion4j.samplers;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.diffusion4j.reference.ReferenceCases.doubles;
 import static org.diffusion4j.reference.ReferenceCases.ints;
 import static org.diffusion4j.reference.ReferenceCases.json;
 import static org.diffusion4j.reference.ReferenceCases.object;
-import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.SamplingRequest;
@@ -32,24 +32,20 @@ import org.nd4j.linalg.factory.Nd4j;
 /** The figures of the reference implementation's own tests. */
 class SuiteReferenceTest {
 
-  /** The schedulers that have no sampler here; docs/interchange.md says why. */
-  private static final Set<String> NOT_HERE =
-      Set.of(
-          "CMStochasticIterativeScheduler",
-          "DPMSolverMultistepInverseScheduler",
-          "DPMSolverSDEScheduler",
-          "EDMDPMSolverMultistepScheduler",
-          "EDMEulerScheduler",
-          "IPNDMScheduler",
-          "SASolverScheduler",
-          "ScoreSdeVeScheduler",
-          "UnCLIPScheduler");
-
-  private static final Pattern NOISED = Pattern.compile("add_noise\\(.*t=(\\d+)\\)");
-  private static final Pattern TIMESTEPS = Pattern.compile("timesteps=\\[([\\d, ]+)\\]");
-  private static final Pattern STARTED = Pattern.compile("t_start=(\\d+)");
-  private static final long[] IMAGES = {4, 3, 8, 8};
-  private static final long[] VECTORS = {4, 3, 8};
+  private static final String NUMBER = "[-+]?\\d+(?:\\.\\d*)?(?:e[-+]?\\d+)?";
+  private static final String NUMBERS = "\\[\\s*(" + NUMBER + "(?:\\s*,\\s*" + NUMBER + ")*)\\s*]";
+  private static final Pattern LIST = Pattern.compile("(timesteps|sigmas)\\s*=\\s*" + NUMBERS);
+  private static final Pattern GIVEN =
+      Pattern.compile("set_timesteps\\((?:[^)]*?(timesteps|sigmas)\\s*=\\s*)?" + NUMBERS);
+  private static final Pattern COUNT =
+      Pattern.compile("(?:set_timesteps\\(|num_inference_steps\\s*=\\s*)(\\d+)");
+  private static final Pattern SEED = Pattern.compile("manual_seed\\((\\d+)\\)");
+  private static final Pattern VARIANCE_OF = Pattern.compile("_(?:t(\\d+)|(\\d+)_(-?\\d+))$");
+  private static final Pattern VARIANCE_CALL =
+      Pattern.compile("_get_variance\\((\\d+)(?:,\\s*(-?\\d+))?\\)");
+  private static final Set<String> FIGURES = Set.of("sum", "mean", "sum_tol", "mean_tol");
+  private static final double SIGMA_TOLERANCE = 1e-4;
+  private static final double TIME_TOLERANCE = 5e-3;
 
   @TestFactory
   Stream<DynamicTest> figures_areThoseOfTheReference() {
@@ -57,11 +53,11 @@ class SuiteReferenceTest {
     if (!Files.exists(file)) {
       return Stream.of();
     }
-    return ((List<?>) json(file).get("cases"))
-        .stream()
-            .map(SuiteReferenceTest::asObject)
-            .filter(json -> json.get("scheduler") != null)
-            .map(json -> DynamicTest.dynamicTest((String) json.get("id"), () -> check(json)));
+    List<Map<String, Object>> cases =
+        ((List<?>) json(file).get("cases")).stream().map(SuiteReferenceTest::asObject).toList();
+    return cases.stream()
+        .filter(json -> json.get("scheduler") != null)
+        .map(json -> DynamicTest.dynamicTest((String) json.get("id"), () -> check(json, cases)));
   }
 
   @SuppressWarnings("unchecked")
@@ -69,45 +65,112 @@ class SuiteReferenceTest {
     return (Map<String, Object>) json;
   }
 
-  private static void check(Map<String, Object> json) {
-    assumeFalse(
-        NOT_HERE.contains((String) json.get("scheduler")),
-        () -> "there is no sampler for " + json.get("scheduler"));
+  private static void check(Map<String, Object> json, List<Map<String, Object>> cases) {
+    ReferenceSampler.assumeSampler((String) json.get("scheduler"));
     SchedulerConfig config =
         new SchedulerConfig((String) json.get("scheduler"), object(json, "config"));
     switch ((String) json.get("kind")) {
-      case "full_loop" -> checkLoop(json, config);
+      case "full_loop" -> checkLoop(json, config, twin(json, cases));
       case "variance" -> checkVariance(json, config);
-      case "timesteps" -> {
-        int[] expected = ints(object(json, "expected").get("timesteps"));
-        assertThat(new ReferenceSampler(config, steps(json), Map.of()).timesteps())
-            .isEqualTo(expected);
-      }
+      case "timesteps", "custom_timesteps", "previous_timestep", "previous_timesteps", "sigmas" ->
+          checkSteps(json, config);
       case "error" -> checkError(json, config);
-      case "sigmas" ->
-          // Flow matching is another process than the one this library samples from.
-          assertThatThrownBy(() -> Samplers.of(config, steps(json)))
-              .isInstanceOf(IllegalArgumentException.class)
-              .hasMessageStartingWith("use_flow_sigmas must be false");
       default ->
           throw new IllegalArgumentException("kind of case is not supported: " + json.get("kind"));
     }
   }
 
-  /** The lists of timesteps that must be refused are in the case's text. */
+  /** The case of pictures that one of vectors is like, if it is there. */
+  private static Map<String, Object> twin(
+      Map<String, Object> json, List<Map<String, Object>> cases) {
+    String id = ((String) json.get("id")).replace("_1d", "");
+    return cases.stream()
+        .filter(other -> other != json && id.equals(other.get("id")))
+        .findFirst()
+        .orElse(Map.of());
+  }
+
+  private static void checkSteps(Map<String, Object> json, SchedulerConfig config) {
+    Map<String, Object> expected = object(json, "expected");
+    if (config.flag("use_flow_sigmas", false)) {
+      // Flow matching is another process than the one this library samples from.
+      assertThatThrownBy(() -> Samplers.of(config, steps(json)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("use_flow_sigmas must be false");
+      return;
+    }
+    ReferenceSampler sampler =
+        new ReferenceSampler(config, steps(json), Map.of(), setTimesteps(json));
+    double[] times = sampler.times();
+    expected.forEach(
+        (what, value) -> {
+          if (what.startsWith("prev")) {
+            double[] previous = Arrays.copyOfRange(times, 1, times.length + 1);
+            previous[times.length - 1] = -1;
+            assertThat(previous).as(what).isEqualTo(doubles(value));
+          } else if (what.equals("timesteps")) {
+            assertThat(times).as(what).containsExactly(doubles(value), within(TIME_TOLERANCE));
+          } else if (what.equals("sigmas")) {
+            double[] sigmas = doubles(value);
+            double tolerance = SIGMA_TOLERANCE * Math.max(1, sigmas[0]);
+            assertThat(sampler.sigmas()).as(what).containsExactly(sigmas, within(tolerance));
+          } else if (!what.endsWith("tol")) {
+            throw new IllegalArgumentException("figure of a case is not supported: " + what);
+          }
+        });
+  }
+
+  /** Lists that {@code set_timesteps} is given in a case's text, by their names. */
+  private static Map<String, Object> setTimesteps(Map<String, Object> json) {
+    Map<String, Object> found = new HashMap<>();
+    if (json.get("set_timesteps_kwargs") != null) {
+      found.putAll(object(json, "set_timesteps_kwargs"));
+    }
+    for (String where : List.of("timesteps", "sigmas")) {
+      if (json.get(where) instanceof List<?> list) {
+        found.put(where, list);
+      }
+    }
+    Matcher call = GIVEN.matcher(text(json, "loop"));
+    Matcher list = LIST.matcher(text(json, "loop"));
+    if (found.isEmpty() && call.find()) {
+      found.put(call.group(1) == null ? "timesteps" : call.group(1), numbers(call.group(2)));
+    } else if (found.isEmpty() && steps(json) == null && list.find()) {
+      found.put(list.group(1), numbers(list.group(2)));
+    }
+    return found;
+  }
+
+  private static List<Double> numbers(String list) {
+    return Arrays.stream(list.split(",")).map(s -> Double.valueOf(s.strip())).toList();
+  }
+
+  /** What must be refused is in the case's text: lists of timesteps, or their number. */
   private static void checkError(Map<String, Object> json, SchedulerConfig config) {
-    Matcher list = TIMESTEPS.matcher((String) json.get("loop"));
-    assertThat(list.find()).as("list of timesteps").isTrue();
-    int[] timesteps =
-        Arrays.stream(list.group(1).split(","))
-            .mapToInt(s -> Integer.parseInt(s.strip()))
-            .toArray();
     int total = config.schedule().steps();
-    assertThatThrownBy(() -> Timesteps.list(timesteps).descending(total))
+    String loop = text(json, "loop");
+    Matcher list = LIST.matcher(loop);
+    if (list.find()) {
+      int[] timesteps =
+          numbers(list.group(2)).stream().mapToInt(t -> (int) Math.rint(t)).toArray();
+      // A list may be refused for its number being given too, which cannot be said here.
+      if (!loop.contains("num_inference_steps=")) {
+        assertThatThrownBy(() -> Timesteps.list(timesteps).descending(total))
+            .isInstanceOf(IllegalArgumentException.class);
+      }
+      assertThatThrownBy(() -> Timesteps.list(total, 0).descending(total))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("[0, " + (total - 1) + "]");
+      return;
+    }
+    Matcher count = COUNT.matcher(loop);
+    if (steps(json) == null && !count.find()) {
+      throw new IllegalArgumentException("error is not supported: " + loop);
+    }
+    int n = steps(json) == null ? Integer.parseInt(count.group(1)) : steps(json);
+    assertThatThrownBy(
+            () -> ((LoopSampler) Samplers.of(config, n)).method().transitions(config.schedule()))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> Timesteps.list(total, 0).descending(total))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("[0, " + (total - 1) + "]");
   }
 
   private static Integer steps(Map<String, Object> json) {
@@ -115,20 +178,82 @@ class SuiteReferenceTest {
     return steps == null ? null : steps.intValue();
   }
 
-  private static void checkLoop(Map<String, Object> json, SchedulerConfig config) {
-    long[] shape = json.get("input_shape").equals("1d") ? VECTORS : IMAGES;
-    int skipped = skipped(json, config);
-    // The suite asks for a deterministic TCD.
-    Map<String, Object> arguments =
-        config.className().equals("TCDScheduler") ? Map.of("eta", 0) : Map.of();
-    ReferenceSampler sampler = new ReferenceSampler(config, steps(json), arguments, skipped);
-    INDArray start = start(json, config, sampler, shape);
+  private static String text(Map<String, Object> json, String key) {
+    return json.get(key) instanceof String text ? text : "";
+  }
+
+  /** Batches of four, of pictures or vectors; or a shape with the batch. */
+  private static long[] shape(Map<String, Object> json) {
+    Object shape = json.getOrDefault("input_shape", "2d");
+    if (shape instanceof List<?> list) {
+      return Arrays.stream(ints(list)).asLongStream().toArray();
+    }
+    return switch ((String) shape) {
+      case "2d" -> new long[] {4, 3, 8, 8};
+      case "1d" -> new long[] {4, 3, 8};
+      default -> throw new IllegalArgumentException("shape is not supported: " + shape);
+    };
+  }
+
+  /** What a step is told in the loop's text, such as {@code eta=0}. */
+  private static Map<String, Object> stepArguments(
+      Map<String, Object> json, SchedulerConfig config) {
+    Map<String, Object> arguments = new HashMap<>();
+    if (config.className().equals("TCDScheduler")) {
+      // The suite asks for a deterministic TCD.
+      arguments.put("eta", 0);
+    }
+    if (json.get("step_kwargs") != null) {
+      arguments.putAll(object(json, "step_kwargs"));
+    }
+    for (String argument : List.of("eta", "s_churn", "s_tmin", "s_tmax", "s_noise")) {
+      Matcher number =
+          Pattern.compile("\\b" + argument + "\\s*=\\s*(" + NUMBER + ")")
+              .matcher(text(json, "loop"));
+      if (number.find()) {
+        arguments.put(argument, Double.valueOf(number.group(1)));
+      }
+    }
+    if (text(json, "loop").matches("(?s).*use_clipped_model_output\\s*=\\s*[Tt]rue.*")) {
+      arguments.put("use_clipped_model_output", true);
+    }
+    return arguments;
+  }
+
+  private static void checkLoop(
+      Map<String, Object> json, SchedulerConfig config, Map<String, Object> twin) {
+    Map<String, Object> expected = object(json, "expected");
+    for (String figure : expected.keySet()) {
+      if (!FIGURES.contains(figure)) {
+        throw new IllegalArgumentException("figure of a case is not supported: " + figure);
+      }
+    }
+    assertThat(expected.keySet()).containsAnyOf("sum", "mean");
+    long[] shape = shape(json);
+    ReferenceSampler sampler =
+        new ReferenceSampler(config, steps(json), stepArguments(json, config), setTimesteps(json));
+    String loop = text(json, "loop");
+    SuiteStart from =
+        SuiteStart.of(
+            (String) json.get("init"),
+            loop.matches("\\s*as\\b.*") ? text(twin, "loop") : loop,
+            (String) twin.get("init"),
+            config,
+            sampler);
+    INDArray start =
+        ramp(false, shape).muli(from.sample()).addi(ramp(true, shape).muli(from.noise()));
+    sampler.skip(from.skipped());
+    Matcher seed = SEED.matcher(text(json, "rng"));
     SamplingRequest request =
-        SamplingRequest.builder(4).start(start).noise(NoiseSource.torch(0)).build();
-    long[] sampleShape = Arrays.copyOfRange(shape, 1, shape.length);
-    DummyDenoiser model = DummyDenoiser.of(config, sampleShape);
-    try (SamplingResult result = sampler.sampleWithInputs(model, request)) {
-      Map<String, Object> expected = object(json, "expected");
+        SamplingRequest.builder((int) shape[0])
+            .start(start)
+            .noise(NoiseSource.torch(seed.find() ? Long.parseLong(seed.group(1)) : 0))
+            .build();
+    DummyDenoiser model =
+        DummyDenoiser.of(config, Arrays.copyOfRange(shape, 1, shape.length));
+    boolean kept = loop.contains("NOT overwritten") || loop.contains("x kept");
+    try (SamplingResult result =
+        kept ? sampler.sample(model, request) : sampler.sampleWithInputs(model, request)) {
       double sum = 0;
       for (float value : Values.of(result.samples())) {
         sum += Math.abs(value);
@@ -142,45 +267,6 @@ class SuiteReferenceTest {
         }
       }
     }
-  }
-
-  /** How many denoiser calls come before the step at which a case starts. */
-  private static int skipped(Map<String, Object> json, SchedulerConfig config) {
-    Matcher noised = NOISED.matcher((String) json.get("init"));
-    if (noised.find()) {
-      int t = Integer.parseInt(noised.group(1));
-      int[] all = new ReferenceSampler(config, steps(json), Map.of()).timesteps();
-      int skipped = Arrays.stream(all).boxed().toList().indexOf(t);
-      assertThat(skipped).as("place of timestep %d", t).isNotNegative();
-      return skipped;
-    }
-    Matcher started = STARTED.matcher(String.valueOf(json.get("loop")));
-    int calls =
-        config.className().startsWith("KDPM2") || config.className().startsWith("Heun") ? 2 : 1;
-    return started.find() ? calls * Integer.parseInt(started.group(1)) : 0;
-  }
-
-  /** The ramp, scaled to the noise of the first step, or with the other ramp as its noise. */
-  private static INDArray start(
-      Map<String, Object> json, SchedulerConfig config, ReferenceSampler sampler, long[] shape) {
-    String init = (String) json.get("init");
-    INDArray start = ramp(false, shape);
-    Matcher noised = NOISED.matcher(init);
-    if (noised.find()) {
-      int t = Integer.parseInt(noised.group(1));
-      return new ForwardProcess(config.schedule())
-          .noisy(start, ramp(true, shape), new int[] {t, t, t, t});
-    }
-    Level first = sampler.first();
-    if (init.contains("init_noise_sigma")) {
-      ReferenceSampler whole = new ReferenceSampler(config, steps(json), Map.of());
-      start.muli(whole.first().sigma());
-    } else if (init.contains("alpha*")) {
-      start.muli(first.signal());
-    }
-    return init.contains("dummy_noise_deter")
-        ? start.addi(ramp(true, shape).muli(sampler.isUnscaled() ? first.sigma() : first.noise()))
-        : start;
   }
 
   /** The suite's own tolerance; 1e-4 of the figure where the suite says that double differs. */
@@ -197,14 +283,16 @@ class SuiteReferenceTest {
   }
 
   /**
-   * The suite's sample, {@code (((c * 8 + y) * 8 + w) * 4 + b) / 768}, and its noise, from the end.
+   * The suite's sample, {@code (k * B + b) / (K * B)} for the k-th of the K values of the b-th of B
+   * samples, and its noise, from the end.
    */
   private static INDArray ramp(boolean reversed, long[] shape) {
-    int length = (int) (shape[1] * shape[2] * (shape.length > 3 ? shape[3] : 1));
-    float[] values = new float[4 * length];
-    for (int b = 0; b < 4; b++) {
+    int batch = (int) shape[0];
+    int length = (int) (Arrays.stream(shape).reduce(1, (a, b) -> a * b) / batch);
+    float[] values = new float[batch * length];
+    for (int b = 0; b < batch; b++) {
       for (int k = 0; k < length; k++) {
-        int n = k * 4 + b;
+        int n = k * batch + b;
         values[b * length + k] = (reversed ? values.length - 1 - n : n) / (float) values.length;
       }
     }
@@ -213,25 +301,37 @@ class SuiteReferenceTest {
 
   /** Variances are called by their timesteps, which the case's name ends with. */
   private static void checkVariance(Map<String, Object> json, SchedulerConfig config) {
-    NoiseSchedule schedule = config.schedule();
-    String[] words = ((String) json.get("id")).split("_");
-    String last = words[words.length - 1];
+    Matcher name = VARIANCE_OF.matcher((String) json.get("id"));
+    Matcher call = VARIANCE_CALL.matcher(text(json, "loop"));
     int t;
     int previous;
-    if (last.startsWith("t")) {
-      t = Integer.parseInt(last.substring(1));
-      previous = t - 1;
+    if (name.find()) {
+      t = Integer.parseInt(name.group(1) == null ? name.group(2) : name.group(1));
+      previous = name.group(3) == null ? t - 1 : Integer.parseInt(name.group(3));
+    } else if (call.find()) {
+      t = Integer.parseInt(call.group(1));
+      previous = call.group(2) == null ? t - 1 : Integer.parseInt(call.group(2));
     } else {
-      t = Integer.parseInt(words[words.length - 2]);
-      previous = Integer.parseInt(last);
+      throw new IllegalArgumentException("timestep of a variance is not named: " + json.get("id"));
+    }
+    NoiseSchedule schedule = config.schedule();
+    double alphaBar = schedule.alphaBar(t);
+    double before = previous < 0 ? Samplers.finalAlphaBar(config, true) : schedule.alphaBar(previous);
+    double beta = 1 - alphaBar / before;
+    double posterior = (1 - before) / (1 - alphaBar) * beta;
+    if (previous == t - 1 && previous >= 0) {
+      assertThat(schedule.posteriorVariance(t)).isCloseTo(posterior, within(1e-12));
     }
     double variance =
-        (1 - schedule.alphaBar(previous))
-            / (1 - schedule.alphaBar(t))
-            * (1 - schedule.alphaBar(t) / schedule.alphaBar(previous));
-    if (previous == t - 1) {
-      assertThat(schedule.posteriorVariance(t)).isCloseTo(variance, within(1e-12));
-    }
+        switch (config.text("variance_type", "fixed_small")) {
+          case "fixed_small" -> posterior;
+          case "fixed_small_log" -> Math.sqrt(Math.max(posterior, 1e-20));
+          case "fixed_large" -> beta;
+          case "fixed_large_log" -> Math.log(beta);
+          default ->
+              throw new IllegalArgumentException(
+                  "variance is not supported: " + config.settings().get("variance_type"));
+        };
     Map<String, Object> expected = object(json, "expected");
     assertThat(variance).isCloseTo(number(expected, "value"), within(number(expected, "tol")));
   }

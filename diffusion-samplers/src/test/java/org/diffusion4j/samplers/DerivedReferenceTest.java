@@ -48,11 +48,7 @@ class DerivedReferenceTest {
     return ((List<?>) json(file).getOrDefault("derived", List.of()))
         .stream()
             .map(DerivedReferenceTest::asObject)
-            .map(
-                json ->
-                    DynamicTest.dynamicTest(
-                        (String) json.get("id"),
-                        () -> check(json)));
+            .map(json -> DynamicTest.dynamicTest((String) json.get("id"), () -> check(json)));
   }
 
   @SuppressWarnings("unchecked")
@@ -64,12 +60,12 @@ class DerivedReferenceTest {
     String id = (String) json.get("id");
     Matcher torch = TORCH.matcher(id);
     boolean places =
-        EDM.matcher(id).matches() || QUADRATIC.matcher(id).matches() || SPACED.matcher(id).matches();
+        EDM.matcher(id).matches()
+            || QUADRATIC.matcher(id).matches()
+            || SPACED.matcher(id).matches();
     if (torch.matches()) {
       checkTorch(
-          Long.parseLong(torch.group(1)),
-          Integer.parseInt(torch.group(2)),
-          object(json, "values"));
+          Long.parseLong(torch.group(1)), Integer.parseInt(torch.group(2)), object(json, "values"));
     } else if (places) {
       checkPlaces(places(id), json.get("values"));
     } else {
@@ -234,8 +230,7 @@ class DerivedReferenceTest {
       return NoiseSchedule.cosine(total);
     }
     if (id.contains("scaled_linear")) {
-      return NoiseSchedule.scaledLinear(
-          total, end(START, json, 0.00085), end(END, json, 0.012));
+      return NoiseSchedule.scaledLinear(total, end(START, json, 0.00085), end(END, json, 0.012));
     }
     if (id.contains("quad")) {
       return NoiseSchedule.scaledLinear(total, first, last);
@@ -328,8 +323,7 @@ class DerivedReferenceTest {
                 switch (what) {
                   case "sum" -> sum;
                   case "mean" -> sum / size;
-                  default ->
-                      throw new IllegalArgumentException("value is not supported: " + what);
+                  default -> throw new IllegalArgumentException("value is not supported: " + what);
                 };
             assertThat(found).isCloseTo(((Number) expected).doubleValue(), within(1e-3));
           }

@@ -141,8 +141,7 @@ public final class ReferenceSampler {
     if (original == null && strength == 1) {
       return null;
     }
-    int distilled =
-        (int) number(setTimesteps, "original_inference_steps", configuredDistilled());
+    int distilled = (int) number(setTimesteps, "original_inference_steps", configuredDistilled());
     if (strength == 1) {
       return Timesteps.distilled(inferenceSteps, distilled);
     }

@@ -44,7 +44,10 @@ class SchedulerTraceReferenceTest {
   @TestFactory
   Stream<DynamicTest> steps_areThoseOfTheReference() {
     return Stream.of("schedulers", "schedulers_more")
-        .flatMap(kind -> ReferenceCases.folders(kind).stream().map(folder -> kind + "/" + folder.getFileName()))
+        .flatMap(
+            kind ->
+                ReferenceCases.folders(kind).stream()
+                    .map(folder -> kind + "/" + folder.getFileName()))
         .filter(family -> !NO_TRACES.contains(family.substring(family.indexOf('/') + 1)))
         .flatMap(family -> ReferenceCases.files(family).stream())
         .map(file -> DynamicTest.dynamicTest(name(file), () -> checkTrace(json(file))));

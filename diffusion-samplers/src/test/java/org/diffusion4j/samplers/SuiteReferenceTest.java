@@ -151,8 +151,7 @@ class SuiteReferenceTest {
     String loop = text(json, "loop");
     Matcher list = LIST.matcher(loop);
     if (list.find()) {
-      int[] timesteps =
-          numbers(list.group(2)).stream().mapToInt(t -> (int) Math.rint(t)).toArray();
+      int[] timesteps = numbers(list.group(2)).stream().mapToInt(t -> (int) Math.rint(t)).toArray();
       // A list may be refused for its number being given too, which cannot be said here.
       if (!loop.contains("num_inference_steps=")) {
         assertThatThrownBy(() -> Timesteps.list(timesteps).descending(total))
@@ -249,8 +248,7 @@ class SuiteReferenceTest {
             .start(start)
             .noise(NoiseSource.torch(seed.find() ? Long.parseLong(seed.group(1)) : 0))
             .build();
-    DummyDenoiser model =
-        DummyDenoiser.of(config, Arrays.copyOfRange(shape, 1, shape.length));
+    DummyDenoiser model = DummyDenoiser.of(config, Arrays.copyOfRange(shape, 1, shape.length));
     boolean kept = loop.contains("NOT overwritten") || loop.contains("x kept");
     try (SamplingResult result =
         kept ? sampler.sample(model, request) : sampler.sampleWithInputs(model, request)) {
@@ -316,7 +314,8 @@ class SuiteReferenceTest {
     }
     NoiseSchedule schedule = config.schedule();
     double alphaBar = schedule.alphaBar(t);
-    double before = previous < 0 ? Samplers.finalAlphaBar(config, true) : schedule.alphaBar(previous);
+    double before =
+        previous < 0 ? Samplers.finalAlphaBar(config, true) : schedule.alphaBar(previous);
     double beta = 1 - alphaBar / before;
     double posterior = (1 - before) / (1 - alphaBar) * beta;
     if (previous == t - 1 && previous >= 0) {

@@ -3,13 +3,14 @@ package org.diffusion4j.pretrained;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.diffusion4j.reference.ReferenceCases.distance;
+import static org.diffusion4j.reference.ReferenceCases.doubles;
 import static org.diffusion4j.reference.ReferenceCases.ints;
 import static org.diffusion4j.reference.ReferenceCases.json;
 import static org.diffusion4j.reference.ReferenceCases.object;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,18 +21,24 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.reference.ReferenceCases;
+import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.samplers.ReferenceSampler;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.unet.UNet;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.INDArrayIndex;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** Networks and samplers together, step by step, and whole pipelines to the finished picture. */
 class SamplingReferenceTest {
 
   private static final double TOLERANCE = 2e-5;
+  private static final double TIME_TOLERANCE = 5e-3;
 
   /** In [0, 1]. A first step divides by sqrt(alphaBar), about 1/60: rounding grows by as much. */
   private static final double PICTURE_TOLERANCE = 2e-4;
@@ -46,43 +53,10 @@ class SamplingReferenceTest {
 
   private static void steps(Path folder) throws IOException {
     Map<String, Object> json = json(folder.resolve("sampling.json"));
+    ReferenceSampler.assumeSampler((String) json.get("scheduler_class"));
     Map<String, INDArray> io = ReferenceModels.tensors(folder.resolve("io.safetensors"));
     SchedulerConfig config = scheduler(folder.resolve("scheduler_config.json"));
     INDArray start = io.get("x_T");
-    int n = (int) start.size(0);
-    Number steps = (Number) json.get("num_inference_steps");
-    ReferenceSampler sampler =
-        new ReferenceSampler(
-            config, steps == null ? null : steps.intValue(), object(json, "step_kwargs"));
-    int[] timesteps = ints(json.get("timesteps"));
-    if (steps == null) {
-      sampler.keepOnly(timesteps[0]);
-    }
-    assertThat(sampler.timesteps()).isEqualTo(timesteps);
-
-    double rounding = ((Number) json.get("final_f32_vs_f64_max_abs_diff")).doubleValue();
-    List<String> failures = new ArrayList<>();
-    int[] done = {0};
-    Condition condition =
-        json.get("class_labels") == null
-            ? Condition.none()
-            : Condition.labels(ints(json.get("class_labels")));
-    SamplingRequest request =
-        SamplingRequest.builder(n)
-            .start(start)
-            .condition(condition)
-            .noise(() -> (first, count) -> shape -> io.get("noise." + done[0]).dup())
-            .listener(
-                step -> {
-                  INDArray expected = io.get("x." + step.index());
-                  double scale = Math.max(1, expected.amaxNumber().doubleValue());
-                  double distance = distance(step.x(), expected);
-                  if (!(distance <= TOLERANCE * scale + 10 * rounding)) {
-                    failures.add("step " + step.index() + " is off by " + distance);
-                  }
-                  done[0]++;
-                })
-            .build();
     Path weights = folder.resolve((String) json.get("weights_dir")).normalize();
     try (UNet model =
         ReferenceModels.load(
@@ -92,10 +66,133 @@ class SamplingReferenceTest {
             config.prediction(),
             (int) start.size(2),
             (int) start.size(3))) {
-      sampler.sample(model, request).close();
-      assertThat(failures).isEmpty();
-      assertThat(done[0]).isEqualTo(timesteps.length);
+      Condition condition =
+          json.get("class_labels") == null
+              ? Condition.none()
+              : Condition.labels(ints(json.get("class_labels")));
+      if (json.get("num_inference_steps") == null) {
+        singleSteps(json, config, io, model, condition);
+      } else {
+        loop(json, config, io, model, condition);
+      }
     }
+  }
+
+  private static void loop(
+      Map<String, Object> json,
+      SchedulerConfig config,
+      Map<String, INDArray> io,
+      UNet model,
+      Condition condition) {
+    ReferenceSampler sampler =
+        new ReferenceSampler(
+            config,
+            ((Number) json.get("num_inference_steps")).intValue(),
+            object(json, "step_kwargs"),
+            objectOrEmpty(json, "set_timesteps_kwargs"));
+    double[] timesteps = doubles(json.get("timesteps"));
+    assertThat(sampler.times()).containsExactly(timesteps, within(TIME_TOLERANCE));
+    int[] done = {0};
+    SamplingRequest request =
+        SamplingRequest.builder((int) io.get("x_T").size(0))
+            .start(io.get("x_T"))
+            .condition(condition)
+            .noise(() -> (first, count) -> shape -> io.get("noise." + done[0]).dup())
+            .listener(
+                step -> {
+                  assertStep(json, "step " + step.index(), step.x(), io.get("x." + step.index()));
+                  done[0]++;
+                })
+            .build();
+    sampler.sample(model, request).close();
+    assertThat(done[0]).isEqualTo(timesteps.length);
+  }
+
+  /**
+   * Steps that know no number of steps, each from its timestep to the one before. Several timesteps
+   * are those of the samples if there is one result, else each is a step of the whole batch, from
+   * the first samples or from the last result: the model's output tells which.
+   */
+  private static void singleSteps(
+      Map<String, Object> json,
+      SchedulerConfig config,
+      Map<String, INDArray> io,
+      UNet model,
+      Condition condition) {
+    int[] timesteps = ints(io.containsKey("t") ? list(io.get("t")) : json.get("timesteps"));
+    INDArray x = io.get("x_T");
+    boolean ofSamples = timesteps.length > 1 && !io.containsKey("x.1");
+    for (int k = 0; k < timesteps.length; k++) {
+      String name = "step from " + timesteps[k];
+      if (ofSamples) {
+        INDArrayIndex sample = NDArrayIndex.interval(k, k + 1);
+        INDArray noise = io.get("noise.0");
+        INDArray next =
+            step(
+                json,
+                config,
+                model,
+                x.get(sample).dup('c'),
+                timesteps[k],
+                condition.slice(k, k + 1),
+                noise == null ? null : noise.get(sample));
+        assertStep(json, name, next, io.get("x.0").get(sample));
+      } else {
+        if (k > 0 && follows(io, model, condition, timesteps[k], k)) {
+          x = io.get("x." + (k - 1));
+        }
+        INDArray next =
+            step(json, config, model, x, timesteps[k], condition, io.get("noise." + k));
+        assertStep(json, name, next, io.get("x." + k));
+      }
+    }
+  }
+
+  private static List<Integer> list(INDArray values) {
+    return Arrays.stream(values.toIntVector()).boxed().toList();
+  }
+
+  private static boolean follows(
+      Map<String, INDArray> io, UNet model, Condition condition, int t, int k) {
+    INDArray expected = io.get("model_output." + k);
+    INDArray last = io.get("x." + (k - 1));
+    INDArray times = Nd4j.valueArrayOf(new long[] {last.size(0)}, (double) t, DataType.FLOAT);
+    return distance(model.predict(last, times, condition), expected)
+        < distance(model.predict(io.get("x_T"), times, condition), expected);
+  }
+
+  private static INDArray step(
+      Map<String, Object> json,
+      SchedulerConfig config,
+      UNet model,
+      INDArray x,
+      int t,
+      Condition condition,
+      INDArray noise) {
+    ReferenceSampler sampler = new ReferenceSampler(config, null, object(json, "step_kwargs"));
+    sampler.keepOnly(t);
+    SamplingRequest request =
+        SamplingRequest.builder((int) x.size(0))
+            .start(x)
+            .condition(condition)
+            .noise(() -> (first, count) -> shape -> noise.dup('c'))
+            .build();
+    try (SamplingResult result = sampler.sample(model, request)) {
+      return result.samples().dup('c');
+    }
+  }
+
+  private static void assertStep(
+      Map<String, Object> json, String name, INDArray actual, INDArray expected) {
+    double rounding = ((Number) json.get("final_f32_vs_f64_max_abs_diff")).doubleValue();
+    double scale = Math.max(1, expected.amaxNumber().doubleValue());
+    assertThat(distance(actual, expected))
+        .as("distance of %s", name)
+        .isLessThanOrEqualTo(TOLERANCE * scale + 10 * rounding);
+  }
+
+  private static Map<String, Object> objectOrEmpty(Map<String, Object> json, String key) {
+    return json.get(key) == null ? Map.of() : object(json, key);
   }
 
   private static SchedulerConfig scheduler(Path file) throws IOException {
@@ -152,13 +249,13 @@ class SamplingReferenceTest {
   }
 
   private static Sampler sampler(SchedulerConfig config, int steps, Map<String, Object> arguments) {
-    for (String argument : arguments.keySet()) {
-      if (!argument.equals("eta")) {
-        throw new IllegalArgumentException("call argument is not supported: " + argument);
-      }
+    if (!arguments.containsKey("eta")) {
+      return Samplers.of(config, steps);
     }
-    return arguments.containsKey("eta")
-        ? Samplers.ddim(config, steps, ((Number) arguments.get("eta")).doubleValue())
-        : Samplers.of(config, steps);
+    DdimSampler sampler =
+        Samplers.ddim(config, steps, ((Number) arguments.get("eta")).doubleValue());
+    return Boolean.TRUE.equals(arguments.get("use_clipped_model_output"))
+        ? sampler.withEpsilonFromCorrected()
+        : sampler;
   }
 }

@@ -63,8 +63,13 @@ class TrainingReferenceTest {
         assertThat(distance(process.noisy(x0, noise, t), batches.get("xt." + k)))
             .isLessThan(LOSS_TOLERANCE);
         if (batches.containsKey("target." + k)) {
-          assertThat(distance(process.velocity(x0, noise, t), batches.get("target." + k)))
-              .isLessThan(LOSS_TOLERANCE);
+          INDArray target =
+              switch (config.prediction()) {
+                case EPSILON -> noise;
+                case SAMPLE -> x0;
+                case VELOCITY -> process.velocity(x0, noise, t);
+              };
+          assertThat(distance(target, batches.get("target." + k))).isLessThan(LOSS_TOLERANCE);
         }
         Condition condition =
             batches.containsKey("class_labels." + k)

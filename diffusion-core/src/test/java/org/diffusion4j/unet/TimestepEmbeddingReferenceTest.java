@@ -12,11 +12,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.diffusion4j.reference.ReferenceCases;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -46,23 +48,22 @@ class TimestepEmbeddingReferenceTest {
 
   private static void check(Map<String, Object> json) {
     Map<String, Object> config = object(json, "config");
-    // What a U-Net's embedding cannot be told; diffusers' U-Nets leave both as they are.
-    assertThat(((Number) config.get("scale")).doubleValue()).isEqualTo(1);
-    assertThat(((Number) config.get("max_period")).doubleValue()).isEqualTo(10_000);
+    // What a U-Net's embedding cannot be told; diffusers' U-Nets leave it as it is.
+    assertThat(number(config, "max_period", 10_000)).isEqualTo(10_000);
+    double[] timesteps = timesteps(config.get("timesteps"));
+    INDArray times = Nd4j.create(timesteps).castTo(DataType.FLOAT).reshape(timesteps.length, 1);
     Layers layers = new Layers(0);
     SDVariable t = layers.input("t", -1, 1);
-    int size = ((Number) config.get("embedding_dim")).intValue();
     SDVariable embedding =
         layers.sinusoidal(
             t,
-            size,
-            (Boolean) config.get("flip_sin_to_cos"),
-            ((Number) config.get("downscale_freq_shift")).doubleValue());
+            (int) number(config, "embedding_dim", Double.NaN),
+            Boolean.TRUE.equals(config.get("flip_sin_to_cos")),
+            number(config, "downscale_freq_shift", 1));
+    // Other scales are those of the timesteps.
+    times.muli(number(config, "scale", 1));
     INDArray values =
-        layers
-            .sd
-            .output(Map.of("t", Nd4j.arange(0, 128).reshape(128, 1)), embedding.name())
-            .get(embedding.name());
+        layers.sd.output(Map.of("t", times), embedding.name()).get(embedding.name());
 
     Map<String, Object> expected = object(json, "expected");
     Matcher slice = SLICE.matcher((String) expected.get("slice"));
@@ -70,9 +71,10 @@ class TimestepEmbeddingReferenceTest {
     double[] wanted = doubles(expected.get("values"));
     double tolerance = ((Number) expected.get("rtol")).doubleValue();
     int k = 0;
-    for (int row = Integer.parseInt(slice.group(1));
-        row <= Integer.parseInt(slice.group(2));
-        row++) {
+    for (int time = Integer.parseInt(slice.group(1));
+        time <= Integer.parseInt(slice.group(2));
+        time++) {
+      int row = row(timesteps, time);
       for (int c = Integer.parseInt(slice.group(3)); c <= Integer.parseInt(slice.group(4)); c++) {
         assertThat(values.getDouble(row, c))
             .isCloseTo(wanted[k], within(tolerance * Math.abs(wanted[k])));
@@ -80,5 +82,29 @@ class TimestepEmbeddingReferenceTest {
       }
     }
     assertThat(k).isEqualTo(wanted.length);
+  }
+
+  private static double number(Map<String, Object> config, String key, double otherwise) {
+    return config.get(key) == null ? otherwise : ((Number) config.get(key)).doubleValue();
+  }
+
+  /** A list, or the first and the last of whole numbers. */
+  private static double[] timesteps(Object given) {
+    if (given instanceof List<?> list) {
+      return doubles(list);
+    }
+    String[] ends = ((String) given).split("\\.\\.", 2);
+    return IntStream.rangeClosed(Integer.parseInt(ends[0]), Integer.parseInt(ends[1]))
+        .asDoubleStream()
+        .toArray();
+  }
+
+  private static int row(double[] timesteps, double t) {
+    for (int row = 0; row < timesteps.length; row++) {
+      if (timesteps[row] == t) {
+        return row;
+      }
+    }
+    throw new IllegalArgumentException("there is no timestep " + t);
   }
 }

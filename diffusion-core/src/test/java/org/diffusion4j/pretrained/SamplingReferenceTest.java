@@ -141,8 +141,7 @@ class SamplingReferenceTest {
         if (k > 0 && follows(io, model, condition, timesteps[k], k)) {
           x = io.get("x." + (k - 1));
         }
-        INDArray next =
-            step(json, config, model, x, timesteps[k], condition, io.get("noise." + k));
+        INDArray next = step(json, config, model, x, timesteps[k], condition, io.get("noise." + k));
         assertStep(json, name, next, io.get("x." + k));
       }
     }

@@ -62,8 +62,7 @@ class TimestepEmbeddingReferenceTest {
             number(config, "downscale_freq_shift", 1));
     // Other scales are those of the timesteps.
     times.muli(number(config, "scale", 1));
-    INDArray values =
-        layers.sd.output(Map.of("t", times), embedding.name()).get(embedding.name());
+    INDArray values = layers.sd.output(Map.of("t", times), embedding.name()).get(embedding.name());
 
     Map<String, Object> expected = object(json, "expected");
     Matcher slice = SLICE.matcher((String) expected.get("slice"));

@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -148,7 +149,10 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
       Set<String> supported = new TreeSet<>(DDPM_ENDS);
       supported.addAll(LATENT_ENDS);
       throw new IllegalArgumentException(
-          "scheduler must be one of " + supported + " but was " + className);
+          "scheduler must be one of "
+              + Shown.list(supported)
+              + " but was "
+              + Shown.text(className));
     }
     int steps = integer("num_train_timesteps", DEFAULT_STEPS);
     if (steps < 1 || steps > MAX_STEPS) {
@@ -174,7 +178,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
                 throw new IllegalArgumentException(
                     "beta_schedule must be linear, scaled_linear, squaredcos_cap_v2 or sigmoid but"
                         + " was "
-                        + name);
+                        + Shown.text(name));
           };
     }
     return flag("rescale_betas_zero_snr", false) ? schedule.withZeroTerminalSnr() : schedule;
@@ -186,7 +190,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
           "trained_betas must be a list of num_train_timesteps numbers, "
               + steps
               + ", but was "
-              + (betas instanceof List<?> other ? "a list of " + other.size() : betas));
+              + (betas instanceof List<?> other ? "a list of " + other.size() : Shown.text(betas)));
     }
     double[] values = new double[steps];
     double alphaBar = 1;
@@ -194,7 +198,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     for (int t = 0; t < steps; t++) {
       if (!(list.get(t) instanceof Number number)) {
         throw new IllegalArgumentException(
-            "trained_betas must be numbers but one was " + list.get(t));
+            "trained_betas must be numbers but one was " + Shown.text(list.get(t)));
       }
       values[t] = number.doubleValue();
       alphaBar *= 1 - values[t];
@@ -215,7 +219,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
       case "v_prediction" -> Prediction.VELOCITY;
       default ->
           throw new IllegalArgumentException(
-              "prediction_type must be epsilon, sample or v_prediction but was " + name);
+              "prediction_type must be epsilon, sample or v_prediction but was " + Shown.text(name));
     };
   }
 
@@ -277,7 +281,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     }
     Object value = settings.get(key);
     if (!type.isInstance(value)) {
-      throw new IllegalArgumentException(key + " must be " + expected + " but was " + value);
+      throw new IllegalArgumentException(key + " must be " + expected + " but was " + Shown.text(value));
     }
     return type.cast(value);
   }
@@ -294,7 +298,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     String value = text(key, byDefault);
     if (!supported.contains(value)) {
       throw new IllegalArgumentException(
-          key + " must be one of " + new TreeSet<>(supported) + " but was " + value);
+          key + " must be one of " + new TreeSet<>(supported) + " but was " + Shown.text(value));
     }
     return value;
   }

@@ -1,18 +1,23 @@
 package org.diffusion4j.data;
 
-import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.HostBytes;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -26,7 +31,10 @@ public final class NpyFiles {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int ALIGNMENT = 64;
   private static final int MOST_HEADER = 1 << 16;
-  private static final int CHUNK = 1 << 16;
+
+  /** The limit of ND4J. */
+  private static final int MAX_RANK = 32;
+
   private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
   private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
   private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([\\d,\\sL]*)\\)");
@@ -39,7 +47,7 @@ public final class NpyFiles {
    *
    * @param file where it is to be
    * @param array of any shape, strides and order, of type FLOAT, DOUBLE, INT, LONG or UBYTE, less
-   *     than 2^31 elements
+   *     than 2^31 elements; an empty array without dimensions gets the shape [0]
    * @throws IllegalArgumentException if the type is another or there are more elements
    * @throws IOException if the file cannot be written
    */
@@ -49,15 +57,16 @@ public final class NpyFiles {
       throw new IllegalArgumentException(
           "array must have less than 2^31 elements but has " + array.length());
     }
-    byte[] header = header(descr, array.shape());
+    // ND4J has an empty array without dimensions; NumPy's without dimensions has one element.
+    boolean nothing = array.isEmpty() && array.rank() == 0;
+    byte[] header = header(descr, nothing ? new long[] {0} : array.shape());
     AtomicFiles.writeFile(
         file,
         path -> {
-          try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(path))) {
-            out.write(header);
-            if (!array.isEmpty()) {
-              writeData(out, array);
-            }
+          try (FileChannel out =
+              FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            writeFully(out, ByteBuffer.wrap(header));
+            HostBytes.take(array, (chunk, at) -> writeFully(out, chunk));
           }
         });
   }
@@ -98,57 +107,14 @@ public final class NpyFiles {
         .array();
   }
 
-  private static void writeData(OutputStream out, INDArray array) throws IOException {
-    try (INDArray copy = array.dup('c')) {
-      switch (array.dataType()) {
-        case FLOAT -> {
-          float[] values = copy.data().asFloat();
-          writeChunks(out, values.length, 4, (b, i) -> b.putFloat(values[i]));
-        }
-        case DOUBLE -> {
-          double[] values = copy.data().asDouble();
-          writeChunks(out, values.length, 8, (b, i) -> b.putDouble(values[i]));
-        }
-        case LONG -> {
-          long[] values = copy.data().asLong();
-          writeChunks(out, values.length, 8, (b, i) -> b.putLong(values[i]));
-        }
-        case INT -> {
-          int[] values = copy.data().asInt();
-          writeChunks(out, values.length, 4, (b, i) -> b.putInt(values[i]));
-        }
-        default -> {
-          int[] values = copy.data().asInt();
-          writeChunks(out, values.length, 1, (b, i) -> b.put((byte) values[i]));
-        }
-      }
-    }
-  }
-
-  private interface Element {
-    void put(ByteBuffer buffer, int index);
-  }
-
-  private static void writeChunks(OutputStream out, int length, int bytes, Element element)
-      throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate(CHUNK).order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = 0; i < length; i++) {
-      if (buffer.remaining() < bytes) {
-        out.write(buffer.array(), 0, buffer.position());
-        buffer.clear();
-      }
-      element.put(buffer, i);
-    }
-    out.write(buffer.array(), 0, buffer.position());
-  }
-
   /**
    * Reads an array.
    *
    * @param file of version 1, 2 or 3 of the format
    * @return a new array of the file's shape and type
    * @throws IOException naming the file, if it is missing, empty, cut off, longer than it says, no
-   *     .npy file, or of another type or order, or has 2 GiB of data or more
+   *     .npy file, or of another type or order, or has more than 32 dimensions, 2 GiB of data or
+   *     more, or more than memory has left
    */
   public static INDArray read(Path file) throws IOException {
     long size = DataFiles.requireFile(file);
@@ -186,7 +152,7 @@ public final class NpyFiles {
                 + " bytes but there are "
                 + present);
       }
-      return array(type, shape, readExactly(file, in, (int) bytes));
+      return array(file, type, shape, bytes, Channels.newChannel(in));
     }
   }
 
@@ -215,7 +181,7 @@ public final class NpyFiles {
       throws IOException {
     Matcher matcher = pattern.matcher(header);
     if (!matcher.find()) {
-      throw new IOException(file + ": header has no readable '" + key + "': " + header.strip());
+      throw new IOException(file + ": header has no readable '" + key + "': " + Shown.text(header.strip()));
     }
     return matcher.group(1);
   }
@@ -228,7 +194,7 @@ public final class NpyFiles {
       case "<i8" -> DataType.INT64;
       case "|u1", "<u1", "u1" -> DataType.UINT8;
       default ->
-          throw new IOException(file + ": type must be <f4, <f8, <i4, <i8 or |u1 but is " + descr);
+          throw new IOException(file + ": type must be <f4, <f8, <i4, <i8 or |u1 but is " + Shown.text(descr));
     };
   }
 
@@ -237,68 +203,82 @@ public final class NpyFiles {
     if (dimensions.isEmpty()) {
       return new long[0];
     }
+    long[] shape;
     try {
-      return Arrays.stream(dimensions.split(",", -1))
-          .map(String::strip)
-          .filter(dimension -> !dimension.isEmpty())
-          .mapToLong(Long::parseLong)
-          .toArray();
+      shape =
+          Arrays.stream(dimensions.split(",", -1))
+              .map(String::strip)
+              .filter(dimension -> !dimension.isEmpty())
+              .mapToLong(Long::parseLong)
+              .toArray();
     } catch (NumberFormatException e) {
-      throw new IOException(file + ": shape cannot be read: (" + text + ")", e);
+      throw new IOException(file + ": shape cannot be read: (" + Shown.text(text) + ")", e);
     }
+    if (shape.length > MAX_RANK) {
+      throw new IOException(
+          file + ": must have at most " + MAX_RANK + " dimensions but has " + shape.length);
+    }
+    return shape;
   }
 
   private static long length(Path file, long[] shape) throws IOException {
-    long length = 1;
+    // The strides of an empty array must not overflow either.
+    long room = 1;
+    boolean empty = false;
     for (long dimension : shape) {
-      if (dimension == 0) {
-        return 0;
-      }
+      room = NativeMemory.product(room, Math.max(dimension, 1));
+      empty |= dimension == 0;
     }
-    for (long dimension : shape) {
-      if (dimension > Integer.MAX_VALUE || length * dimension > Integer.MAX_VALUE) {
-        throw new IOException(
-            file + ": must have less than 2^31 elements but has shape " + Arrays.toString(shape));
-      }
-      length *= dimension;
+    if (room > Integer.MAX_VALUE) {
+      throw new IOException(
+          file
+              + ": must have less than 2^31 elements but has shape "
+              + Shown.text(Arrays.toString(shape)));
     }
-    return length;
+    return empty ? 0 : room;
   }
 
-  private static INDArray array(DataType type, long[] shape, byte[] bytes) {
-    if (bytes.length == 0) {
+  private static INDArray array(
+      Path file, DataType type, long[] shape, long bytes, ReadableByteChannel in)
+      throws IOException {
+    if (bytes == 0) {
       return Nd4j.create(type, shape);
     }
-    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    int length = bytes.length / type.width();
-    switch (type) {
-      case FLOAT -> {
-        float[] values = new float[length];
-        buffer.asFloatBuffer().get(values);
-        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, 'c');
+    long available = NativeMemory.available();
+    if (bytes > available) {
+      throw new IOException(
+          file
+              + ": memory for the array must be at least "
+              + NativeMemory.megabytes(bytes)
+              + " but "
+              + NativeMemory.megabytes(available)
+              + " are available");
+    }
+    INDArray array = Nd4j.createUninitialized(type, shape);
+    boolean done = false;
+    try {
+      HostBytes.fill(array, (chunk, at) -> readFully(file, in, chunk));
+      done = true;
+      return array;
+    } finally {
+      if (!done) {
+        array.close();
       }
-      case DOUBLE -> {
-        double[] values = new double[length];
-        buffer.asDoubleBuffer().get(values);
-        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, 'c');
+    }
+  }
+
+  private static void readFully(Path file, ReadableByteChannel in, ByteBuffer bytes)
+      throws IOException {
+    while (bytes.hasRemaining()) {
+      if (in.read(bytes) < 0) {
+        throw new IOException(file + ": is cut off");
       }
-      case INT -> {
-        int[] values = new int[length];
-        buffer.asIntBuffer().get(values);
-        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, type);
-      }
-      case LONG -> {
-        long[] values = new long[length];
-        buffer.asLongBuffer().get(values);
-        return shape.length == 0 ? Nd4j.scalar(values[0]) : Nd4j.create(values, shape, type);
-      }
-      default -> {
-        short[] values = new short[length];
-        for (int i = 0; i < length; i++) {
-          values[i] = (short) Byte.toUnsignedInt(bytes[i]);
-        }
-        return shape.length == 0 ? Nd4j.scalar(type, values[0]) : Nd4j.create(values, shape, type);
-      }
+    }
+  }
+
+  private static void writeFully(FileChannel out, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      out.write(bytes);
     }
   }
 }

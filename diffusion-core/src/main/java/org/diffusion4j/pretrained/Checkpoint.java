@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -165,9 +166,9 @@ public final class Checkpoint {
     TreeSet<String> surplus = new TreeSet<>(tensors.names());
     surplus.removeAll(into.keySet());
     return "must hold the same arrays as the training but lacks "
-        + ModelFiles.show(missing)
+        + Shown.list(missing)
         + " and has besides "
-        + ModelFiles.show(surplus);
+        + Shown.list(surplus);
   }
 
   private Path file(String group) {

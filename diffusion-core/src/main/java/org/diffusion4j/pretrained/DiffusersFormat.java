@@ -1,5 +1,9 @@
 package org.diffusion4j.pretrained;
 
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
 /** The names of diffusers' files and classes. */
 final class DiffusersFormat {
 
@@ -8,7 +12,8 @@ final class DiffusersFormat {
 
   static final String INDEX = "model_index.json";
   static final String CONFIG = "config.json";
-  static final String WEIGHTS = "diffusion_pytorch_model.safetensors";
+  static final String WEIGHTS_NAME = "diffusion_pytorch_model";
+  static final String WEIGHTS = WEIGHTS_NAME + ".safetensors";
   static final String SHARD_INDEX = WEIGHTS + ".index.json";
   static final String SCHEDULER_CONFIG = "scheduler_config.json";
   static final String PROVENANCE = "provenance.json";
@@ -18,4 +23,13 @@ final class DiffusersFormat {
   static final String CLASS_NAME = "_class_name";
 
   private DiffusersFormat() {}
+
+  /** Whether a setting's value asks for nothing: null, false or empty. */
+  static boolean isNeutral(@Nullable Object value) {
+    return value == null
+        || value.equals(false)
+        || value.equals("")
+        || value.equals(List.of())
+        || value.equals(Map.of());
+  }
 }

@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,7 +86,7 @@ final class Json {
   }
 
   /** Reads a file of at most 64 MiB that holds one object. */
-  static Map<String, @Nullable Object> read(Path file) throws ModelFormatException {
+  static Map<String, @Nullable Object> read(Path file) throws IOException {
     try (FileChannel channel = ModelFiles.open(file)) {
       long length = channel.size();
       if (length > MAX_FILE_LENGTH) {
@@ -109,7 +110,7 @@ final class Json {
    * @param in UTF-8; not closed
    */
   static Map<String, @Nullable Object> read(Path file, String part, InputStream in)
-      throws ModelFormatException {
+      throws IOException {
     var characters = new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder());
     try (JsonParser parser = FACTORY.createParser(characters)) {
       var json = new Json(file, part, parser);
@@ -145,7 +146,7 @@ final class Json {
       String name = parser.currentName();
       JsonToken token = parser.nextToken();
       if (object.containsKey(name)) {
-        throw refuse("names must be unique but \"" + ModelFiles.show(name) + "\" is there twice");
+        throw refuse("names must be unique but \"" + Shown.text(name) + "\" is there twice");
       }
       object.put(name, value(token));
     }
@@ -180,7 +181,7 @@ final class Json {
   private long integer() throws IOException {
     if (parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER) {
       throw refuse(
-          "integers must fit into 64 bits but there is " + ModelFiles.show(parser.getText()));
+          "integers must fit into 64 bits but there is " + Shown.text(parser.getText()));
     }
     return parser.getLongValue();
   }
@@ -189,7 +190,7 @@ final class Json {
     String text = parser.getText();
     double value = parser.getDoubleValue();
     if (!Double.isFinite(value) && !NON_FINITE.contains(text)) {
-      throw refuse("numbers must fit into a double but there is " + ModelFiles.show(text));
+      throw refuse("numbers must fit into a double but there is " + Shown.text(text));
     }
     return value;
   }

@@ -1,21 +1,22 @@
 package org.diffusion4j.pretrained;
 
-import com.google.common.base.Ascii;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.jspecify.annotations.Nullable;
+import org.diffusion4j.internal.common.Shown;
 
-/** What the readers of model files share: opening, and values in messages. */
+/** How the readers of model files open them, and what they say if that fails. */
 final class ModelFiles {
 
   private ModelFiles() {}
 
   /** Opens a regular file for reading. Pipes and devices are refused: they may never end. */
-  static FileChannel open(Path file) throws ModelFormatException {
+  static FileChannel open(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new ModelFormatException(file, "must be a regular file");
     }
@@ -28,12 +29,13 @@ final class ModelFiles {
     }
   }
 
-  static ModelFormatException unreadable(Path file, IOException cause) {
-    return new ModelFormatException(file, "cannot be read: " + cause, cause);
-  }
-
-  /** A value as a message shows it: short, whatever a file may hold. */
-  static String show(@Nullable Object value) {
-    return Ascii.truncate(String.valueOf(value), 100, "...");
+  /** An interrupted thread says nothing about the file. */
+  static IOException unreadable(Path file, IOException cause) {
+    if (cause instanceof ClosedByInterruptException) {
+      var interrupted = new InterruptedIOException(file + ": reading was interrupted");
+      interrupted.initCause(cause);
+      return interrupted;
+    }
+    return new ModelFormatException(file, "cannot be read: " + Shown.text(cause, 200), cause);
   }
 }

@@ -2,6 +2,7 @@ package org.diffusion4j.pretrained;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,6 +10,9 @@ import org.jspecify.annotations.Nullable;
  * says what is required and what was found.
  */
 public final class ModelFormatException extends IOException {
+
+  /** Of a problem, whatever a file may hold. */
+  private static final int MOST_CHARACTERS = 400;
 
   /**
    * @param file the file that is at fault
@@ -24,6 +28,6 @@ public final class ModelFormatException extends IOException {
    * @param cause the error that showed it, or null
    */
   public ModelFormatException(Path file, String problem, @Nullable Throwable cause) {
-    super(file + ": " + problem, cause);
+    super(file + ": " + Shown.text(problem, MOST_CHARACTERS), cause);
   }
 }

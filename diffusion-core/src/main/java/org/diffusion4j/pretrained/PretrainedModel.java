@@ -5,7 +5,6 @@ import static org.diffusion4j.pretrained.DiffusersFormat.CLASS_NAME;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -39,10 +38,11 @@ public record PretrainedModel(
     SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance)
     implements AutoCloseable {
 
-  private static final String MLP_CLASS = "Mlp";
-  private static final String LIBRARY = "diffusion4j";
-  private static final String DIFFUSERS = "diffusers";
-  private static final Map<String, String> PIPELINES =
+  static final String MLP_CLASS = "Mlp";
+  static final String MLP_PIPELINE = MLP_CLASS + "Pipeline";
+  static final String LIBRARY = "diffusion4j";
+  static final String DIFFUSERS = "diffusers";
+  static final Map<String, String> PIPELINES =
       Map.of("DDPMPipeline", "DDPMScheduler", "DDIMPipeline", "DDIMScheduler");
 
   public PretrainedModel {
@@ -77,14 +77,16 @@ public record PretrainedModel(
   }
 
   /**
-   * Writes the model directory. It is written beside its place and renamed when it is whole.
+   * Writes the model directory. It is written beside its place and renamed when it is whole, so
+   * that whenever the process ends, the old or the new one is there to be loaded.
    *
-   * @param directory where it is to be; one that is there is replaced, with all that is in it, if
-   *     it is empty or holds a {@code model_index.json}
+   * @param directory where it is to be, or a symbolic link to it; one that is there is replaced,
+   *     with all that is in it, if it is empty or holds a {@code model_index.json}
    * @throws IOException if it cannot be written, or if another kind of thing is in its place; what
    *     was there is then unchanged
    */
   public void save(Path directory) throws IOException {
+    AtomicFiles.recover(directory);
     if (Files.exists(directory) && !replaceable(directory)) {
       throw new IOException(
           directory + " must be a model directory, empty or absent, to be written");
@@ -116,7 +118,7 @@ public record PretrainedModel(
       index.put(DiffusersFormat.UNET, List.of(DIFFUSERS, UNetConfigFile.CLASS));
       network = Files.createDirectory(directory.resolve(DiffusersFormat.UNET));
     } else {
-      index.put(CLASS_NAME, MLP_CLASS + "Pipeline");
+      index.put(CLASS_NAME, MLP_PIPELINE);
       index.put(DiffusersFormat.MLP, List.of(LIBRARY, MLP_CLASS));
       network = Files.createDirectory(directory.resolve(DiffusersFormat.MLP));
     }
@@ -165,46 +167,18 @@ public record PretrainedModel(
   }
 
   /**
-   * Reads a model directory, written here or by diffusers.
+   * Reads a model directory, written here or by diffusers. A part without a folder of its own is
+   * read from beside the index. Weights of a variant, such as {@code fp16}, are read where there
+   * are no others.
    *
-   * @param directory with a {@code model_index.json}
+   * @param directory with a {@code model_index.json}; where it names another scheduler than {@code
+   *     scheduler_config.json} does, it is believed, with a warning
    * @throws ModelFormatException if a file is missing, damaged, or of what is not supported; the
    *     message names the file
    * @throws IOException if reading fails
    */
   public static PretrainedModel load(Path directory) throws IOException {
-    Path indexFile = directory.resolve(DiffusersFormat.INDEX);
-    Map<String, @Nullable Object> index = Json.read(indexFile);
-    Object pipeline = index.get(CLASS_NAME);
-    boolean mlp = (MLP_CLASS + "Pipeline").equals(pipeline);
-    if (!mlp && !(pipeline instanceof String name && PIPELINES.containsKey(name))) {
-      throw new ModelFormatException(
-          indexFile, "pipeline must be one of " + supportedPipelines() + " but is " + pipeline);
-    }
-    SchedulerConfig scheduler =
-        scheduler(
-            directory.resolve(DiffusersFormat.SCHEDULER).resolve(DiffusersFormat.SCHEDULER_CONFIG));
-    NoiseSchedule schedule;
-    Prediction prediction;
-    try {
-      schedule = scheduler.schedule();
-      prediction = scheduler.prediction();
-    } catch (IllegalArgumentException e) {
-      throw new ModelFormatException(
-          directory.resolve(DiffusersFormat.SCHEDULER).resolve(DiffusersFormat.SCHEDULER_CONFIG),
-          String.valueOf(e.getMessage()),
-          e);
-    }
-    Provenance provenance = provenance(directory);
-    SameDiffDenoiser model =
-        mlp
-            ? loadMlp(directory.resolve(DiffusersFormat.MLP), schedule, prediction)
-            : loadUNet(directory.resolve(DiffusersFormat.UNET), schedule, prediction);
-    return new PretrainedModel(model, scheduler, provenance);
-  }
-
-  private static List<String> supportedPipelines() {
-    return PIPELINES.keySet().stream().sorted().toList();
+    return ModelReader.load(directory);
   }
 
   /**
@@ -218,7 +192,7 @@ public record PretrainedModel(
    */
   public static UNet loadUNet(Path directory, NoiseSchedule schedule, Prediction prediction)
       throws IOException {
-    return loadUNet(directory, schedule, prediction, null);
+    return ModelReader.loadUNet(directory, schedule, prediction, null);
   }
 
   /**
@@ -235,79 +209,7 @@ public record PretrainedModel(
   public static UNet loadUNet(
       Path directory, NoiseSchedule schedule, Prediction prediction, int height, int width)
       throws IOException {
-    return loadUNet(directory, schedule, prediction, new int[] {height, width});
-  }
-
-  private static UNet loadUNet(
-      Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
-      throws IOException {
-    Path file = directory.resolve(DiffusersFormat.CONFIG);
-    Map<String, @Nullable Object> json = Json.read(file);
-    requireClass(file, json, UNetConfigFile.CLASS);
-    UNetConfig config = UNetConfigFile.read(file, json, size);
-    Weights.check(UNet.weightShapes(config), directory);
-    return loaded(UNet.create(config, schedule, prediction, 0), directory);
-  }
-
-  private static Mlp loadMlp(Path directory, NoiseSchedule schedule, Prediction prediction)
-      throws IOException {
-    Path file = directory.resolve(DiffusersFormat.CONFIG);
-    Map<String, @Nullable Object> json = Json.read(file);
-    requireClass(file, json, MLP_CLASS);
-    MlpConfig config;
-    try {
-      SchedulerConfig values = new SchedulerConfig(MLP_CLASS, json);
-      config =
-          new MlpConfig(
-              values.integer("features", 0),
-              values.integer("width", 0),
-              values.integer("layers", 0));
-    } catch (IllegalArgumentException e) {
-      throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
-    }
-    Weights.check(Mlp.weightShapes(config), directory);
-    return loaded(Mlp.create(config, schedule, prediction, 0), directory);
-  }
-
-  private static <M extends SameDiffDenoiser> M loaded(M model, Path directory) throws IOException {
-    boolean done = false;
-    try {
-      Weights.load(model.weights(), directory);
-      done = true;
-      return model;
-    } finally {
-      if (!done) {
-        model.close();
-      }
-    }
-  }
-
-  private static SchedulerConfig scheduler(Path file) throws IOException {
-    Map<String, @Nullable Object> json = new TreeMap<>(Json.read(file));
-    Object name = json.remove(CLASS_NAME);
-    if (!(name instanceof String className)) {
-      throw new ModelFormatException(file, CLASS_NAME + " must be a string but is " + name);
-    }
-    return new SchedulerConfig(className, json);
-  }
-
-  private static Provenance provenance(Path directory) throws IOException {
-    Path file = directory.resolve(DiffusersFormat.PROVENANCE);
-    if (!Files.exists(file)) {
-      return Provenance.unknown();
-    }
-    Map<String, String> facts = new LinkedHashMap<>();
-    Json.read(file).forEach((name, value) -> facts.put(name, String.valueOf(value)));
-    return new Provenance(facts);
-  }
-
-  private static void requireClass(Path file, Map<String, @Nullable Object> json, String expected)
-      throws ModelFormatException {
-    Object found = json.get(CLASS_NAME);
-    if (!expected.equals(found)) {
-      throw new ModelFormatException(
-          file, CLASS_NAME + " must be " + expected + " but is " + found);
-    }
+    return ModelReader.loadUNet(directory, schedule, prediction, new int[] {height, width});
   }
 
   /** Frees the model's memory. */

@@ -1,8 +1,8 @@
 package org.diffusion4j.pretrained;
 
 import java.io.IOException;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -12,12 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.HostBytes;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
-import org.nd4j.linalg.api.concurrency.AffinityManager;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -32,7 +32,8 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class Safetensors implements AutoCloseable {
 
-  private static final int CHUNK = 1 << 24;
+  /** So few that it is not worth asking whether there is memory for them. */
+  private static final int FEW_BYTES = 1 << 20;
 
   private final Path file;
   // Not mapped: a file that shrinks under a mapping ends the JVM, a read past its end does not.
@@ -49,8 +50,9 @@ public final class Safetensors implements AutoCloseable {
    * Opens a file and checks its whole header against the format and the size of the file.
    *
    * @throws ModelFormatException if the file is missing, damaged or holds an unsupported type
+   * @throws IOException if the thread is interrupted
    */
-  public static Safetensors open(Path file) throws ModelFormatException {
+  public static Safetensors open(Path file) throws IOException {
     FileChannel channel = ModelFiles.open(file);
     boolean opened = false;
     try {
@@ -102,7 +104,7 @@ public final class Safetensors implements AutoCloseable {
    * @return a new array in C order: FLOAT for F32, F16 and BF16, DOUBLE for F64, LONG, INT, SHORT,
    *     BYTE for I64, I32, I16, I8, UBYTE for U8, BOOL for BOOL
    * @throws ModelFormatException if the data are not those of the type, the file became shorter or
-   *     the tensor is larger than the memory that ND4J may use
+   *     the tensor is larger than the memory that is left
    */
   public INDArray read(String name) throws IOException {
     SafetensorsHeader.Tensor tensor = tensor(name);
@@ -114,44 +116,42 @@ public final class Safetensors implements AutoCloseable {
     INDArray array = Nd4j.createUninitialized(type, tensor.shape());
     boolean done = false;
     try {
-      Memory memory = Memory.of(array, tensor.end() - tensor.begin());
-      for (long at = 0; at < memory.length(); at += CHUNK) {
-        ByteBuffer chunk = memory.slice(at);
-        readFully(name, chunk, header.dataStart + tensor.begin() + at);
-        if (type == DataType.BOOL) {
-          requireBooleans(name, chunk.flip());
-        }
-      }
-      Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
+      HostBytes.fill(
+          array,
+          (chunk, at) -> {
+            readFully(name, chunk, header.dataStart + tensor.begin() + at);
+            if (type == DataType.BOOL) {
+              requireBooleans(name, chunk.flip());
+            }
+          });
       done = !isHalf(type);
       return done ? array : array.castTo(DataType.FLOAT);
+    } catch (ClosedByInterruptException e) {
+      throw ModelFiles.unreadable(file, e);
     } finally {
-      Reference.reachabilityFence(array);
       if (!done) {
         array.close();
       }
     }
   }
 
-  /** ND4J ends the JVM when the system refuses it memory, so what cannot fit is not asked for. */
   private void requireMemory(String name, SafetensorsHeader.Tensor tensor)
       throws ModelFormatException {
     long length = tensor.end() - tensor.begin();
-    long memory = Pointer.totalPhysicalBytes();
-    if (Pointer.maxPhysicalBytes() > 0) {
-      memory = Math.min(memory, Pointer.maxPhysicalBytes());
+    if (length < FEW_BYTES) {
+      return;
     }
     // Halves become floats: both are there for a moment.
-    long room = isHalf(tensor.type().dataType) ? memory / 3 : memory;
+    long available = NativeMemory.available();
+    long room = isHalf(tensor.type().dataType) ? available / 3 : available;
     if (length > room) {
       throw new ModelFormatException(
           file,
           "tensor \""
-              + ModelFiles.show(name)
+              + Shown.text(name)
               + "\": must have at most "
               + room
-              + " bytes to fit into the memory that -Xmx or"
-              + " -Dorg.bytedeco.javacpp.maxphysicalbytes allows but has "
+              + " bytes to fit into the memory that is left but has "
               + length);
     }
   }
@@ -161,7 +161,7 @@ public final class Safetensors implements AutoCloseable {
       if (channel.read(bytes, start + bytes.position()) < 0) {
         throw new ModelFormatException(
             file,
-            "ends at byte " + channel.size() + ", within tensor \"" + ModelFiles.show(name) + "\"");
+            "ends at byte " + channel.size() + ", within tensor \"" + Shown.text(name) + "\"");
       }
     }
   }
@@ -177,7 +177,7 @@ public final class Safetensors implements AutoCloseable {
         throw new ModelFormatException(
             file,
             "tensor \""
-                + ModelFiles.show(name)
+                + Shown.text(name)
                 + "\": BOOL must be 0 or 1 but there is a "
                 + (value & 0xff));
       }
@@ -187,7 +187,7 @@ public final class Safetensors implements AutoCloseable {
   private SafetensorsHeader.Tensor tensor(String name) {
     SafetensorsHeader.@Nullable Tensor tensor = header.tensors.get(name);
     if (tensor == null) {
-      throw new IllegalArgumentException(file + ": there is no tensor \"" + name + "\"");
+      throw new IllegalArgumentException(file + ": there is no tensor \"" + Shown.text(name) + "\"");
     }
     return tensor;
   }
@@ -204,7 +204,7 @@ public final class Safetensors implements AutoCloseable {
    *
    * @param file missing parent directories are made
    * @param tensors of type DOUBLE, FLOAT, HALF, BFLOAT16, LONG, INT, SHORT, BYTE, UBYTE or BOOL, of
-   *     any shape, order and strides
+   *     any shape, order and strides; an empty array without dimensions gets the shape [0]
    * @param metadata strings beside the tensors; PyTorch's loaders expect {@code format} to be
    *     {@code pt}
    * @throws IllegalArgumentException for a type, a name or metadata that the format cannot hold
@@ -227,7 +227,7 @@ public final class Safetensors implements AutoCloseable {
               FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             writeFully(out, ByteBuffer.wrap(start));
             for (Map.Entry<String, INDArray> tensor : sorted) {
-              writeData(out, tensor.getValue());
+              HostBytes.take(tensor.getValue(), (chunk, at) -> writeFully(out, chunk));
             }
           }
         });
@@ -254,8 +254,10 @@ public final class Safetensors implements AutoCloseable {
       INDArray array = entry.getValue();
       TensorType type = TensorType.of(array.dataType());
       long begin = end;
-      end = begin + array.length() * type.width;
-      layout.put(name, new SafetensorsHeader.Tensor(type, array.shape(), begin, end));
+      end = begin + (array.isEmpty() ? 0 : array.length() * type.width);
+      // ND4J has an empty array without dimensions; a tensor without dimensions has one element.
+      long[] shape = array.isEmpty() && array.rank() == 0 ? new long[] {0} : array.shape();
+      layout.put(name, new SafetensorsHeader.Tensor(type, shape, begin, end));
     }
     return layout;
   }
@@ -263,63 +265,14 @@ public final class Safetensors implements AutoCloseable {
   private static String requireEncodable(String text) {
     if (!SafetensorsHeader.isEncodable(text)) {
       throw new IllegalArgumentException(
-          "names and metadata must be valid Unicode but one was " + ModelFiles.show(text));
+          "names and metadata must be valid Unicode but one was " + Shown.text(text));
     }
     return text;
-  }
-
-  private static void writeData(FileChannel out, INDArray array) throws IOException {
-    if (array.isEmpty()) {
-      return;
-    }
-    INDArray rowMajor = isRowMajor(array) ? array : array.dup('c');
-    try {
-      Nd4j.getAffinityManager().ensureLocation(rowMajor, AffinityManager.Location.HOST);
-      Memory memory = Memory.of(rowMajor, array.length() * TensorType.of(array.dataType()).width);
-      for (long at = 0; at < memory.length(); at += CHUNK) {
-        writeFully(out, memory.slice(at));
-      }
-    } finally {
-      Reference.reachabilityFence(rowMajor);
-      if (rowMajor != array) {
-        rowMajor.close();
-      }
-    }
-  }
-
-  /** Whether the elements lie in C order from the start of the array's buffer. */
-  private static boolean isRowMajor(INDArray array) {
-    if (array.offset() != 0) {
-      return false;
-    }
-    long stride = 1;
-    for (int d = array.rank() - 1; d >= 0; d--) {
-      if (array.size(d) != 1 && array.stride(d) != stride) {
-        return false;
-      }
-      stride *= array.size(d);
-    }
-    return true;
   }
 
   private static void writeFully(FileChannel out, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       out.write(bytes);
-    }
-  }
-
-  /** The first bytes of an array's buffer, valid as long as the array is reachable. */
-  private record Memory(Pointer start, long length) {
-
-    static Memory of(INDArray array, long length) {
-      return new Memory(array.data().pointer(), length);
-    }
-
-    ByteBuffer slice(long at) {
-      return new BytePointer(start)
-          .getPointer(at)
-          .capacity(Math.min(length - at, CHUNK))
-          .asByteBuffer();
     }
   }
 }

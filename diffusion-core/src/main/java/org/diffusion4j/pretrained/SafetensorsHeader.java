@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /** What a safetensors file says about its tensors, checked against the size of the file. */
@@ -150,6 +151,9 @@ final class SafetensorsHeader {
     }
 
     private Map<String, String> metadata(@Nullable Object value) throws ModelFormatException {
+      if (value == null) {
+        return Map.of();
+      }
       if (!(value instanceof Map<?, ?> map)) {
         throw refuse(METADATA + " must be an object of strings but was ", value);
       }
@@ -158,7 +162,7 @@ final class SafetensorsHeader {
         String key = String.valueOf(entry.getKey());
         if (!(entry.getValue() instanceof String text)) {
           throw refuse(
-              METADATA + " must hold strings but \"" + ModelFiles.show(key) + "\" was ",
+              METADATA + " must hold strings but \"" + Shown.text(key) + "\" was ",
               entry.getValue());
         }
         metadata.put(key, text);
@@ -269,11 +273,11 @@ final class SafetensorsHeader {
     }
 
     private ModelFormatException refuse(String tensor, String requirement, @Nullable Object value) {
-      return refuse("tensor \"" + ModelFiles.show(tensor) + "\": " + requirement, value);
+      return refuse("tensor \"" + Shown.text(tensor) + "\": " + requirement, value);
     }
 
     private ModelFormatException refuse(String requirement, @Nullable Object value) {
-      return new ModelFormatException(file, requirement + ModelFiles.show(value));
+      return new ModelFormatException(file, requirement + Shown.text(value));
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
@@ -33,11 +34,11 @@ final class UNetConfigFile {
    */
   private static final String NULL_CLASS = "null_class";
 
+  /** Newer than {@link DiffusersFormat#VERSION}, so written only where it is needed. */
+  private static final String TIME_EMBEDDING_DIM = "time_embedding_dim";
+
   private static final Set<String> KNOWN =
       Set.of(
-          "_class_name",
-          "_diffusers_version",
-          "_name_or_path",
           "act_fn",
           "add_attention",
           "attention_head_dim",
@@ -63,6 +64,7 @@ final class UNetConfigFile {
           "out_channels",
           "resnet_time_scale_shift",
           "sample_size",
+          TIME_EMBEDDING_DIM,
           "time_embedding_type",
           "up_block_types",
           "upsample_type");
@@ -110,6 +112,9 @@ final class UNetConfigFile {
     json.put(
         "sample_size",
         c.height() == c.width() ? (Object) c.height() : List.of(c.height(), c.width()));
+    if (c.timeEmbeddingDim().isPresent()) {
+      json.put(TIME_EMBEDDING_DIM, c.timeEmbeddingDim().getAsInt());
+    }
     json.put("time_embedding_type", name(c.timeEmbedding()));
     json.put("up_block_types", c.upBlocks().stream().map(Block::upName).toList());
     json.put("upsample_type", name(c.upsampling()));
@@ -146,11 +151,13 @@ final class UNetConfigFile {
     }
   }
 
+  /** What is empty, or false, asks for nothing; names with an underscore are notes. */
   private void warnOfUnknown() {
     Set<String> unknown = new TreeSet<>(values.keySet());
     unknown.removeAll(KNOWN);
+    unknown.removeIf(key -> key.startsWith("_") || DiffusersFormat.isNeutral(values.get(key)));
     if (!unknown.isEmpty()) {
-      LOG.warn("{}: settings that are unknown and ignored: {}", file, unknown);
+      LOG.warn("{}: settings that are unknown and ignored: {}", file, Shown.list(unknown));
     }
   }
 
@@ -173,6 +180,7 @@ final class UNetConfigFile {
             .downsamplePadding(integer("downsample_padding", 1))
             .downsampling(oneOf("downsample_type", "conv", RESAMPLINGS))
             .upsampling(oneOf("upsample_type", "conv", RESAMPLINGS))
+            .timeEmbeddingDim(timeEmbeddingDim())
             .timeEmbedding(oneOf("time_embedding_type", "positional", TIME_EMBEDDINGS))
             .timeInjection(oneOf("resnet_time_scale_shift", "default", TIME_INJECTIONS))
             .flipSinToCos(flag("flip_sin_to_cos", true))
@@ -207,6 +215,12 @@ final class UNetConfigFile {
   private static final Map<String, ClassEmbedding> CLASS_EMBEDDINGS =
       Map.of("timestep", ClassEmbedding.TIMESTEP);
 
+  /** In Python, 0 is no width either. */
+  private @Nullable Integer timeEmbeddingDim() {
+    Integer width = integerOrNull(TIME_EMBEDDING_DIM, null);
+    return width == null || width == 0 ? null : width;
+  }
+
   private int[] sampleSize() {
     Object size = values.get("sample_size");
     if (size instanceof Number n && n.intValue() == n.doubleValue()) {
@@ -221,7 +235,7 @@ final class UNetConfigFile {
       return new int[] {h.intValue(), w.intValue()};
     }
     throw new IllegalArgumentException(
-        "sample_size must be a whole number or two but was " + size + "; give height and width");
+        "sample_size must be a whole number or two but was " + Shown.text(size) + "; give height and width");
   }
 
   private Block[] blocks(String key, Function<Block, String> nameOf, List<String> byDefault) {
@@ -238,7 +252,7 @@ final class UNetConfigFile {
       Block block = name instanceof String text ? supported.get(text) : null;
       if (block == null) {
         throw new IllegalArgumentException(
-            key + " must be of " + supported.keySet() + " but one is " + name);
+            key + " must be of " + supported.keySet() + " but one is " + Shown.text(name));
       }
       blocks.add(block);
     }
@@ -305,6 +319,7 @@ final class UNetConfigFile {
   }
 
   private IllegalArgumentException mustBe(String key, String what) {
-    return new IllegalArgumentException(key + " must be " + what + " but was " + values.get(key));
+    return new IllegalArgumentException(
+        key + " must be " + what + " but was " + Shown.text(values.get(key)));
   }
 }

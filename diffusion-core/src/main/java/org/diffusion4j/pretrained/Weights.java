@@ -2,25 +2,30 @@ package org.diffusion4j.pretrained;
 
 import com.google.common.primitives.Longs;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Objects;
 import java.util.TreeMap;
-import java.util.TreeSet;
-import java.util.regex.Pattern;
+import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A model's weights in one safetensors file, or in several with an index. */
+/** A model's weights as they were found in safetensors files. */
 final class Weights {
 
-  private static final Pattern SHARD = Pattern.compile("[\\w.-]+\\.safetensors");
+  private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.");
+  private static final int MOST_PROBLEMS = 4;
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
-  private Weights() {}
+  private final Path directory;
+  private final Map<String, Found> found;
+
+  private Weights(Path directory, Map<String, Found> found) {
+    this.directory = directory;
+    this.found = found;
+  }
 
   /** Writes weights under diffusers' names and in PyTorch's layout. */
   static void save(Map<String, INDArray> weights, Path file) throws IOException {
@@ -38,55 +43,120 @@ final class Weights {
   }
 
   /**
-   * Checks that a directory holds exactly the weights of a model, reading the headers alone.
+   * Finds the weights of a model, reading the headers alone.
    *
-   * @throws ModelFormatException if one is missing, surplus, or of another shape or type; all of
-   *     them are listed
+   * @throws ModelFormatException if one is missing, surplus, or of another shape or type; the first
+   *     of them are listed
    */
-  static void check(Map<String, long[]> shapes, Path directory) throws IOException {
-    List<Path> files = files(directory);
+  static Weights find(Map<String, long[]> shapes, Path directory) throws IOException {
+    WeightFiles files = WeightFiles.of(directory);
     Map<String, Found> found = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
-    for (Path file : files) {
-      try (Safetensors tensors = Safetensors.open(file)) {
-        for (String stored : tensors.names()) {
-          Found tensor =
-              new Found(file, stored, Longs.asList(tensors.shape(stored)), tensors.dtype(stored));
-          Found other = found.putIfAbsent(TorchLayout.modernName(stored), tensor);
-          if (other != null) {
-            problems.add(stored + " is there twice, also in " + other.file.getFileName());
-          }
-        }
+    List<Found> stored = stored(files, problems);
+    Path subject = files.files().size() == 1 ? files.files().get(0) : directory;
+    String prefix = prefix(stored, subject);
+    for (Found tensor : stored) {
+      String name = TorchLayout.modernName(tensor.storedName.substring(prefix.length()));
+      Found other = found.putIfAbsent(name, tensor);
+      if (other != null) {
+        problems.add(
+            Shown.text(tensor.storedName) + " is there twice, also in " + other.file.getFileName());
       }
     }
     compare(shapes, found, problems);
     if (!problems.isEmpty()) {
       throw new ModelFormatException(
-          files.size() == 1 ? files.get(0) : directory,
-          "weights must fit the configuration but " + String.join("; ", problems));
+          subject, "weights must fit the configuration but " + first(problems));
     }
+    return new Weights(directory, found);
   }
 
-  /** Reads a directory that was {@linkplain #check checked} into a model's weights. */
-  static void load(Map<String, INDArray> weights, Path directory) throws IOException {
-    Set<String> missing = new TreeSet<>(weights.keySet());
-    for (Path file : files(directory)) {
+  private static List<Found> stored(WeightFiles files, List<String> problems) throws IOException {
+    List<Found> stored = new ArrayList<>();
+    for (Path file : files.files()) {
       try (Safetensors tensors = Safetensors.open(file)) {
-        for (String stored : tensors.names()) {
-          String name = TorchLayout.modernName(stored);
-          INDArray weight = weights.get(name);
-          if (weight != null) {
-            try (INDArray tensor = tensors.read(stored)) {
-              weight.assign(TorchLayout.fromTorch(name, tensor));
-              missing.remove(name);
-            }
+        for (String name : tensors.names()) {
+          stored.add(
+              new Found(file, name, Longs.asList(tensors.shape(name)), tensors.dtype(name)));
+          if (!files.agrees(name, file)) {
+            problems.add(
+                "the index has another place for "
+                    + Shown.text(name)
+                    + " than "
+                    + file.getFileName());
           }
         }
       }
     }
-    if (!missing.isEmpty()) {
-      throw new ModelFormatException(directory, "was changed while it was read, lacks " + missing);
+    return stored;
+  }
+
+  /** What PyTorch's wrappers, which distribute or compile a network, put before all its names. */
+  private static String prefix(List<Found> stored, Path subject) throws ModelFormatException {
+    String prefix = null;
+    for (Found tensor : stored) {
+      String here = wrappers(tensor.storedName);
+      if (prefix != null && !prefix.equals(here)) {
+        throw new ModelFormatException(
+            subject,
+            "names of tensors must all start alike but one starts with \""
+                + Shown.text(prefix)
+                + "\" and "
+                + Shown.text(tensor.storedName)
+                + " with \""
+                + Shown.text(here)
+                + "\"");
+      }
+      prefix = here;
     }
+    return prefix == null ? "" : prefix;
+  }
+
+  private static String wrappers(String name) {
+    int end = 0;
+    for (int i = 0; i < WRAPPERS.size(); i++) {
+      String wrapper = WRAPPERS.get(i);
+      if (name.startsWith(wrapper, end)) {
+        end += wrapper.length();
+        i = -1;
+      }
+    }
+    return name.substring(0, end);
+  }
+
+  private static String first(List<String> problems) {
+    int more = problems.size() - MOST_PROBLEMS;
+    return String.join("; ", problems.subList(0, Math.min(problems.size(), MOST_PROBLEMS)))
+        + (more > 0 ? "; and " + more + " more" : "");
+  }
+
+  /** Reads what was found into a model's weights of the same names and shapes. */
+  void load(Map<String, INDArray> weights) throws IOException {
+    Map<Path, Map<String, Found>> byFile = new LinkedHashMap<>();
+    found.forEach(
+        (name, tensor) ->
+            byFile.computeIfAbsent(tensor.file, f -> new LinkedHashMap<>()).put(name, tensor));
+    for (Map.Entry<Path, Map<String, Found>> file : byFile.entrySet()) {
+      try (Safetensors tensors = Safetensors.open(file.getKey())) {
+        for (Map.Entry<String, Found> entry : file.getValue().entrySet()) {
+          String name = entry.getKey();
+          INDArray weight = Objects.requireNonNull(weights.get(name), name);
+          try (INDArray tensor = read(tensors, entry.getValue())) {
+            weight.assign(TorchLayout.fromTorch(name, tensor));
+          }
+        }
+      }
+    }
+  }
+
+  private INDArray read(Safetensors tensors, Found tensor) throws IOException {
+    String name = tensor.storedName;
+    if (!tensors.names().contains(name)
+        || !tensor.shape.equals(Longs.asList(tensors.shape(name)))) {
+      throw new ModelFormatException(
+          directory, "was changed while it was read, in " + Shown.text(name));
+    }
+    return tensors.read(name);
   }
 
   private record Found(Path file, String storedName, List<Long> shape, String dtype) {}
@@ -100,45 +170,16 @@ final class Weights {
           if (tensor == null) {
             problems.add(name + " " + expected + " is missing");
           } else if (!expected.equals(tensor.shape)) {
-            problems.add(name + " must be " + expected + " but is " + tensor.shape);
+            problems.add(name + " must be " + expected + " but is " + Shown.text(tensor.shape));
           } else if (!FLOATING.contains(tensor.dtype)) {
             problems.add(name + " must be one of " + FLOATING + " but is " + tensor.dtype);
           }
         });
-    Set<String> surplus = new TreeSet<>(found.keySet());
-    surplus.removeAll(shapes.keySet());
-    for (String name : surplus) {
-      Found tensor = found.get(name);
-      if (tensor != null) {
-        problems.add(tensor.storedName + " " + tensor.shape + " is surplus");
-      }
-    }
-  }
-
-  /** The file that holds the weights, or those that the index names. */
-  private static List<Path> files(Path directory) throws ModelFormatException {
-    Path single = directory.resolve(DiffusersFormat.WEIGHTS);
-    Path index = directory.resolve(DiffusersFormat.SHARD_INDEX);
-    if (Files.exists(single) || !Files.exists(index)) {
-      return List.of(single);
-    }
-    if (!(Json.read(index).get("weight_map") instanceof Map<?, ?> map)) {
-      throw new ModelFormatException(index, "must have an object weight_map");
-    }
-    Set<Path> files = new TreeSet<>();
-    for (Object name : map.values()) {
-      String text = String.valueOf(name);
-      if (!SHARD.matcher(text).matches()) {
-        throw new ModelFormatException(
-            index,
-            "weight_map must name safetensors files of its own directory but names "
-                + ModelFiles.show(text));
-      }
-      files.add(directory.resolve(text));
-    }
-    if (files.isEmpty()) {
-      throw new ModelFormatException(index, "weight_map must name at least one file");
-    }
-    return List.copyOf(files);
+    found.forEach(
+        (name, tensor) -> {
+          if (!shapes.containsKey(name)) {
+            problems.add(Shown.text(tensor.storedName) + " " + Shown.text(tensor.shape) + " is surplus");
+          }
+        });
   }
 }

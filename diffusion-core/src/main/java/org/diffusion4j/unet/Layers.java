@@ -1,12 +1,14 @@
 package org.diffusion4j.unet;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
+import org.diffusion4j.internal.HostBytes;
 import org.diffusion4j.unet.UNetGraph.Activation;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.enums.WeightsFormat;
@@ -29,7 +31,7 @@ final class Layers {
 
   final SameDiff sd = SameDiff.create();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
-  private final @Nullable SplittableRandom random;
+  private final SplittableRandom random;
   private final DataType type;
 
   /** Layers that compute in FLOAT, with weights that are drawn. */
@@ -40,12 +42,6 @@ final class Layers {
   Layers(long seed, DataType type) {
     random = new SplittableRandom(seed);
     this.type = type;
-  }
-
-  /** Layers without weights, which allocate nothing. */
-  Layers() {
-    random = null;
-    type = DataType.FLOAT;
   }
 
   /** The shapes of the weights so far, in order. */
@@ -244,18 +240,19 @@ final class Layers {
       ToDoubleFunction<SplittableRandom> draw,
       long... shape) {
     shapes.put(name, shape);
-    if (random == null) {
-      return sd.placeHolder(name, DataType.FLOAT, shape);
+    INDArray values = Nd4j.createUninitialized(DataType.FLOAT, shape);
+    try {
+      HostBytes.fill(
+          values,
+          (bytes, start) -> {
+            while (bytes.hasRemaining()) {
+              bytes.putFloat((float) draw.applyAsDouble(random));
+            }
+          });
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // Nothing is read or written.
     }
-    long length = 1;
-    for (long size : shape) {
-      length = Math.multiplyExact(length, size);
-    }
-    float[] values = new float[Math.toIntExact(length)];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) draw.applyAsDouble(random);
-    }
-    return kind.apply(name, typed(Nd4j.create(values, shape, 'c')));
+    return kind.apply(name, typed(values));
   }
 
   private INDArray typed(INDArray values) {

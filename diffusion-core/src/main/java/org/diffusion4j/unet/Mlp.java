@@ -42,13 +42,15 @@ public final class Mlp extends SameDiffDenoiser {
    * @param schedule what the timesteps refer to
    * @param prediction what the output stands for
    * @param seed of the weights
+   * @throws IllegalArgumentException if memory cannot hold the weights; nothing is allocated then
    */
   public static Mlp create(
       MlpConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
+    WeightShapes.requireMemory(weightShapes(config));
     return new Mlp(config, schedule, prediction, seed);
   }
 
-  private static SameDiff graph(MlpConfig config, Layers layers) {
+  static SameDiff graph(MlpConfig config, Layers layers) {
     int width = config.width();
     SDVariable x = layers.input(Graphs.SAMPLE, -1, config.features());
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
@@ -71,9 +73,18 @@ public final class Mlp extends SameDiffDenoiser {
    * @param config the architecture
    */
   public static Map<String, long[]> weightShapes(MlpConfig config) {
-    Layers layers = new Layers();
-    graph(config, layers);
-    return layers.shapes();
+    WeightShapes shapes = new WeightShapes();
+    int width = config.width();
+    shapes.timeMlp("time_embedding", width, width);
+    shapes.dense("linear_in", config.features(), width);
+    for (int i = 0; i < config.layers(); i++) {
+      String name = "layers." + i;
+      shapes.dense(name + ".linear_1", width, width);
+      shapes.dense(name + ".time_emb_proj", width, width);
+      shapes.dense(name + ".linear_2", width, width);
+    }
+    shapes.dense("linear_out", width, config.features());
+    return shapes.all();
   }
 
   /** The architecture. */

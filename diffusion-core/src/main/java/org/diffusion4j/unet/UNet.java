@@ -47,6 +47,7 @@ public final class UNet extends SameDiffDenoiser {
    * @param schedule what the timesteps refer to
    * @param prediction what the output stands for
    * @param seed of the weights
+   * @throws IllegalArgumentException if memory cannot hold the weights; nothing is allocated then
    */
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
@@ -58,6 +59,7 @@ public final class UNet extends SameDiffDenoiser {
               + ", but were "
               + rows);
     }
+    WeightShapes.requireMemory(weightShapes(config));
     return new UNet(config, schedule, prediction, seed);
   }
 
@@ -67,7 +69,7 @@ public final class UNet extends SameDiffDenoiser {
    * @param config the architecture
    */
   public static Map<String, long[]> weightShapes(UNetConfig config) {
-    return UNetGraph.weightShapes(config);
+    return UNetShapes.of(config);
   }
 
   /** The architecture. */
@@ -78,7 +80,7 @@ public final class UNet extends SameDiffDenoiser {
   /** Whether the output has twice as many channels as the input. */
   @Override
   public boolean learnsVariance() {
-    return config.outChannels() == 2 * config.inChannels();
+    return config.outChannels() == 2L * config.inChannels();
   }
 
   @Override

@@ -84,6 +84,7 @@ public final class UNetConfig {
 
   private static final int MAX_LEVELS = 16;
   private static final int MAX_LAYERS = 64;
+  private static final int MAX_BLOCKS = 256;
   private static final int MAX_CHANNELS = 1 << 16;
   private static final int MAX_SIDE = 1 << 14;
 
@@ -105,6 +106,7 @@ public final class UNetConfig {
   private final Resampling downsampling;
   private final Resampling upsampling;
   private final TimeEmbedding timeEmbedding;
+  private final @Nullable Integer timeEmbeddingDim;
   private final TimeInjection timeInjection;
   private final boolean flipSinToCos;
   private final double freqShift;
@@ -116,8 +118,8 @@ public final class UNetConfig {
   private final double dropout;
 
   private UNetConfig(Builder b) {
-    inChannels = requirePositive("input channels", b.inChannels);
-    outChannels = requirePositive("output channels", b.outChannels);
+    inChannels = requireChannels("input channels", b.inChannels);
+    outChannels = requireChannels("output channels", b.outChannels);
     height = requirePositive("height", b.height);
     width = requirePositive("width", b.width);
     blockOutChannels = List.copyOf(b.blockOutChannels);
@@ -134,6 +136,7 @@ public final class UNetConfig {
     downsampling = b.downsampling;
     upsampling = b.upsampling;
     timeEmbedding = b.timeEmbedding;
+    timeEmbeddingDim = b.timeEmbeddingDim;
     timeInjection = b.timeInjection;
     flipSinToCos = b.flipSinToCos;
     freqShift = b.freqShift;
@@ -159,6 +162,17 @@ public final class UNetConfig {
         "layers per block must be in [1, " + MAX_LAYERS + "] but was " + layersPerBlock);
     require(levels <= MAX_LEVELS, "levels must be at most " + MAX_LEVELS + " but were " + levels);
     require(levels >= 1, "block out channels must name at least one level");
+    int blocks = levels * (2 * layersPerBlock + 1);
+    require(
+        blocks <= MAX_BLOCKS,
+        "layers per block and levels must give at most "
+            + MAX_BLOCKS
+            + " residual blocks but "
+            + layersPerBlock
+            + " and "
+            + levels
+            + " give "
+            + blocks);
     require(
         downBlocks.size() == levels && upBlocks.size() == levels,
         "down and up blocks must be as many as block out channels, "
@@ -167,6 +181,9 @@ public final class UNetConfig {
             + downBlocks.size()
             + " and "
             + upBlocks.size());
+    if (timeEmbeddingDim != null) {
+      requireChannels("time embedding channels", timeEmbeddingDim);
+    }
     if (attentionHeadDim != null) {
       requirePositive("attention head size", attentionHeadDim);
     }
@@ -232,6 +249,9 @@ public final class UNetConfig {
         classEmbedding != ClassEmbedding.TABLE || (classes != null && classes > 0),
         "a class table needs a positive number of classes but it was " + classes);
     require(
+        classes == null || !nullClass || classes < Integer.MAX_VALUE,
+        "classes with a null class must be less than 2^31 - 1 but were " + classes);
+    require(
         !nullClass || classEmbedding == ClassEmbedding.TABLE,
         "a null class must have a class table but the class embedding was " + classEmbedding);
   }
@@ -279,6 +299,7 @@ public final class UNetConfig {
     b.downsampling = downsampling;
     b.upsampling = upsampling;
     b.timeEmbedding = timeEmbedding;
+    b.timeEmbeddingDim = timeEmbeddingDim;
     b.timeInjection = timeInjection;
     b.flipSinToCos = flipSinToCos;
     b.freqShift = freqShift;
@@ -381,6 +402,16 @@ public final class UNetConfig {
     return timeEmbedding;
   }
 
+  /** The width of the embedded timestep; empty stands for four times the first level's channels. */
+  public OptionalInt timeEmbeddingDim() {
+    return timeEmbeddingDim == null ? OptionalInt.empty() : OptionalInt.of(timeEmbeddingDim);
+  }
+
+  /** The width of the embedded timestep. */
+  int timeChannels() {
+    return timeEmbeddingDim().orElse(4 * blockOutChannels.get(0));
+  }
+
   /** How residual blocks take in the timestep. */
   public TimeInjection timeInjection() {
     return timeInjection;
@@ -466,6 +497,7 @@ public final class UNetConfig {
         downsampling,
         upsampling,
         timeEmbedding,
+        timeEmbeddingDim,
         timeInjection,
         flipSinToCos,
         freqShift,
@@ -479,6 +511,13 @@ public final class UNetConfig {
 
   private static int requirePositive(String what, int value) {
     require(value > 0, what + " must be positive but was " + value);
+    return value;
+  }
+
+  private static int requireChannels(String what, int value) {
+    requirePositive(what, value);
+    require(
+        value <= MAX_CHANNELS, what + " must be at most " + MAX_CHANNELS + " but were " + value);
     return value;
   }
 
@@ -510,6 +549,7 @@ public final class UNetConfig {
     private Resampling downsampling = Resampling.CONV;
     private Resampling upsampling = Resampling.CONV;
     private TimeEmbedding timeEmbedding = TimeEmbedding.POSITIONAL;
+    private @Nullable Integer timeEmbeddingDim;
     private TimeInjection timeInjection = TimeInjection.ADD;
     private boolean flipSinToCos = true;
     private double freqShift;
@@ -616,6 +656,14 @@ public final class UNetConfig {
     /** Sets how attention levels double the resolution. */
     public Builder upsampling(Resampling how) {
       upsampling = Objects.requireNonNull(how, "upsampling");
+      return this;
+    }
+
+    /**
+     * Sets the width of the embedded timestep, or null for four times the first level's channels.
+     */
+    public Builder timeEmbeddingDim(@Nullable Integer channels) {
+      timeEmbeddingDim = channels;
       return this;
     }
 

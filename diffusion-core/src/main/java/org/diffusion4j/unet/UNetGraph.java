@@ -3,7 +3,6 @@ package org.diffusion4j.unet;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
@@ -29,7 +28,7 @@ final class UNetGraph {
   private UNetGraph(UNetConfig config, Layers layers) {
     this.config = config;
     this.layers = layers;
-    this.timeChannels = 4 * config.blockOutChannels().get(0);
+    this.timeChannels = config.timeChannels();
   }
 
   static SameDiff build(UNetConfig config, long seed) {
@@ -39,13 +38,6 @@ final class UNetGraph {
   static SameDiff build(UNetConfig config, Layers layers) {
     new UNetGraph(config, layers).build();
     return layers.sd;
-  }
-
-  /** The shapes of the weights of an architecture, found without allocating them. */
-  static Map<String, long[]> weightShapes(UNetConfig config) {
-    Layers layers = new Layers();
-    new UNetGraph(config, layers).build();
-    return layers.shapes();
   }
 
   private void build() {
@@ -177,7 +169,7 @@ final class UNetGraph {
     return h;
   }
 
-  private static boolean resnetSampling(Block kind, Resampling how) {
+  static boolean resnetSampling(Block kind, Resampling how) {
     return kind == Block.RESNET || (kind == Block.ATTENTION && how == Resampling.RESNET);
   }
 

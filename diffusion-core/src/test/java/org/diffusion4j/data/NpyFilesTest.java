@@ -94,6 +94,23 @@ class NpyFilesTest {
   }
 
   @Test
+  void write_emptyWithoutDimensions_isReadAgain() throws IOException {
+    Path file = folder.resolve("a.npy");
+    NpyFiles.write(file, Nd4j.empty(DataType.FLOAT));
+
+    assertThat(NpyFiles.read(file).shape()).containsExactly(0);
+  }
+
+  @Test
+  void read_hostileHeaders_areRefusedInFewWords() {
+    String good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
+    refused(npy(good.replace("(2,)", "(" + "1,".repeat(33) + ")")), "at most 32 dimensions");
+    refused(npy(good.replace("(2,)", "(0, 9999999999, 9999999999)")), "less than 2^31 elements");
+    refused(npy(good.replace("<f4", "x\n\0".repeat(9000))), "but is x\\n\\u0000x");
+    refused(npy("{'shape': " + "y\n".repeat(9000)), "... (");
+  }
+
+  @Test
   void write_otherType_isRefused() {
     assertThatThrownBy(() -> NpyFiles.write(folder.resolve("a.npy"), Nd4j.create(DataType.BOOL, 2)))
         .hasMessage("array type must be FLOAT, DOUBLE, INT, LONG or UBYTE but was BOOL");

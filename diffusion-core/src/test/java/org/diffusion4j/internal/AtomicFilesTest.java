@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ class AtomicFilesTest {
                       Files.writeString(path, "half");
                       throw new IOException("disk full");
                     }))
-        .hasMessage("disk full");
+        .hasMessage(file + ": disk full");
     assertThat(file).hasContent("old");
     assertThat(entries(directory)).containsExactly("file");
   }
@@ -109,9 +110,93 @@ class AtomicFilesTest {
                       Files.writeString(path.resolve("sub/x"), "half");
                       throw new IOException("disk full");
                     }))
-        .hasMessage("disk full");
+        .hasMessage(target + ": disk full");
     assertThat(target.resolve("x")).hasContent("old");
     assertThat(entries(directory)).containsExactly("model");
+  }
+
+  @Test
+  void write_fails_namesTheTargetAndNotTheHiddenPlace() {
+    Path target = directory.resolve("model");
+    assertThatThrownBy(
+            () ->
+                AtomicFiles.writeDirectory(
+                    target,
+                    path ->
+                        AtomicFiles.writeFile(
+                            path.resolve("x"),
+                            hidden -> {
+                              throw new FileSystemException(
+                                  hidden.toString(), null, "No space left on device");
+                            })))
+        .isInstanceOf(IOException.class)
+        .hasMessage(target.resolve("x") + ": No space left on device");
+  }
+
+  @Test
+  void write_names_mayHave255Bytes() throws IOException {
+    Path file = directory.resolve("f".repeat(255));
+    AtomicFiles.writeFile(file, path -> Files.writeString(path, "new"));
+    assertThat(file).hasContent("new");
+    Path model = directory.resolve("m".repeat(255));
+    for (int i = 0; i < 2; i++) {
+      AtomicFiles.writeDirectory(model, path -> Files.writeString(path.resolve("x"), "new"));
+    }
+    assertThat(model.resolve("x")).hasContent("new");
+  }
+
+  @Test
+  void write_throughALink_replacesWhatItLeadsTo() throws IOException {
+    Path model = directory.resolve("model");
+    Path link = Files.createSymbolicLink(directory.resolve("link"), Path.of("model"));
+    Path second = Files.createSymbolicLink(directory.resolve("second"), link);
+    for (String content : List.of("old", "new")) {
+      AtomicFiles.writeDirectory(second, path -> Files.writeString(path.resolve("x"), content));
+      assertThat(model.resolve("x")).hasContent(content);
+    }
+    AtomicFiles.writeFile(link.resolve("x"), path -> Files.writeString(path, "newer"));
+    assertThat(second).isSymbolicLink();
+    assertThat(model.resolve("x")).hasContent("newer");
+    Path circle = Files.createSymbolicLink(directory.resolve("circle"), Path.of("circle"));
+    assertThatThrownBy(() -> AtomicFiles.recover(circle)).hasMessageContaining("in a circle");
+    Files.delete(circle); // JUnit's own deletion would follow it for ever.
+  }
+
+  /** What a kill leaves after each step of replacing a directory. */
+  @Test
+  void recover_afterAnyStep_leavesTheOldOrTheNew() throws IOException {
+    Path model = directory.resolve("model");
+    String hidden = ".model.01234567-89ab-cdef-0123-456789abcdef";
+    Path unfinished = directory.resolve(hidden + ".tmp");
+    Path old = directory.resolve(hidden + ".old");
+
+    AtomicFiles.recover(directory.resolve("nowhere/model"));
+    Files.createDirectory(unfinished);
+    AtomicFiles.recover(model);
+    assertThat(model).doesNotExist();
+
+    Files.writeString(Files.createDirectory(model).resolve("x"), "old");
+    AtomicFiles.recover(model);
+    assertThat(model.resolve("x")).hasContent("old");
+
+    Files.move(model, old);
+    AtomicFiles.recover(directory.resolve("another"));
+    assertThat(entries(directory)).doesNotContain("another", "model");
+    AtomicFiles.recover(model);
+    assertThat(model.resolve("x")).hasContent("old");
+    assertThat(old).doesNotExist();
+
+    Files.writeString(Files.createDirectory(old).resolve("x"), "older");
+    AtomicFiles.recover(model);
+    assertThat(model.resolve("x")).hasContent("old");
+    AtomicFiles.writeDirectory(model, path -> Files.writeString(path.resolve("x"), "new"));
+    assertThat(model.resolve("x")).hasContent("new");
+    assertThat(old).doesNotExist();
+
+    Files.move(model, old);
+    AtomicFiles.writeDirectory(model, path -> Files.writeString(path.resolve("x"), "newer"));
+    assertThat(model.resolve("x")).hasContent("newer");
+    assertThat(old).doesNotExist();
   }
 
   @Test

@@ -278,4 +278,26 @@ class SafetensorsTest {
       assertThat(tensors.shape("a")).containsExactly(1, 1);
     }
   }
+
+  @Test
+  void open_nullMetadata_isNone() throws IOException {
+    Path file = directory.resolve("null.safetensors");
+    Files.write(
+        file,
+        Fixtures.file(
+            "{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4));
+    try (Safetensors tensors = Safetensors.open(file)) {
+      assertThat(tensors.metadata()).isEmpty();
+      assertThat(tensors.shape("a")).containsExactly(1);
+    }
+  }
+
+  @Test
+  void write_emptyWithoutDimensions_isReadAgain() throws IOException {
+    Path file = directory.resolve("empty.safetensors");
+    Safetensors.write(file, Map.of("a", Nd4j.empty(DataType.FLOAT)), Map.of());
+    try (Safetensors tensors = Safetensors.open(file)) {
+      assertThat(tensors.read("a").shape()).containsExactly(0);
+    }
+  }
 }

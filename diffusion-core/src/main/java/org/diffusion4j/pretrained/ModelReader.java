@@ -1,0 +1,282 @@
+package org.diffusion4j.pretrained;
+
+import static org.diffusion4j.pretrained.DiffusersFormat.CLASS_NAME;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.unet.Mlp;
+import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.UNetConfig;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Reads model directories: a pipeline with its index, or a network alone. */
+final class ModelReader {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ModelReader.class);
+
+  private static final String WAY_OUT =
+      "PretrainedModel.loadUNet(Path, NoiseSchedule, Prediction) reads a network alone";
+
+  private final Path directory;
+  private final Path indexFile;
+  private final Map<String, @Nullable Object> index;
+
+  private ModelReader(Path directory) throws IOException {
+    this.directory = directory;
+    indexFile = directory.resolve(DiffusersFormat.INDEX);
+    AtomicFiles.recover(directory);
+    requireFile(indexFile, directory);
+    index = Json.read(indexFile);
+  }
+
+  static PretrainedModel load(Path directory) throws IOException {
+    return new ModelReader(directory).load();
+  }
+
+  private PretrainedModel load() throws IOException {
+    Object pipeline = index.get(CLASS_NAME);
+    boolean mlp = PretrainedModel.MLP_PIPELINE.equals(pipeline);
+    Set<String> pipelines = new TreeSet<>(PretrainedModel.PIPELINES.keySet());
+    if (!mlp && !(pipeline instanceof String name && pipelines.contains(name))) {
+      throw new ModelFormatException(
+          indexFile, "pipeline must be one of " + pipelines + " but is " + Shown.text(pipeline));
+    }
+    String network = mlp ? DiffusersFormat.MLP : DiffusersFormat.UNET;
+    String library = mlp ? PretrainedModel.LIBRARY : PretrainedModel.DIFFUSERS;
+    String expected = mlp ? PretrainedModel.MLP_CLASS : UNetConfigFile.CLASS;
+    String found = indexed(network, library, expected);
+    if (!found.equals(expected)) {
+      throw refuse(network, library + ", " + expected);
+    }
+    warnOfOthers(network);
+    SchedulerConfig scheduler = scheduler();
+    Provenance provenance = provenance();
+    Path place = place(network, DiffusersFormat.CONFIG);
+    requireFile(place.resolve(DiffusersFormat.CONFIG), directory);
+    SameDiffDenoiser model =
+        mlp
+            ? loadMlp(place, scheduler.schedule(), scheduler.prediction())
+            : loadUNet(place, scheduler.schedule(), scheduler.prediction(), null);
+    return new PretrainedModel(model, scheduler, provenance);
+  }
+
+  /** The class that the index gives to a part. */
+  private String indexed(String part, String library, String example) throws ModelFormatException {
+    if (index.get(part) instanceof List<?> pair
+        && pair.size() == 2
+        && library.equals(pair.get(0))
+        && pair.get(1) instanceof String className) {
+      return className;
+    }
+    throw refuse(part, library + ", " + example);
+  }
+
+  private ModelFormatException refuse(String part, String expected) {
+    return new ModelFormatException(
+        indexFile,
+        part
+            + " must be ["
+            + expected
+            + "] but "
+            + (index.containsKey(part) ? "is " + Shown.text(index.get(part)) : "is missing")
+            + "; "
+            + WAY_OUT);
+  }
+
+  /** Parts that are absent are written as two nulls. */
+  private void warnOfOthers(String network) {
+    Set<String> others = new TreeSet<>(index.keySet());
+    others.removeAll(Set.of(network, DiffusersFormat.SCHEDULER));
+    others.removeIf(
+        key ->
+            key.startsWith("_")
+                || DiffusersFormat.isNeutral(index.get(key))
+                || (index.get(key) instanceof List<?> pair
+                    && pair.stream().allMatch(DiffusersFormat::isNeutral)));
+    if (!others.isEmpty()) {
+      LOG.warn("{}: parts that are unknown and ignored: {}", indexFile, Shown.list(others));
+    }
+  }
+
+  /** The folder of a part or, where there is none, the model's own, as in diffusers. */
+  private Path place(String part, String file) {
+    Path folder = directory.resolve(part);
+    boolean flat = !Files.isDirectory(folder) && Files.exists(directory.resolve(file));
+    return flat ? directory : folder;
+  }
+
+  /** The scheduler that the index names, with the settings of its file. */
+  private SchedulerConfig scheduler() throws IOException {
+    String className =
+        indexed(DiffusersFormat.SCHEDULER, PretrainedModel.DIFFUSERS, "DDPMScheduler");
+    Path file =
+        place(DiffusersFormat.SCHEDULER, DiffusersFormat.SCHEDULER_CONFIG)
+            .resolve(DiffusersFormat.SCHEDULER_CONFIG);
+    requireFile(file, directory);
+    Map<String, @Nullable Object> settings = new TreeMap<>(Json.read(file));
+    Object own = settings.remove(CLASS_NAME);
+    if (own == null) {
+      return checked(new SchedulerConfig(className, settings), indexFile);
+    }
+    if (!(own instanceof String name)) {
+      throw new ModelFormatException(
+          file, CLASS_NAME + " must be a string but is " + Shown.text(own));
+    }
+    SchedulerConfig config = checked(new SchedulerConfig(name, settings), file);
+    if (name.equals(className)) {
+      return config;
+    }
+    SchedulerConfig believed = checked(new SchedulerConfig(className, settings), indexFile);
+    LOG.warn(
+        "{}: scheduler is {} but in {} {}; the index is believed, as in diffusers",
+        indexFile,
+        className,
+        file.getFileName(),
+        name);
+    return believed;
+  }
+
+  private static SchedulerConfig checked(SchedulerConfig config, Path file)
+      throws ModelFormatException {
+    try {
+      config.schedule();
+      config.prediction();
+      return config;
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private Provenance provenance() throws IOException {
+    Path file = directory.resolve(DiffusersFormat.PROVENANCE);
+    if (!Files.exists(file)) {
+      return Provenance.unknown();
+    }
+    Map<String, String> facts = new LinkedHashMap<>();
+    Json.read(file).forEach((name, value) -> facts.put(name, String.valueOf(value)));
+    return new Provenance(facts);
+  }
+
+  /** Checks that a file is there, and else says what is there in place of it. */
+  private static void requireFile(Path file, Path directory) throws IOException {
+    if (Files.exists(file)) {
+      return;
+    }
+    if (!Files.isDirectory(directory)) {
+      throw new ModelFormatException(
+          directory, Files.exists(directory) ? "must be a directory" : "does not exist");
+    }
+    List<String> folders;
+    try (Stream<Path> paths = Files.list(directory)) {
+      folders =
+          paths
+              .filter(Files::isDirectory)
+              .map(path -> path.getFileName() + "/")
+              .filter(name -> !name.startsWith("."))
+              .sorted()
+              .toList();
+    }
+    throw new ModelFormatException(
+        file,
+        "does not exist; "
+            + (folders.isEmpty() ? "" : "there is " + Shown.list(folders) + "; ")
+            + WAY_OUT);
+  }
+
+  /**
+   * @param size height and width, where the configuration's own are not wanted, or null
+   */
+  static UNet loadUNet(
+      Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
+      throws IOException {
+    Path file = configOfNetwork(directory);
+    Map<String, @Nullable Object> json = Json.read(file);
+    requireClass(file, json, UNetConfigFile.CLASS);
+    UNetConfig config = UNetConfigFile.read(file, json, size);
+    Weights weights = Weights.find(UNet.weightShapes(config), directory);
+    return filled(file, () -> UNet.create(config, schedule, prediction, 0), weights);
+  }
+
+  private static Path configOfNetwork(Path directory) throws IOException {
+    AtomicFiles.recover(directory);
+    Path parent = directory.toAbsolutePath().getParent();
+    if (parent != null) {
+      AtomicFiles.recover(parent);
+    }
+    Path file = directory.resolve(DiffusersFormat.CONFIG);
+    requireFile(file, directory);
+    return file;
+  }
+
+  private static Mlp loadMlp(Path directory, NoiseSchedule schedule, Prediction prediction)
+      throws IOException {
+    Path file = configOfNetwork(directory);
+    Map<String, @Nullable Object> json = Json.read(file);
+    requireClass(file, json, PretrainedModel.MLP_CLASS);
+    MlpConfig config;
+    try {
+      SchedulerConfig values = new SchedulerConfig(PretrainedModel.MLP_CLASS, json);
+      config =
+          new MlpConfig(
+              values.integer("features", 0),
+              values.integer("width", 0),
+              values.integer("layers", 0));
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
+    }
+    Weights weights = Weights.find(Mlp.weightShapes(config), directory);
+    return filled(file, () -> Mlp.create(config, schedule, prediction, 0), weights);
+  }
+
+  @FunctionalInterface
+  private interface Maker<M> {
+    M make();
+  }
+
+  private static <M extends SameDiffDenoiser> M filled(Path file, Maker<M> maker, Weights weights)
+      throws IOException {
+    M model;
+    try {
+      model = maker.make();
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
+    }
+    boolean done = false;
+    try {
+      weights.load(model.weights());
+      done = true;
+      return model;
+    } finally {
+      if (!done) {
+        model.close();
+      }
+    }
+  }
+
+  /** A configuration without a class, as very old ones are, is taken for what is wanted. */
+  private static void requireClass(Path file, Map<String, @Nullable Object> json, String expected)
+      throws ModelFormatException {
+    Object found = json.get(CLASS_NAME);
+    if (found != null && !expected.equals(found)) {
+      throw new ModelFormatException(
+          file, CLASS_NAME + " must be " + expected + " but is " + Shown.text(found));
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package org.diffusion4j.unet;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.diffusion4j.internal.common.NativeMemory;
+
+/** The names and shapes of weights, in the layout and with the names of {@link Layers}. */
+final class WeightShapes {
+
+  private final Map<String, long[]> shapes = new LinkedHashMap<>();
+
+  /** In the order in which they were added. */
+  Map<String, long[]> all() {
+    return shapes;
+  }
+
+  void dense(String name, long in, long out) {
+    add(name + ".weight", in, out);
+    add(name + ".bias", out);
+  }
+
+  void conv(String name, long in, long out, long kernel) {
+    add(name + ".weight", kernel, kernel, in, out);
+    add(name + ".bias", out);
+  }
+
+  void norm(String name, long channels) {
+    add(name + ".weight", channels);
+    add(name + ".bias", channels);
+  }
+
+  void timeMlp(String name, long in, long out) {
+    dense(name + ".linear_1", in, out);
+    dense(name + ".linear_2", out, out);
+  }
+
+  void add(String name, long... shape) {
+    shapes.put(name, shape);
+  }
+
+  /**
+   * Checks, before anything is allocated, that memory can hold weights.
+   *
+   * @throws IllegalArgumentException naming the number of the weights, their bytes and the limit
+   */
+  static void requireMemory(Map<String, long[]> shapes) {
+    long all = 0;
+    for (Map.Entry<String, long[]> weight : shapes.entrySet()) {
+      long values = NativeMemory.product(weight.getValue());
+      if (values > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "weights must have less than 2^31 values each but "
+                + weight.getKey()
+                + " has "
+                + values
+                + ", "
+                + NativeMemory.megabytes(NativeMemory.product(values, Float.BYTES)));
+      }
+      all = NativeMemory.sum(all, values);
+    }
+    long bytes = NativeMemory.product(all, Float.BYTES);
+    long available = NativeMemory.available();
+    if (bytes > available) {
+      throw new IllegalArgumentException(
+          "weights must fit into the "
+              + NativeMemory.megabytes(available)
+              + " of memory that are available but are "
+              + all
+              + " of "
+              + NativeMemory.megabytes(bytes));
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package org.diffusion4j.unet;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.unet.UNetConfig.Block;
+import org.diffusion4j.unet.UNetConfig.Resampling;
+import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
+import org.diffusion4j.unet.UNetConfig.TimeInjection;
+import org.junit.jupiter.api.Test;
+
+class WeightShapesTest {
+
+  private static UNetConfig.Builder unet() {
+    return UNetConfig.builder(3, 8, 8)
+        .blockOutChannels(4, 8, 6)
+        .downBlocks(Block.PLAIN, Block.ATTENTION, Block.RESNET)
+        .layersPerBlock(2)
+        .normGroups(2)
+        .attentionHeadDim(2);
+  }
+
+  @Test
+  void weightShapes_areThoseOfTheGraphInItsOrder() {
+    List<UNetConfig> configs =
+        List.of(
+            unet().build(),
+            unet()
+                .downsampling(Resampling.RESNET)
+                .upsampling(Resampling.RESNET)
+                .timeInjection(TimeInjection.SCALE_SHIFT)
+                .classes(3)
+                .nullClass(true)
+                .build(),
+            unet()
+                .timeEmbedding(TimeEmbedding.FOURIER)
+                .timeInjection(TimeInjection.SCALE_SHIFT)
+                .attentionNormGroups(3)
+                .classEmbedding(UNetConfig.ClassEmbedding.TIMESTEP)
+                .timeEmbeddingDim(10)
+                .build(),
+            unet()
+                .timeEmbedding(TimeEmbedding.LEARNED)
+                .trainTimesteps(7)
+                .midAttention(false)
+                .outChannels(6)
+                .build());
+    for (UNetConfig config : configs) {
+      Layers layers = new Layers(1);
+      UNetGraph.build(config, layers);
+      assertEqual(UNet.weightShapes(config), layers.shapes());
+    }
+    Layers layers = new Layers(1);
+    Mlp.graph(new MlpConfig(3, 4, 2), layers);
+    assertEqual(Mlp.weightShapes(new MlpConfig(3, 4, 2)), layers.shapes());
+  }
+
+  private static void assertEqual(Map<String, long[]> actual, Map<String, long[]> expected) {
+    assertThat(List.copyOf(actual.keySet())).isEqualTo(List.copyOf(expected.keySet()));
+    expected.forEach((name, shape) -> assertThat(actual.get(name)).as(name).isEqualTo(shape));
+  }
+
+  @Test
+  void create_whatNoMemoryHolds_isRefusedBeforeAnythingIsAllocated() {
+    NoiseSchedule schedule = NoiseSchedule.cosine(10);
+    UNetConfig large =
+        UNetConfig.builder(1, 8, 8).blockOutChannels(65536, 65536).normGroups(8).build();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> UNet.create(large, schedule, 0))
+        .withMessageMatching(
+            "weights must have less than 2\\^31 values each but \\S+ has \\d+, \\d+ MB");
+    for (MlpConfig config :
+        List.of(new MlpConfig(2, 100_000, 1), new MlpConfig(Integer.MAX_VALUE, 4, 1))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> Mlp.create(config, schedule, 0))
+          .withMessageStartingWith("weights must ");
+    }
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Mlp.create(new MlpConfig(2, 40_000, 1000), schedule, 0))
+        .withMessageMatching(
+            "weights must fit into the \\d+ MB of memory that are available but are 4803200\\d+"
+                + " of \\d+ MB");
+  }
+
+  @Test
+  void requireMemory_sumsBeyondALong_areRefused() {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    shapes.put("a", new long[] {Long.MAX_VALUE, Long.MAX_VALUE});
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> WeightShapes.requireMemory(shapes))
+        .withMessageContaining("a has 9223372036854775807");
+  }
+}

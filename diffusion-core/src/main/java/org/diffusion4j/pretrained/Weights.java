@@ -99,13 +99,10 @@ final class Weights {
       if (prefix != null && !prefix.equals(here)) {
         throw new ModelFormatException(
             subject,
-            "names of tensors must all start alike but one starts with \""
-                + Shown.text(prefix)
-                + "\" and "
-                + Shown.text(tensor.storedName)
-                + " with \""
-                + Shown.text(here)
-                + "\"");
+            "names of tensors must all have the same prefix but there are "
+                + Shown.text(stored.get(0).storedName)
+                + " and "
+                + Shown.text(tensor.storedName));
       }
       prefix = here;
     }

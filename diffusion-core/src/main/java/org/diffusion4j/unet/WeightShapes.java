@@ -45,18 +45,8 @@ final class WeightShapes {
    */
   static void requireMemory(Map<String, long[]> shapes) {
     long all = 0;
-    for (Map.Entry<String, long[]> weight : shapes.entrySet()) {
-      long values = NativeMemory.product(weight.getValue());
-      if (values > Integer.MAX_VALUE) {
-        throw new IllegalArgumentException(
-            "weights must have less than 2^31 values each but "
-                + weight.getKey()
-                + " has "
-                + values
-                + ", "
-                + NativeMemory.megabytes(NativeMemory.product(values, Float.BYTES)));
-      }
-      all = NativeMemory.sum(all, values);
+    for (long[] shape : shapes.values()) {
+      all = NativeMemory.sum(all, NativeMemory.product(shape));
     }
     long bytes = NativeMemory.product(all, Float.BYTES);
     long available = NativeMemory.available();
@@ -68,6 +58,16 @@ final class WeightShapes {
               + all
               + " of "
               + NativeMemory.megabytes(bytes));
+    }
+    for (Map.Entry<String, long[]> weight : shapes.entrySet()) {
+      long values = NativeMemory.product(weight.getValue());
+      if (values > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException(
+            "weights must have less than 2^31 values each but "
+                + weight.getKey()
+                + " has "
+                + values);
+      }
     }
   }
 }

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("slow")
 class SaveKillTest {
 
-  private static final int KILLS = 30;
+  private static final int KILLS = 20;
 
   @TempDir private Path directory;
 
@@ -48,7 +48,7 @@ class SaveKillTest {
       try (BufferedReader output = process.inputReader()) {
         last = Long.parseLong(output.readLine());
         LockSupport.parkNanos(random.nextLong(200_000_000));
-        process.destroyForcibly();
+        process.toHandle().destroyForcibly();
         process.waitFor();
         for (String line = output.readLine(); line != null; line = output.readLine()) {
           last = line.isEmpty() ? last : Long.parseLong(line);

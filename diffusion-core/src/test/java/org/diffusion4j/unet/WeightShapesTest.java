@@ -72,12 +72,13 @@ class WeightShapesTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> UNet.create(large, schedule, 0))
         .withMessageMatching(
-            "weights must have less than 2\\^31 values each but \\S+ has \\d+, \\d+ MB");
+            "weights must fit into the \\d+ MB of memory that are available but are \\d+ of \\d+"
+                + " MB");
     for (MlpConfig config :
         List.of(new MlpConfig(2, 100_000, 1), new MlpConfig(Integer.MAX_VALUE, 4, 1))) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> Mlp.create(config, schedule, 0))
-          .withMessageStartingWith("weights must ");
+          .withMessageStartingWith("weights must fit into the ");
     }
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Mlp.create(new MlpConfig(2, 40_000, 1000), schedule, 0))
@@ -92,6 +93,6 @@ class WeightShapesTest {
     shapes.put("a", new long[] {Long.MAX_VALUE, Long.MAX_VALUE});
     assertThatIllegalArgumentException()
         .isThrownBy(() -> WeightShapes.requireMemory(shapes))
-        .withMessageContaining("a has 9223372036854775807");
+        .withMessageContaining(" but are 9223372036854775807 of 8796093022208 MB");
   }
 }

@@ -219,7 +219,8 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
       case "v_prediction" -> Prediction.VELOCITY;
       default ->
           throw new IllegalArgumentException(
-              "prediction_type must be epsilon, sample or v_prediction but was " + Shown.text(name));
+              "prediction_type must be epsilon, sample or v_prediction but was "
+                  + Shown.text(name));
     };
   }
 
@@ -281,7 +282,8 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     }
     Object value = settings.get(key);
     if (!type.isInstance(value)) {
-      throw new IllegalArgumentException(key + " must be " + expected + " but was " + Shown.text(value));
+      throw new IllegalArgumentException(
+          key + " must be " + expected + " but was " + Shown.text(value));
     }
     return type.cast(value);
   }

@@ -181,7 +181,8 @@ public final class NpyFiles {
       throws IOException {
     Matcher matcher = pattern.matcher(header);
     if (!matcher.find()) {
-      throw new IOException(file + ": header has no readable '" + key + "': " + Shown.text(header.strip()));
+      throw new IOException(
+          file + ": header has no readable '" + key + "': " + Shown.text(header.strip()));
     }
     return matcher.group(1);
   }
@@ -194,7 +195,8 @@ public final class NpyFiles {
       case "<i8" -> DataType.INT64;
       case "|u1", "<u1", "u1" -> DataType.UINT8;
       default ->
-          throw new IOException(file + ": type must be <f4, <f8, <i4, <i8 or |u1 but is " + Shown.text(descr));
+          throw new IOException(
+              file + ": type must be <f4, <f8, <i4, <i8 or |u1 but is " + Shown.text(descr));
     };
   }
 

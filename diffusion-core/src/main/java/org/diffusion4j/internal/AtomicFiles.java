@@ -169,7 +169,8 @@ public final class AtomicFiles {
       return List.of();
     }
     Pattern name =
-        Pattern.compile(Pattern.quote(start(directory)) + "[0-9a-f-]{36}" + Pattern.quote(REPLACED));
+        Pattern.compile(
+            Pattern.quote(start(directory)) + "[0-9a-f-]{36}" + Pattern.quote(REPLACED));
     try (Stream<Path> siblings = Files.list(parent)) {
       return siblings.filter(path -> name.matcher(name(path)).matches()).sorted().toList();
     }

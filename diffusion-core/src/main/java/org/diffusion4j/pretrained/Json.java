@@ -180,8 +180,7 @@ final class Json {
 
   private long integer() throws IOException {
     if (parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER) {
-      throw refuse(
-          "integers must fit into 64 bits but there is " + Shown.text(parser.getText()));
+      throw refuse("integers must fit into 64 bits but there is " + Shown.text(parser.getText()));
     }
     return parser.getLongValue();
   }

@@ -17,7 +17,6 @@ import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
-import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

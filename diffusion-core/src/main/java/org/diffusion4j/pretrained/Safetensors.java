@@ -187,7 +187,8 @@ public final class Safetensors implements AutoCloseable {
   private SafetensorsHeader.Tensor tensor(String name) {
     SafetensorsHeader.@Nullable Tensor tensor = header.tensors.get(name);
     if (tensor == null) {
-      throw new IllegalArgumentException(file + ": there is no tensor \"" + Shown.text(name) + "\"");
+      throw new IllegalArgumentException(
+          file + ": there is no tensor \"" + Shown.text(name) + "\"");
     }
     return tensor;
   }

@@ -235,7 +235,9 @@ final class UNetConfigFile {
       return new int[] {h.intValue(), w.intValue()};
     }
     throw new IllegalArgumentException(
-        "sample_size must be a whole number or two but was " + Shown.text(size) + "; give height and width");
+        "sample_size must be a whole number or two but was "
+            + Shown.text(size)
+            + "; give height and width");
   }
 
   private Block[] blocks(String key, Function<Block, String> nameOf, List<String> byDefault) {

@@ -31,7 +31,10 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
   /** Not the files of an index, whose numbers hold a hyphen. */
   private static final Pattern VARIANT =
       Pattern.compile(
-          WEIGHTS_NAME + "\\.(\\w+)\\.safetensors|" + WEIGHTS_NAME + "\\.safetensors\\.index\\.\\w+\\.json");
+          WEIGHTS_NAME
+              + "\\.(\\w+)\\.safetensors|"
+              + WEIGHTS_NAME
+              + "\\.safetensors\\.index\\.\\w+\\.json");
 
   /** Pickles run what they hold, so they are not even opened. */
   private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|ckpt|pt|pth|pkl)");

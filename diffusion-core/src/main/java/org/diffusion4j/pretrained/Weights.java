@@ -76,8 +76,7 @@ final class Weights {
     for (Path file : files.files()) {
       try (Safetensors tensors = Safetensors.open(file)) {
         for (String name : tensors.names()) {
-          stored.add(
-              new Found(file, name, Longs.asList(tensors.shape(name)), tensors.dtype(name)));
+          stored.add(new Found(file, name, Longs.asList(tensors.shape(name)), tensors.dtype(name)));
           if (!files.agrees(name, file)) {
             problems.add(
                 "the index has another place for "
@@ -175,7 +174,8 @@ final class Weights {
     found.forEach(
         (name, tensor) -> {
           if (!shapes.containsKey(name)) {
-            problems.add(Shown.text(tensor.storedName) + " " + Shown.text(tensor.shape) + " is surplus");
+            problems.add(
+                Shown.text(tensor.storedName) + " " + Shown.text(tensor.shape) + " is surplus");
           }
         });
   }

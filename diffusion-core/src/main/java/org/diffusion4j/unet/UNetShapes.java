@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
-import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.diffusion4j.unet.UNetConfig.TimeInjection;
 
 /** The weights of {@link UNetGraph}, which makes them in the same order, without the graph. */
@@ -48,8 +47,7 @@ final class UNetShapes {
         shapes.add(UNetGraph.FOURIER_WEIGHT, base);
         projected = 2L * base;
       }
-      case LEARNED ->
-          shapes.add("time_proj.weight", config.trainTimesteps().orElseThrow(), base);
+      case LEARNED -> shapes.add("time_proj.weight", config.trainTimesteps().orElseThrow(), base);
     }
     shapes.timeMlp("time_embedding", projected, timeChannels);
     if (config.classEmbedding() == ClassEmbedding.TIMESTEP) {
@@ -85,8 +83,7 @@ final class UNetShapes {
     residual("mid_block.resnets.0", channels, channels);
     if (config.midAttention()) {
       boolean normed =
-          config.attentionNormGroups().isPresent()
-              || config.timeInjection() == TimeInjection.ADD;
+          config.attentionNormGroups().isPresent() || config.timeInjection() == TimeInjection.ADD;
       attention("mid_block.attentions.0", channels, normed);
     }
     residual("mid_block.resnets.1", channels, channels);

@@ -250,7 +250,8 @@ class FoundModelsTest {
     assertRefused(index).hasMessageContainingAll("scheduler must be [diffusers, ", "[null, null]");
     set(index, "scheduler", List.of("diffusers", "DDPMScheduler"));
     set(index, "unet", List.of("diffusers", "UNet2DConditionModel"));
-    assertRefused(index).hasMessageContainingAll("[diffusers, UNet2DModel]", "UNet2DConditionModel");
+    assertRefused(index)
+        .hasMessageContainingAll("[diffusers, UNet2DModel]", "UNet2DConditionModel");
     set(index, "unet", List.of("their_code", "UNet2DModel"));
     assertRefused(index).hasMessageContaining("their_code");
   }

@@ -285,7 +285,8 @@ class SafetensorsTest {
     Files.write(
         file,
         Fixtures.file(
-            "{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4));
+            "{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+            4));
     try (Safetensors tensors = Safetensors.open(file)) {
       assertThat(tensors.metadata()).isEmpty();
       assertThat(tensors.shape("a")).containsExactly(1);

@@ -4,6 +4,7 @@ import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
 import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
 import java.awt.image.Raster;
 import java.io.BufferedInputStream;
 import java.io.IOException;
@@ -11,18 +12,30 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
+import javax.imageio.IIOException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
+import org.diffusion4j.internal.common.Shown;
 
-/** Decodes PNG and JPEG files into values in [-1, 1] of one size, on black. */
-record ImageDecoder(int channels, int height, int width) {
+/**
+ * Decodes files that ImageIO has readers for into values in [-1, 1] of one size, upright.
+ *
+ * @param ground red, green and blue behind what is transparent, each in [0, 255]
+ */
+record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
 
   static final long MOST_PIXELS = 64_000_000;
+  static final long MOST_BYTES = 1L << 30;
+  static final List<Integer> WHITE = List.of(255, 255, 255);
+
+  private static final int MOST_SHOWN = 200;
+  private static final String WBMP = "wbmp";
+  private static final String UNSUPPORTED = "Unsupported Image Type";
 
   /** Luma of ITU-R BT.601, as in Pillow's and OpenCV's conversions to gray. */
   private static final float RED = 0.299f;
@@ -36,40 +49,59 @@ record ImageDecoder(int channels, int height, int width) {
    * @param into gets the values, {@code [channels, height, width]} in C order
    */
   void decode(Path file, float[] into) throws IOException {
-    DataFiles.requireFile(file);
-    BufferedImage image = read(file);
+    long bytes = DataFiles.requireFile(file);
+    if (bytes > MOST_BYTES) {
+      throw new IOException(
+          DataFiles.show(file) + ": must have at most " + MOST_BYTES + " bytes but has " + bytes);
+    }
     try {
-      resample(image, into);
-    } catch (RuntimeException e) {
-      throw new IOException(file + ": cannot be converted: " + e, e);
+      Picture picture = read(file);
+      try {
+        resample(picture.image, picture.orientation, into);
+      } catch (RuntimeException e) {
+        throw new IOException(
+            DataFiles.show(file) + ": cannot be converted: " + Shown.text(e, MOST_SHOWN), e);
+      }
+    } catch (OutOfMemoryError e) {
+      throw DataFiles.tooLarge(file, e);
     }
   }
 
-  private static BufferedImage read(Path file) throws IOException {
+  private record Picture(BufferedImage image, Orientation orientation) {}
+
+  private static Picture read(Path file) throws IOException {
     try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
         ImageInputStream in = new MemoryCacheImageInputStream(raw)) {
-      ImageReader reader = reader(in);
+      Orientation orientation = Orientation.read(in);
+      ImageReader reader = reader(in, ImageFormats.extension(String.valueOf(file.getFileName())));
       try {
-        return read(reader, in);
+        return new Picture(read(reader, in), orientation);
       } finally {
         reader.dispose();
       }
-    } catch (IOException | RuntimeException e) {
-      // The decoders of the JDK throw all kinds of runtime exceptions at damaged files.
-      throw new IOException(file + ": cannot be read as an image: " + message(e), e);
+    } catch (IOException | RuntimeException | StackOverflowError e) {
+      // Decoders throw all kinds of runtime exceptions at damaged files.
+      throw new IOException(
+          DataFiles.show(file)
+              + ": cannot be read as an image: "
+              + Shown.text(message(e), MOST_SHOWN),
+          e);
     }
   }
 
-  private static ImageReader reader(ImageInputStream in) throws IOException {
+  private static ImageReader reader(ImageInputStream in, String extension) throws IOException {
     for (Iterator<ImageReader> readers = ImageIO.getImageReaders(in); readers.hasNext(); ) {
       ImageReader reader = readers.next();
-      String format = reader.getFormatName().toLowerCase(Locale.ROOT);
-      if (format.equals("png") || format.equals("jpeg")) {
+      // Whatever begins with zeros may be WBMP, by its content.
+      if (!reader.getFormatName().equalsIgnoreCase(WBMP) || extension.equals(WBMP)) {
         return reader;
       }
       reader.dispose();
     }
-    throw new IOException("it is neither PNG nor JPEG");
+    byte[] head = new byte[16];
+    in.seek(0);
+    int read = in.read(head);
+    throw new IOException(ImageFormats.describe(Arrays.copyOf(head, Math.max(0, read))));
   }
 
   private static BufferedImage read(ImageReader reader, ImageInputStream in) throws IOException {
@@ -80,7 +112,7 @@ record ImageDecoder(int channels, int height, int width) {
     }
     List<String> warnings = new ArrayList<>();
     reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
-    BufferedImage image = reader.read(0);
+    BufferedImage image = decode(reader);
     for (String warning : warnings) {
       // A JPEG that is cut off decodes with a warning, the rest of the picture gray.
       if (warning.contains("Premature end")
@@ -92,45 +124,67 @@ record ImageDecoder(int channels, int height, int width) {
     return image;
   }
 
-  private static String message(Exception e) {
+  private static BufferedImage decode(ImageReader reader) throws IOException {
+    try {
+      return reader.read(0);
+    } catch (IIOException e) {
+      if (UNSUPPORTED.equals(e.getMessage())) {
+        throw new IOException(
+            "its colours, such as CMYK, are not those of this reader;"
+                + " com.twelvemonkeys.imageio:imageio-jpeg on the class path reads CMYK",
+            e);
+      }
+      throw e;
+    }
+  }
+
+  private static String message(Throwable e) {
     String message = e.getMessage();
-    if (e instanceof RuntimeException || message == null) {
+    if (!(e instanceof IOException) || message == null) {
       return e.toString();
     }
     Throwable cause = e.getCause();
     return cause == null ? message : message + " (" + cause.getMessage() + ")";
   }
 
-  private void resample(BufferedImage image, float[] into) {
+  private void resample(BufferedImage image, Orientation orientation, float[] into) {
     int w = image.getWidth();
     int h = image.getHeight();
-    double scale = Math.max((double) width / w, (double) height / h);
-    Resampling across = Resampling.of(w, Math.max(width, Math.round(w * scale)), width);
-    Resampling down = Resampling.of(h, Math.max(height, Math.round(h * scale)), height);
-    int top = down.first[0];
+    // The size as the picture is stored.
+    int wide = orientation.transposed() ? height : width;
+    int high = orientation.transposed() ? width : height;
+    double scale = Math.max((double) wide / w, (double) high / h);
+    Resampling across = Resampling.of(w, Math.max(wide, Math.round(w * scale)), wide);
+    Resampling down = Resampling.of(h, Math.max(high, Math.round(h * scale)), high);
+    across = orientation.mirrored() ? across.mirrored(w) : across;
+    down = orientation.flipped() ? down.mirrored(h) : down;
+    int top = down.begin();
     float[][] rows = new float[down.end() - top][];
     float[] line = new float[w * channels];
     for (int y = 0; y < rows.length; y++) {
       readLine(image, top + y, line);
-      rows[y] = across(across, line);
+      rows[y] = across(across, line, wide);
     }
     int plane = height * width;
-    for (int y = 0; y < height; y++) {
+    int toTheRight = orientation.transposed() ? width : 1;
+    int downwards = orientation.transposed() ? 1 : width;
+    for (int y = 0; y < high; y++) {
       float[] weights = down.weights[y];
-      for (int i = 0; i < width * channels; i++) {
+      for (int i = 0; i < wide * channels; i++) {
         float sum = 0;
         for (int k = 0; k < weights.length; k++) {
           sum += weights[k] * rows[down.first[y] - top + k][i];
         }
         float value = sum / 127.5f - 1;
-        into[i % channels * plane + y * width + i / channels] = Math.max(-1, Math.min(1, value));
+        into[i % channels * plane + y * downwards + i / channels * toTheRight] =
+            Math.max(-1, Math.min(1, value));
       }
     }
   }
 
-  private float[] across(Resampling across, float[] line) {
-    float[] row = new float[width * channels];
-    for (int x = 0; x < width; x++) {
+  private float[] across(Resampling across, float[] line, int wide) {
+    float[] row = new float[wide * channels];
+    for (int x = 0; x < wide; x++) {
       float[] weights = across.weights[x];
       for (int k = 0; k < weights.length; k++) {
         int from = (across.first[x] + k) * channels;
@@ -142,13 +196,14 @@ record ImageDecoder(int channels, int height, int width) {
     return row;
   }
 
-  /** Reads a row of pixels in [0, 255], channels interleaved, composed on black. */
+  /** Reads a row of pixels in [0, 255], channels interleaved, composed on the ground. */
   private void readLine(BufferedImage image, int y, float[] line) {
     ColorModel model = image.getColorModel();
     ColorSpace space = model.getColorSpace();
     // getRGB takes gray for linear light and brightens it, and cuts 16 bits to 8.
     boolean direct =
         model instanceof ComponentColorModel
+            && model.getTransferType() <= DataBuffer.TYPE_USHORT
             && (space.getType() == ColorSpace.TYPE_GRAY || space.isCS_sRGB());
     if (direct) {
       readSamples(image, y, line);
@@ -166,14 +221,15 @@ record ImageDecoder(int channels, int height, int width) {
     float[] samples = raster.getPixels(0, y, w, 1, (float[]) null);
     float unit = 255f / ((1 << model.getComponentSize(0)) - 1);
     float opaque = model.hasAlpha() ? (1 << model.getComponentSize(colours)) - 1 : 1;
-    boolean alpha = model.hasAlpha() && !model.isAlphaPremultiplied();
+    boolean premultiplied = model.isAlphaPremultiplied();
     for (int x = 0; x < w; x++) {
       int from = x * bands;
-      float factor = alpha ? unit * (samples[from + colours] / opaque) : unit;
+      float alpha = model.hasAlpha() ? samples[from + colours] / opaque : 1;
+      float factor = premultiplied ? unit : unit * alpha;
       float red = samples[from] * factor;
       float green = colours == 1 ? red : samples[from + 1] * factor;
       float blue = colours == 1 ? red : samples[from + 2] * factor;
-      put(line, x, red, green, blue);
+      put(line, x, red, green, blue, 1 - alpha);
     }
   }
 
@@ -182,7 +238,20 @@ record ImageDecoder(int channels, int height, int width) {
     for (int x = 0; x < colours.length; x++) {
       int argb = colours[x];
       float alpha = (argb >>> 24) / 255f;
-      put(line, x, (argb >> 16 & 255) * alpha, (argb >> 8 & 255) * alpha, (argb & 255) * alpha);
+      float red = (argb >> 16 & 255) * alpha;
+      float green = (argb >> 8 & 255) * alpha;
+      put(line, x, red, green, (argb & 255) * alpha, 1 - alpha);
+    }
+  }
+
+  private void put(float[] line, int x, float red, float green, float blue, float clear) {
+    if (clear > 0) {
+      float r = red + clear * ground.get(0);
+      float g = green + clear * ground.get(1);
+      float b = blue + clear * ground.get(2);
+      put(line, x, r, g, b);
+    } else {
+      put(line, x, red, green, blue);
     }
   }
 

@@ -8,9 +8,11 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,40 +26,71 @@ record ImageFile(String name, long bytes) {
   /** What a decoder writes for what it cannot decode. */
   private static final char REPLACEMENT = '\uFFFD';
 
-  /** The images of a folder and the folders in it, by their names in order. */
-  static List<ImageFile> list(Path folder) throws IOException {
+  /**
+   * What a folder holds.
+   *
+   * @param files its images and those of the folders in it, by their names in order
+   * @param folders directly in it, without what systems and tools leave there
+   * @param passedOver how many files that are no images there are, by their extensions
+   */
+  record Listing(List<ImageFile> files, List<String> folders, Map<String, Integer> passedOver) {}
+
+  /** Lists a folder. */
+  static Listing list(Path folder, ImageFormats formats) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw new IOException(
-          folder + (Files.exists(folder) ? ": is no folder" : ": does not exist"));
+          DataFiles.show(folder) + (Files.exists(folder) ? ": is no folder" : ": does not exist"));
     }
     // The walk would not follow a link, and here the folder itself may be one.
     Path root = folder.toRealPath();
-    List<ImageFile> files = new ArrayList<>();
+    Listing listing = new Listing(new ArrayList<>(), new ArrayList<>(), new HashMap<>());
     Files.walkFileTree(
         root,
         new SimpleFileVisitor<>() {
           @Override
+          public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
+              throws IOException {
+            if (directory.equals(root)) {
+              return FileVisitResult.CONTINUE;
+            }
+            String name = name(root, directory).replaceFirst("/$", "");
+            if (ImageFormats.isLeftover(name.substring(name.lastIndexOf('/') + 1))) {
+              return FileVisitResult.SKIP_SUBTREE;
+            }
+            if (name.indexOf('/') < 0) {
+              listing.folders.add(name);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
               throws IOException {
-            if (isImage(file) && !(attributes.isSymbolicLink() && Files.isDirectory(file))) {
-              files.add(new ImageFile(name(root, file), size(file, attributes)));
+            String name = Objects.toString(file.getFileName(), "");
+            if (ImageFormats.isLeftover(name)) {
+              return FileVisitResult.CONTINUE;
+            }
+            boolean link = attributes.isSymbolicLink();
+            if (attributes.isOther()) {
+              listing.passedOver.merge("special", 1, Integer::sum);
+            } else if (link && Files.isDirectory(file)) {
+              listing.passedOver.merge("link to folder", 1, Integer::sum);
+            } else if (formats.isImage(name)) {
+              listing.files.add(new ImageFile(name(root, file), size(file, attributes)));
+            } else {
+              listing.passedOver.merge(ImageFormats.extension(name), 1, Integer::sum);
             }
             return FileVisitResult.CONTINUE;
           }
 
           @Override
           public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
-            throw new IOException(folder + ": cannot be listed: " + e, e);
+            throw new IOException(
+                DataFiles.show(folder) + ": cannot be listed: " + Shown.text(e, 200), e);
           }
         });
-    files.sort(Comparator.comparing(ImageFile::name));
-    return files;
-  }
-
-  private static boolean isImage(Path file) {
-    String name = Objects.toString(file.getFileName(), "").toLowerCase(Locale.ROOT);
-    return !name.startsWith(".")
-        && (name.endsWith(".png") || name.endsWith(".jpg") || name.endsWith(".jpeg"));
+    listing.files.sort(Comparator.comparing(ImageFile::name));
+    return listing;
   }
 
   private static String name(Path root, Path file) throws IOException {
@@ -65,7 +98,8 @@ record ImageFile(String name, long bytes) {
         root.relativize(file).toString().replace(root.getFileSystem().getSeparator(), "/");
     if (name.indexOf(REPLACEMENT) >= 0) {
       throw new IOException(
-          file + ": name must be written in the character set of the platform (sun.jnu.encoding)");
+          DataFiles.show(file)
+              + ": name must be written in the character set of the platform (sun.jnu.encoding)");
     }
     return name;
   }

@@ -5,23 +5,27 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The PNG and JPEG images of a folder and the folders in it, by their paths in order. Files are
- * listed once and decoded whenever they are read; none is held in memory, only its path within the
- * folder.
+ * The images of a folder and the folders in it, by their paths in order: PNG, JPEG, GIF (the first
+ * picture), BMP, TIFF, and what other ImageIO readers on the class path read, such as WebP with
+ * {@code com.twelvemonkeys.imageio:imageio-webp}. Files are listed once, by their extensions, and
+ * decoded whenever they are read, by their content; none is held in memory, only its path within
+ * the folder.
  *
- * <p>Each image is scaled until it just covers the wanted size, by averaging areas where it shrinks
- * and by linear interpolation where it grows, and cropped in the middle. Transparent parts are
- * black. Files of other extensions and hidden files (those that begin with a dot) are passed over;
- * links to folders are not followed; the orientation that a camera may note is not applied.
+ * <p>Each image is turned upright as its EXIF orientation says, scaled until it just covers the
+ * wanted size, by averaging areas where it shrinks and by linear interpolation where it grows, and
+ * cropped in the middle. Transparent parts are white ({@link #withGround}). Files of other
+ * extensions and links to folders are passed over and counted in the log; hidden files and folders,
+ * and what systems and tools leave in folders ({@code Thumbs.db}, {@code __MACOSX}), silently.
  *
  * <pre>{@code
  * ImageFolder.open(Path.of("tiles"), 32, 32, Option.CLASS_FOLDERS, Option.SKIP_BROKEN);
@@ -33,7 +37,10 @@ public final class ImageFolder implements SampleSource {
   public enum Option {
     /** One channel, the luma of ITU-R BT.601, instead of red, green and blue. */
     GRAYSCALE,
-    /** The folders directly in the folder are the classes; no image may lie outside of them. */
+    /**
+     * The folders directly in the folder are the classes, also empty ones; no image may lie outside
+     * of them. They are ordered as numbers if all names are whole numbers, otherwise as text.
+     */
     CLASS_FOLDERS,
     /**
      * Decodes every image once when the folder is opened, and logs and leaves out those that fail.
@@ -44,6 +51,8 @@ public final class ImageFolder implements SampleSource {
 
   private static final Logger log = LoggerFactory.getLogger(ImageFolder.class);
 
+  private static final int MOST_LOGGED = 10;
+
   private final Path folder;
   private final FileNames files;
   private final String checksum;
@@ -52,12 +61,17 @@ public final class ImageFolder implements SampleSource {
   private final List<String> classNames;
 
   private ImageFolder(
-      Path folder, List<ImageFile> files, ImageDecoder decoder, List<String> classNames) {
+      Path folder,
+      FileNames files,
+      String checksum,
+      ImageDecoder decoder,
+      int @Nullable [] labels,
+      List<String> classNames) {
     this.folder = folder;
-    this.files = new FileNames(files.stream().map(ImageFile::name).toList());
-    this.checksum = checksum(files);
+    this.files = files;
+    this.checksum = checksum;
     this.decoder = decoder;
-    this.labels = classNames.isEmpty() ? null : labels(files, classNames);
+    this.labels = labels;
     this.classNames = classNames;
   }
 
@@ -77,49 +91,137 @@ public final class ImageFolder implements SampleSource {
     chosen.addAll(Arrays.asList(options));
     int channels = chosen.contains(Option.GRAYSCALE) ? 1 : 3;
     int unused = Samples.length(new long[] {channels, height, width});
-    ImageDecoder decoder = new ImageDecoder(channels, height, width);
-    List<ImageFile> files = ImageFile.list(folder);
-    if (files.isEmpty()) {
-      throw new IOException(folder + ": has no PNG or JPEG image");
-    }
-    List<String> names = chosen.contains(Option.CLASS_FOLDERS) ? classes(folder, files) : List.of();
+    ImageDecoder decoder = new ImageDecoder(channels, height, width, ImageDecoder.WHITE);
+    List<ImageFile> files = new ArrayList<>();
+    List<String> names = list(folder, chosen.contains(Option.CLASS_FOLDERS), files);
     if (chosen.contains(Option.SKIP_BROKEN)) {
       files = readable(folder, files, decoder);
       if (files.isEmpty()) {
-        throw new IOException(folder + ": has no image that can be read");
+        throw new IOException(DataFiles.show(folder) + ": has no image that can be read");
       }
     }
-    return new ImageFolder(folder, files, decoder, names);
+    return new ImageFolder(
+        folder,
+        new FileNames(files.stream().map(ImageFile::name).toList()),
+        checksum(files),
+        decoder,
+        names.isEmpty() ? null : labels(files, names),
+        names);
   }
 
-  private static List<String> classes(Path folder, List<ImageFile> files) throws IOException {
-    for (ImageFile file : files) {
-      if (file.topFolder() == null) {
-        throw new IOException(folder.resolve(file.name()) + ": lies in no class folder");
-      }
+  /**
+   * Lists the files, and says what is not among them.
+   *
+   * @return the classes, if there are to be any
+   */
+  private static List<String> list(Path folder, boolean classFolders, List<ImageFile> into)
+      throws IOException {
+    ImageFormats formats = ImageFormats.readable();
+    ImageFile.Listing listing = ImageFile.list(folder, formats);
+    String shown = DataFiles.show(folder);
+    int passedOver = listing.passedOver().values().stream().mapToInt(Integer::intValue).sum();
+    if (listing.files().isEmpty()) {
+      throw new IOException(
+          shown
+              + ": has no image of a format that is read here"
+              + (passedOver == 0 ? "" : " but " + formats.describe(listing.passedOver())));
     }
-    return files.stream().map(ImageFile::topFolder).distinct().sorted().toList();
+    if (passedOver > 0) {
+      log.warn(
+          "{}: {} {} passed over: {}",
+          shown,
+          passedOver,
+          passedOver == 1 ? "file was" : "files were",
+          formats.describe(listing.passedOver()));
+    }
+    into.addAll(listing.files());
+    return classFolders ? classes(folder, listing) : List.of();
+  }
+
+  private static List<String> classes(Path folder, ImageFile.Listing listing) throws IOException {
+    Set<String> empty = new LinkedHashSet<>(listing.folders());
+    for (ImageFile file : listing.files()) {
+      String top = file.topFolder();
+      if (top == null) {
+        throw new IOException(
+            DataFiles.show(folder.resolve(file.name())) + ": lies in no class folder");
+      }
+      empty.remove(top);
+    }
+    List<String> names = ClassNames.sorted(listing.folders());
+    log.info("{}: classes {}", DataFiles.show(folder), ClassNames.show(names));
+    if (!empty.isEmpty()) {
+      log.warn(
+          "{}: classes without an image: {}",
+          DataFiles.show(folder),
+          Shown.list(ClassNames.sorted(empty)));
+    }
+    return names;
   }
 
   private static int[] labels(List<ImageFile> files, List<String> names) {
-    Map<String, Integer> indices = new HashMap<>();
-    names.forEach(name -> indices.put(name, indices.size()));
+    Map<String, Integer> indices = ClassNames.indices(names);
     return files.stream().mapToInt(file -> indices.get(file.topFolder())).toArray();
   }
 
   private static List<ImageFile> readable(
       Path folder, List<ImageFile> files, ImageDecoder decoder) {
     float[] sample = new float[decoder.channels() * decoder.height() * decoder.width()];
+    int broken = 0;
     List<ImageFile> readable = new ArrayList<>();
     for (ImageFile file : files) {
       try {
         decoder.decode(folder.resolve(file.name()), sample);
         readable.add(file);
       } catch (IOException e) {
-        log.warn("left out {}", e.getMessage());
+        broken++;
+        if (broken <= MOST_LOGGED) {
+          log.warn("left out {}", e.getMessage());
+        }
       }
     }
+    if (broken > MOST_LOGGED) {
+      log.warn("{}: {} broken images were left out", DataFiles.show(folder), broken);
+    }
     return readable;
+  }
+
+  /**
+   * The same images on another ground than white, which shows where they are transparent.
+   *
+   * @param red in [0, 255]; so are the others
+   */
+  public ImageFolder withGround(int red, int green, int blue) {
+    List<Integer> ground = List.of(red, green, blue);
+    for (int part : ground) {
+      if (part < 0 || part > 255) {
+        throw new IllegalArgumentException("ground must be in [0, 255] but was " + part);
+      }
+    }
+    ImageDecoder other =
+        new ImageDecoder(decoder.channels(), decoder.height(), decoder.width(), ground);
+    return new ImageFolder(folder, files, checksum, other, labels, classNames);
+  }
+
+  /**
+   * The same images with these classes, in this order: those that another folder was read with, or
+   * more than this one has.
+   *
+   * @throws IllegalArgumentException naming the folder of a class that is not among them, unless it
+   *     has no image
+   * @throws IllegalStateException if the images have no labels
+   */
+  public ImageFolder withClassNames(List<String> names) {
+    if (labels == null) {
+      throw new IllegalStateException(
+          "images of "
+              + DataFiles.show(folder)
+              + " have no labels; Option.CLASS_FOLDERS takes folders for classes");
+    }
+    int[] relabelled =
+        ClassNames.relabel(
+            labels, classNames, names, name -> DataFiles.show(folder.resolve(name)));
+    return new ImageFolder(folder, files, checksum, decoder, relabelled, List.copyOf(names));
   }
 
   private static String checksum(List<ImageFile> files) {
@@ -141,8 +243,8 @@ public final class ImageFolder implements SampleSource {
   /**
    * Decodes an image.
    *
-   * @throws IOException naming the file, if it is no PNG or JPEG image, is damaged, or has more
-   *     than 64 million pixels
+   * @throws IOException naming the file, if it is no plain file or image, is damaged, or has more
+   *     than 64 million pixels, 1 GiB or than the heap holds
    */
   @Override
   public void read(int index, float[] into) throws IOException {
@@ -176,7 +278,12 @@ public final class ImageFolder implements SampleSource {
    */
   @Override
   public String description() {
-    return "ImageFolder[" + Samples.describe(this) + ", " + checksum + "]";
+    return "ImageFolder["
+        + Samples.describe(this)
+        + ", "
+        + checksum
+        + (decoder.ground().equals(ImageDecoder.WHITE) ? "" : ", ground " + decoder.ground())
+        + "]";
   }
 
   @Override

@@ -65,9 +65,29 @@ final class Resampling {
     weights[i] = fraction == 0 ? new float[] {1} : new float[] {1 - fraction, fraction};
   }
 
+  /** The same of a source that is stored the other way round. */
+  Resampling mirrored(int length) {
+    int[] from = new int[first.length];
+    float[][] reversed = new float[first.length][];
+    for (int i = 0; i < from.length; i++) {
+      int n = weights[i].length;
+      from[i] = length - first[i] - n;
+      reversed[i] = new float[n];
+      for (int k = 0; k < n; k++) {
+        reversed[i][k] = weights[i][n - 1 - k];
+      }
+    }
+    return new Resampling(from, reversed);
+  }
+
+  /** The first source pixel that counts. */
+  int begin() {
+    return Math.min(first[0], first[first.length - 1]);
+  }
+
   /** The source pixel after the last one that counts. */
   int end() {
     int last = first.length - 1;
-    return first[last] + weights[last].length;
+    return Math.max(first[0] + weights[0].length, first[last] + weights[last].length);
   }
 }

@@ -47,9 +47,26 @@ final class Batch implements AutoCloseable {
               + " but was "
               + (features == null
                   ? "missing"
-                  : features.dataType() + " " + Arrays.toString(features.shape())));
+                  : features.dataType() + " " + Arrays.toString(features.shape()))
+              + (features == null ? "" : remedy(features.shape(), sampleShape)));
     }
     return Nd4j.createUninitialized(DataType.FLOAT, shape).assign(features.reshape(shape));
+  }
+
+  /** How pictures of another form become those of the model, or the model that of the pictures. */
+  private static String remedy(long[] batch, long[] sample) {
+    if (batch.length != 4 || sample.length != 3) {
+      return "";
+    }
+    if (batch[1] == 3 && sample[0] == 1) {
+      return "; ImageFolder.Option.GRAYSCALE reads one channel";
+    }
+    if (batch[1] == 1 && sample[0] == 3) {
+      return "; a network of 1 channel takes them, ImageFolder without Option.GRAYSCALE reads 3";
+    }
+    return batch[2] == sample[1] && batch[3] == sample[2]
+        ? ""
+        : "; ImageFolder.open(folder, " + sample[1] + ", " + sample[2] + ") brings images to it";
   }
 
   private static Condition labels(@Nullable INDArray labels, SameDiffDenoiser model) {
@@ -62,7 +79,11 @@ final class Batch implements AutoCloseable {
           "labels must be one-hot [n, "
               + (any ? "classes" : model.classes())
               + "] but were "
-              + (labels == null ? "missing" : Arrays.toString(labels.shape())));
+              + (labels == null ? "missing" : Arrays.toString(labels.shape()))
+              + (labels != null && labels.rank() == 2 && labels.size(1) < model.classes()
+                  ? "; withClassNames of IdxImages, ImageFolder and DelimitedVectors names all"
+                      + " classes of the model"
+                  : ""));
     }
     int[] classes;
     try (INDArray indices = labels.argMax(1);

@@ -226,7 +226,9 @@ public final class UNetConfig {
             + " levels but were "
             + height
             + " x "
-            + width);
+            + width
+            + "; "
+            + sizesThatDo(unit));
     require(normEps > 0, "norm epsilon must be positive but was " + normEps);
     require(
         midBlockScale > 0 && midBlockScale < Double.POSITIVE_INFINITY,
@@ -264,6 +266,25 @@ public final class UNetConfig {
                     || upBlocks.get(blockOutChannels.size() - 1 - level) == Block.ATTENTION);
     return (midAttention && channels == deepest())
         || IntStream.range(0, blockOutChannels.size()).anyMatch(here);
+  }
+
+  /** {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */
+  private String sizesThatDo(int unit) {
+    int lower = height - height % unit;
+    int narrower = width - width % unit;
+    String smaller = lower == 0 || narrower == 0 ? "" : lower + " x " + narrower + " or ";
+    int levels = 1 + Integer.numberOfTrailingZeros(height | width);
+    return smaller
+        + roundedUp(height, unit)
+        + " x "
+        + roundedUp(width, unit)
+        + " would do, or at most "
+        + levels
+        + (levels == 1 ? " level" : " levels");
+  }
+
+  private static long roundedUp(int size, int unit) {
+    return ((long) size + unit - 1) / unit * unit;
   }
 
   private int deepest() {

@@ -12,6 +12,7 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
@@ -63,7 +64,7 @@ class ImageFolderTest {
   void open_noImages_saysSo() throws IOException {
     assertThatThrownBy(() -> ImageFolder.open(folder, 8, 8))
         .isInstanceOf(IOException.class)
-        .hasMessage(folder + ": has no PNG or JPEG image");
+        .hasMessage(folder + ": has no image of a format that is read here");
     assertThatThrownBy(() -> ImageFolder.open(folder.resolve("nowhere"), 8, 8))
         .hasMessageEndingWith("nowhere: does not exist");
     write("file", new byte[1]);
@@ -93,8 +94,9 @@ class ImageFolderTest {
   }
 
   @Test
-  void read_transparency_isComposedOnBlack() throws IOException {
-    float[] halves = bytes(200 * 51 / 255f, 100);
+  void read_transparency_isComposedOnTheGround() throws IOException {
+    float[] onWhite = bytes(200 * 51 / 255f + 204, 100);
+    float[] onBlack = bytes(200 * 51 / 255f, 100);
     byte[] rgba =
         new PngBytes(2, 1, 8, PngBytes.RGBA).pixels(200, 200, 200, 51, 100, 100, 100, 255);
     byte[] grayAlpha = new PngBytes(2, 1, 8, PngBytes.GRAY_ALPHA).pixels(200, 51, 100, 255);
@@ -110,12 +112,16 @@ class ImageFolderTest {
             .pixels(0x01);
 
     for (byte[] png : new byte[][] {rgba, grayAlpha, palette, packedPalette}) {
-      assertThat(decode(png, 1, 2, Option.GRAYSCALE)).containsExactly(halves, within(1e-5f));
+      assertThat(decode(png, 1, 2, Option.GRAYSCALE)).containsExactly(onWhite, within(1e-5f));
+      ImageFolder images = ImageFolder.open(folder, 1, 2, Option.GRAYSCALE);
+      assertThat(sample(images.withGround(0, 0, 0), 0)).containsExactly(onBlack, within(1e-5f));
+      float green = sample(images.withGround(0, 255, 0), 0)[0];
+      assertThat(green).isCloseTo(bytes(40 + 204 * 0.587f)[0], within(1e-5f));
     }
   }
 
   @Test
-  void read_transparentColour_isBlack() throws IOException {
+  void read_transparentColour_isTheGround() throws IOException {
     byte[] rgb =
         new PngBytes(2, 1, 8, PngBytes.RGB)
             .chunk("tRNS", 0, 9, 0, 9, 0, 9)
@@ -123,7 +129,14 @@ class ImageFolderTest {
     byte[] gray = new PngBytes(2, 1, 8, PngBytes.GRAY).chunk("tRNS", 0, 9).pixels(9, 100);
 
     for (byte[] png : new byte[][] {rgb, gray}) {
-      assertThat(decode(png, 1, 2, Option.GRAYSCALE)).containsExactly(bytes(0, 100), within(1e-5f));
+      assertThat(decode(png, 1, 2, Option.GRAYSCALE))
+          .containsExactly(bytes(255, 100), within(1e-5f));
+      ImageFolder images = ImageFolder.open(folder, 1, 2, Option.GRAYSCALE);
+      assertThat(sample(images.withGround(0, 0, 0), 0))
+          .containsExactly(bytes(0, 100), within(1e-5f));
+      assertThat(images.withGround(0, 0, 0).description()).endsWith(", ground [0, 0, 0]]");
+      assertThatThrownBy(() -> images.withGround(0, 256, 0))
+          .hasMessage("ground must be in [0, 255] but was 256");
     }
   }
 
@@ -139,7 +152,7 @@ class ImageFolderTest {
         .containsExactly(new float[] {2 * value - 1, 1}, within(1e-6f));
     float half = 0x8000 / 65535f;
     assertThat(decode(rgba, 1, 1, Option.GRAYSCALE))
-        .containsExactly(new float[] {2 * value * half - 1}, within(1e-6f));
+        .containsExactly(new float[] {2 * (value * half + 1 - half) - 1}, within(1e-6f));
   }
 
   @Test
@@ -196,7 +209,9 @@ class ImageFolderTest {
   void read_brokenImage_namesTheFile() throws IOException {
     byte[] whole = gray(8, 8, IntStream.range(0, 64).map(i -> i * i * 37 & 255).toArray());
     brokenImage(new byte[0], "is empty");
-    brokenImage("GIF89a, not a PNG".getBytes(), "neither PNG nor JPEG");
+    brokenImage("GIF89a, not a PNG".getBytes(), "cannot be read as an image");
+    brokenImage("no image at all".getBytes(), "it is of no format that ImageIO has a reader for");
+    brokenImage("RIFF0000WEBPVP8 ".getBytes(), "com.twelvemonkeys.imageio:imageio-webp on the");
     brokenImage(Arrays.copyOf(whole, 20), "cannot be read as an image");
     brokenImage(Arrays.copyOf(whole, 50), "cannot be read as an image");
     byte[] damaged = whole.clone();
@@ -232,6 +247,115 @@ class ImageFolderTest {
     assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1, Option.SKIP_BROKEN))
         .isInstanceOf(IOException.class)
         .hasMessage(folder + ": has no image that can be read");
+  }
+
+  @Test
+  void open_numberedClassFolders_areInTheOrderOfTheirNumbers() throws IOException {
+    for (int i = 11; i >= 0; i--) {
+      write(i + "/a.png", gray(1, 1, 20 * i));
+    }
+    write("5/.DS_Store", new byte[1]);
+    write("5/Thumbs.db", new byte[1]);
+    write("__MACOSX/5/._a.png", new byte[1]);
+    write("@eaDir/a.png", new byte[1]);
+    write(".ipynb_checkpoints/a.png", new byte[1]);
+
+    List<String> logged =
+        LoggedText.of(
+            () -> {
+              ImageFolder images = ImageFolder.open(folder, 1, 1, Option.CLASS_FOLDERS);
+              assertThat(images.classNames()).isEqualTo(Samples.numberedClasses(12));
+              for (int i = 0; i < images.size(); i++) {
+                assertThat(sample(images, i)[0]).isEqualTo(bytes(20 * images.label(i))[0]);
+              }
+            });
+
+    assertThat(logged).isEmpty();
+  }
+
+  @Test
+  void open_emptyClassFolder_isAClassAndSaid() throws IOException {
+    write("a/1.png", gray(1, 1, 0));
+    Files.createDirectories(folder.resolve("b"));
+    write("c/x/1.png", gray(1, 1, 0));
+
+    List<String> logged =
+        LoggedText.of(
+            () ->
+                assertThat(ImageFolder.open(folder, 1, 1, Option.CLASS_FOLDERS).classNames())
+                    .containsExactly("a", "b", "c"));
+
+    assertThat(logged).singleElement().asString().endsWith(": classes without an image: b");
+  }
+
+  @Test
+  void withClassNames_ofAnotherFolder_comparesByName() throws IOException {
+    write("train/a/1.png", gray(1, 1, 0));
+    write("train/b/1.png", gray(1, 1, 0));
+    write("held/b/1.png", gray(1, 1, 0));
+    write("held/c/1.png", gray(1, 1, 0));
+    List<String> names =
+        ImageFolder.open(folder.resolve("train"), 1, 1, Option.CLASS_FOLDERS).classNames();
+    ImageFolder held = ImageFolder.open(folder.resolve("held"), 1, 1, Option.CLASS_FOLDERS);
+
+    assertThatThrownBy(() -> held.withClassNames(names))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(folder.resolve("held/c") + ": class must be one of [a, b] but was 'c'");
+    ImageFolder wider = held.withClassNames(List.of("a", "b", "c"));
+    assertThat(wider.label(0)).isEqualTo(1);
+    assertThat(wider.label(1)).isEqualTo(2);
+    assertThat(wider.classes()).isEqualTo(3);
+    ImageFolder unlabelled = ImageFolder.open(folder, 1, 1);
+    assertThatThrownBy(() -> unlabelled.withClassNames(names))
+        .isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void open_otherFiles_areCountedByExtension() throws IOException {
+    for (int i = 0; i < 20; i++) {
+      write(i + ".heic", new byte[] {1});
+    }
+    assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1))
+        .hasMessage(folder + ": has no image of a format that is read here but 20 heic");
+    write("a.png", gray(1, 1, 0));
+
+    List<String> logged =
+        LoggedText.of(() -> assertThat(ImageFolder.open(folder, 1, 1).size()).isEqualTo(1));
+
+    assertThat(logged).singleElement().asString().endsWith("20 files were passed over: 20 heic");
+    assertThat(ImageFormats.readable().describe(Map.of("webp", 2, "b", 1, "a", 1)))
+        .isEqualTo(
+            "2 webp, 1 a, 1 b; com.twelvemonkeys.imageio:imageio-webp on the class path reads webp");
+  }
+
+  @Test
+  void read_otherFormats_areRead() throws IOException {
+    BufferedImage image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_RGB);
+    image.setRGB(0, 0, 0xff0000);
+    image.setRGB(1, 0, 0x0000ff);
+    for (String format : List.of("bmp", "gif", "tiff", "png")) {
+      // The content decides, whatever the name.
+      for (String name : List.of("a." + format, "a.jpg")) {
+        Path file = Files.createDirectories(folder.resolve(format + name)).resolve(name);
+        assertThat(ImageIO.write(image, format, file.toFile())).isTrue();
+        assertThat(sample(ImageFolder.open(file.getParent(), 1, 2), 0))
+            .containsExactly(1, -1, -1, -1, -1, 1);
+      }
+    }
+    Path gray = Files.createDirectories(folder.resolve("wbmp")).resolve("a.wbmp");
+    Files.write(gray, new byte[] {0, 0, 8, 1, 0b0110_0000});
+    assertThat(sample(ImageFolder.open(gray.getParent(), 1, 8, Option.GRAYSCALE), 0))
+        .containsExactly(-1, 1, 1, -1, -1, -1, -1, -1);
+  }
+
+  @Test
+  void read_jpegUnderAnyOfItsNames_isRead() throws IOException {
+    BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+    for (String extension : List.of("jfif", "JPE", "pjpeg", "pjp")) {
+      Path file = Files.createDirectories(folder).resolve("a." + extension);
+      ImageIO.write(image, "jpeg", file.toFile());
+    }
+    assertThat(ImageFolder.open(folder, 8, 8).size()).isEqualTo(4);
   }
 
   @Test

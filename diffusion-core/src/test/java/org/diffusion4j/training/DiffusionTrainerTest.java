@@ -357,7 +357,24 @@ class DiffusionTrainerTest {
                     Nd4j.zeros(DataType.FLOAT, 2, 1, 5, 4),
                     null))
         .withMessage(
-            "a batch of data must be floating-point [n, 1, 4, 4] but was FLOAT [2, 1, 5, 4]");
+            "a batch of data must be floating-point [n, 1, 4, 4] but was FLOAT [2, 1, 5, 4]; "
+                + "ImageFolder.open(folder, 4, 4) brings images to it");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () ->
+                firstLoss(
+                    unet(UNetConfig.builder(1, 4, 4)),
+                    Nd4j.zeros(DataType.FLOAT, 2, 3, 4, 4),
+                    null))
+        .withMessageEndingWith("; ImageFolder.Option.GRAYSCALE reads one channel");
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () ->
+                firstLoss(
+                    unet(UNetConfig.builder(3, 4, 4)),
+                    Nd4j.zeros(DataType.FLOAT, 2, 1, 4, 4),
+                    null))
+        .withMessageEndingWith("ImageFolder without Option.GRAYSCALE reads 3");
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
@@ -411,7 +428,9 @@ class DiffusionTrainerTest {
                     unet(UNetConfig.builder(1, 4, 4).classes(4)),
                     images,
                     Nd4j.zeros(DataType.FLOAT, 2, 3)))
-        .withMessage("labels must be one-hot [n, 4] but were [2, 3]");
+        .withMessage(
+            "labels must be one-hot [n, 4] but were [2, 3]; withClassNames of IdxImages,"
+                + " ImageFolder and DelimitedVectors names all classes of the model");
   }
 
   @Test

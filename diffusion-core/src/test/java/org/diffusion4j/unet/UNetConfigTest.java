@@ -82,8 +82,8 @@ class UNetConfigTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"9, 8", "8, 9", "1, 2"})
-  void build_ofASizeThatHalvesUnevenly_namesTheUnit(int height, int width) {
+  @CsvSource({"9, 8, 8 x 8 or 10 x 8", "8, 9, 8 x 8 or 8 x 10", "1, 2, 2 x 2"})
+  void build_ofASizeThatHalvesUnevenly_namesTheUnit(int height, int width, String sizes) {
     Builder builder =
         UNetConfig.builder(1, height, width)
             .blockOutChannels(8, 8)
@@ -92,7 +92,27 @@ class UNetConfigTest {
     assertThatIllegalArgumentException()
         .isThrownBy(builder::build)
         .withMessage(
-            "height and width must be divisible by 2 for 2 levels but were %d x %d", height, width);
+            "height and width must be divisible by 2 for 2 levels but were %d x %d; "
+                + "%s would do, or at most 1 level",
+            height, width, sizes);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "100, 100, 96 x 96 or 104 x 104, 3 levels",
+    "28, 28, 24 x 24 or 32 x 32, 3 levels",
+    "64, 100, 64 x 96 or 64 x 104, 3 levels",
+    "7, 30, 8 x 32, 1 level"
+  })
+  void build_ofASizeThatHalvesUnevenly_namesTheNearestThatDo(
+      int height, int width, String sizes, String levels) {
+    Builder builder = UNetConfig.builder(3, height, width).blockOutChannels(32, 32, 32, 32);
+    assertThatIllegalArgumentException()
+        .isThrownBy(builder::build)
+        .withMessage(
+            "height and width must be divisible by 8 for 4 levels but were %d x %d; "
+                + "%s would do, or at most %s",
+            height, width, sizes, levels);
   }
 
   @ParameterizedTest

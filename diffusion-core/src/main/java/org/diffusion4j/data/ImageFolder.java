@@ -219,8 +219,7 @@ public final class ImageFolder implements SampleSource {
               + " have no labels; Option.CLASS_FOLDERS takes folders for classes");
     }
     int[] relabelled =
-        ClassNames.relabel(
-            labels, classNames, names, name -> DataFiles.show(folder.resolve(name)));
+        ClassNames.relabel(labels, classNames, names, name -> DataFiles.show(folder.resolve(name)));
     return new ImageFolder(folder, files, checksum, decoder, relabelled, List.copyOf(names));
   }
 

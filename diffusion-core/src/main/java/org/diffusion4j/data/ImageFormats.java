@@ -50,7 +50,8 @@ final class ImageFormats {
       extensions.add(suffix.toLowerCase(Locale.ROOT));
     }
     extensions.remove("");
-    ALIASES.forEach((known, others) -> extensions.addAll(extensions.contains(known) ? others : List.of()));
+    ALIASES.forEach(
+        (known, others) -> extensions.addAll(extensions.contains(known) ? others : List.of()));
   }
 
   /** Those that ImageIO has readers for now. */

@@ -128,8 +128,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
   /** The first directory of a whole file, which may lie anywhere. */
   private static int inTiff(ImageInputStream in) throws IOException {
     in.seek(0);
-    in.setByteOrder(
-        in.readUnsignedByte() == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
+    in.setByteOrder(in.readUnsignedByte() == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
     in.seek(4);
     long directory = in.readUnsignedInt();
     if (directory > MOST_BYTES) {

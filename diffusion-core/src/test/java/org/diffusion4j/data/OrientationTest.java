@@ -135,9 +135,7 @@ class OrientationTest {
 
   private static byte[] png(BufferedImage image, byte[] tiff) {
     int[] pixels =
-        image
-            .getRaster()
-            .getSamples(0, 0, image.getWidth(), image.getHeight(), 0, (int[]) null);
+        image.getRaster().getSamples(0, 0, image.getWidth(), image.getHeight(), 0, (int[]) null);
     return new PngBytes(image.getWidth(), image.getHeight(), 8, PngBytes.GRAY)
         .chunk("eXIf", tiff)
         .pixels(pixels);

@@ -89,7 +89,7 @@ final class ImageFormats {
             .collect(Collectors.joining(", "))
         + (rest == 0 ? "" : ", " + rest + " others")
         + PLUGINS.entrySet().stream()
-            .filter(e -> passedOver.containsKey(e.getKey()))
+            .filter(e -> passedOver.containsKey(e.getKey()) && !extensions.contains(e.getKey()))
             .map(e -> "; " + plugin(e.getKey()))
             .collect(Collectors.joining());
   }
@@ -98,7 +98,7 @@ final class ImageFormats {
   static String describe(byte[] head) {
     String text = new String(head, StandardCharsets.ISO_8859_1);
     if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) {
-      return "it is WebP; " + plugin("webp");
+      return readable().isImage(".webp") ? "it is damaged WebP" : "it is WebP; " + plugin("webp");
     }
     return "it is of no format that ImageIO has a reader for: "
         + String.join(", ", new TreeSet<>(Arrays.asList(ImageIO.getReaderFileSuffixes())));

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
 import org.diffusion4j.Condition;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
@@ -124,8 +125,14 @@ public final class SampleIterator implements ResumableIterator {
                 + ", if partial batches are dropped, but was "
                 + batchSize);
       }
+      requireMemory(Math.min(batchSize, size), length, source.classes());
       return new SampleIterator(this, shape, length);
     }
+  }
+
+  private static void requireMemory(int samples, int length, int classes) {
+    NativeMemory.require(
+        "samples of a batch", samples, (long) Float.BYTES * ((long) length + classes), 0);
   }
 
   /** Number of the epoch, from 0. */
@@ -175,6 +182,9 @@ public final class SampleIterator implements ResumableIterator {
 
   private DataSet take(int most) {
     int n = Math.min(most, order.length - position);
+    if (n > batchSize) {
+      requireMemory(n, sample.length, source.classes());
+    }
     float[] values = new float[Math.multiplyExact(n, sample.length)];
     int classes = source.classes();
     float[] oneHot = new float[Math.multiplyExact(n, classes)];

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -92,8 +93,14 @@ final class Samples {
     }
   }
 
-  /** Values of an array of any numeric type, strides or offset, in C order. */
+  /**
+   * Values of an array of any numeric type, strides or offset, in C order.
+   *
+   * @throws IllegalStateException if there is no memory for a copy
+   */
   static double[] doubles(INDArray array) {
+    NativeMemory.require(
+        "values", array.length(), Math.max(1, array.dataType().width()), 0);
     try (INDArray copy = array.dup('c')) {
       return copy.data().asDouble();
     }

@@ -11,7 +11,7 @@
  *
  * <p>A {@link org.diffusion4j.data.SampleSource} reads single samples: {@link
  * org.diffusion4j.data.IdxImages} those of MNIST's format, {@link org.diffusion4j.data.ImageFolder}
- * PNG and JPEG files, {@link org.diffusion4j.data.DelimitedVectors} text tables, {@link
+ * image files, {@link org.diffusion4j.data.DelimitedVectors} text tables, {@link
  * org.diffusion4j.data.InMemorySamples} arrays; an application may write its own. A {@link
  * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, a {@link
  * org.diffusion4j.data.PrefetchingIterator} makes them ahead on another thread; both can be

@@ -10,6 +10,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
@@ -23,6 +24,7 @@ import org.diffusion4j.TrainingReport;
 import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.samplers.Samplers;
@@ -49,6 +51,7 @@ final class ImageTraining {
   private static final int PREVIEW_STEPS = 20;
   private static final int FRAMES = 12;
   private static final int SHOWN = 8;
+  private static final int CLASSES_SHOWN = 100;
 
   private final SampleSource data;
   private final UNetConfig network;
@@ -91,6 +94,9 @@ final class ImageTraining {
     try (UNet model =
         UNet.create(network, scheduler.schedule(), scheduler.prediction(), options.seed)) {
       out.printf(Locale.ROOT, "data     %s%n", data);
+      if (data.classes() > 0) {
+        out.printf(Locale.ROOT, "classes  %s%n", classes());
+      }
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
       Path log = directory.resolve("training.csv");
       train(model, log);
@@ -102,6 +108,17 @@ final class ImageTraining {
     out.printf(Locale.ROOT, "written  %s%n", directory.resolve("{samples,denoising,loss}.png"));
     out.printf(Locale.ROOT, "         %s%n", directory.resolve("model"));
     out.flush();
+  }
+
+  /** Which label means which class. */
+  private String classes() {
+    List<String> names = data.classNames();
+    String first =
+        IntStream.range(0, Math.min(CLASSES_SHOWN, names.size()))
+            .mapToObj(i -> i + " = " + Shown.text(names.get(i)))
+            .collect(Collectors.joining(", "));
+    int more = names.size() - CLASSES_SHOWN;
+    return more > 0 ? first + " and " + more + " more" : first;
   }
 
   private void train(UNet model, Path log) throws IOException {

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
 /** Trains on a user's pictures. */
 @Command(
     name = "images",
-    description = "Trains a U-Net on an IDX file or a folder of PNG and JPEG pictures.",
+    description = "Trains a U-Net on an IDX file or a folder of pictures (PNG, JPEG, WebP, ...).",
     mixinStandardHelpOptions = true)
 final class ImagesCommand implements Callable<Integer> {
 

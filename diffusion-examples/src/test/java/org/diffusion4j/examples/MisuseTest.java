@@ -57,7 +57,9 @@ class MisuseTest {
   @Test
   void images_emptyFolder_isNamed() {
     assertFails(
-        Runs.of("images", "--data", directory), FAILED, directory + ": has no PNG or JPEG image");
+        Runs.of("images", "--data", directory),
+        FAILED,
+        directory + ": has no image of a format that is read here");
   }
 
   @Test

@@ -31,6 +31,11 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
 
   static final long MOST_PIXELS = 64_000_000;
   static final long MOST_BYTES = 1L << 30;
+
+  /** Deflated pixels of one bit need a byte for 8256 of them; a few plain ones may be smaller. */
+  private static final long MOST_PIXELS_A_BYTE = 10_000;
+
+  private static final long MOST_PLAIN_PIXELS = 4_000_000;
   static final List<Integer> WHITE = List.of(255, 255, 255);
 
   private static final int MOST_SHOWN = 200;
@@ -55,7 +60,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
           DataFiles.show(file) + ": must have at most " + MOST_BYTES + " bytes but has " + bytes);
     }
     try {
-      Picture picture = read(file);
+      Picture picture = read(file, bytes);
       try {
         resample(picture.image, picture.orientation, into);
       } catch (RuntimeException e) {
@@ -69,13 +74,13 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
 
   private record Picture(BufferedImage image, Orientation orientation) {}
 
-  private static Picture read(Path file) throws IOException {
+  private static Picture read(Path file, long bytes) throws IOException {
     try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
         ImageInputStream in = new MemoryCacheImageInputStream(raw)) {
       Orientation orientation = Orientation.read(in);
       ImageReader reader = reader(in, ImageFormats.extension(String.valueOf(file.getFileName())));
       try {
-        return new Picture(read(reader, in), orientation);
+        return new Picture(read(reader, in, bytes), orientation);
       } finally {
         reader.dispose();
       }
@@ -104,11 +109,16 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
     throw new IOException(ImageFormats.describe(Arrays.copyOf(head, Math.max(0, read))));
   }
 
-  private static BufferedImage read(ImageReader reader, ImageInputStream in) throws IOException {
+  private static BufferedImage read(ImageReader reader, ImageInputStream in, long bytes)
+      throws IOException {
     reader.setInput(in, true, true);
     long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
     if (pixels > MOST_PIXELS) {
       throw new IOException("it must have at most " + MOST_PIXELS + " pixels but has " + pixels);
+    }
+    if (pixels > MOST_PLAIN_PIXELS + MOST_PIXELS_A_BYTE * bytes) {
+      // Some decoders take a minute to find that nothing is there.
+      throw new IOException("it has " + bytes + " bytes, too few for " + pixels + " pixels");
     }
     List<String> warnings = new ArrayList<>();
     reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));

@@ -243,7 +243,8 @@ public final class ImageFolder implements SampleSource {
    * Decodes an image.
    *
    * @throws IOException naming the file, if it is no plain file or image, is damaged, or has more
-   *     than 64 million pixels, 1 GiB or than the heap holds
+   *     than 64 million pixels, 4 million and 10,000 for each of its bytes, 1 GiB, or than the heap
+   *     holds
    */
   @Override
   public void read(int index, float[] into) throws IOException {

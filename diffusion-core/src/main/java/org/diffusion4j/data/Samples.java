@@ -99,8 +99,7 @@ final class Samples {
    * @throws IllegalStateException if there is no memory for a copy
    */
   static double[] doubles(INDArray array) {
-    NativeMemory.require(
-        "values", array.length(), Math.max(1, array.dataType().width()), 0);
+    NativeMemory.require("values", array.length(), Math.max(1, array.dataType().width()), 0);
     try (INDArray copy = array.dup('c')) {
       return copy.data().asDouble();
     }

@@ -221,13 +221,19 @@ class ImageFolderTest {
 
   @Test
   void read_bomb_isRefusedBeforeDecoding() throws IOException {
+    brokenImage(sized(100_000), "must have at most 64000000 pixels but has 10000000000");
+    byte[] few = sized(7_000);
+    brokenImage(few, "it has " + few.length + " bytes, too few for 49000000 pixels");
+  }
+
+  /** A picture of one pixel that says it has more. */
+  private static byte[] sized(int side) {
     byte[] png = gray(1, 1, 0);
-    ByteBuffer.wrap(png).putInt(16, 100_000).putInt(20, 100_000);
+    ByteBuffer.wrap(png).putInt(16, side).putInt(20, side);
     CRC32 crc = new CRC32();
     crc.update(png, 12, 17);
     ByteBuffer.wrap(png).putInt(29, (int) crc.getValue());
-
-    brokenImage(png, "must have at most 64000000 pixels but has 10000000000");
+    return png;
   }
 
   @Test
@@ -325,7 +331,8 @@ class ImageFolderTest {
     assertThat(logged).singleElement().asString().endsWith("20 files were passed over: 20 heic");
     assertThat(ImageFormats.readable().describe(Map.of("webp", 2, "b", 1, "a", 1)))
         .isEqualTo(
-            "2 webp, 1 a, 1 b; com.twelvemonkeys.imageio:imageio-webp on the class path reads webp");
+            "2 webp, 1 a, 1 b; com.twelvemonkeys.imageio:imageio-webp on the class path reads"
+                + " webp");
   }
 
   @Test

@@ -13,8 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** WebP is read where its reader is on the class path, as it is here. */
 class WebpTest {
 
-  private static final String LOSSY =
-      "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA";
+  private static final String LOSSY = "UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA";
   private static final String LOSSLESS_CLEAR = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==";
 
   @TempDir private Path folder;

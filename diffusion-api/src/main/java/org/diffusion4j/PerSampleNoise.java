@@ -2,6 +2,7 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import java.util.function.IntToLongFunction;
+import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -83,6 +84,7 @@ final class PerSampleNoise implements NoiseSource.Batch {
         values[i * length + k] = (float) streams[i].next();
       }
     }
+    Backend.start();
     return Nd4j.create(values, shape, 'c');
   }
 }

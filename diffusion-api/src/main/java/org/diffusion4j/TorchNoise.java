@@ -1,6 +1,7 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
+import org.diffusion4j.internal.common.Backend;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -42,6 +43,7 @@ final class TorchNoise implements NoiseSource.Run {
     } else {
       fill(values);
     }
+    Backend.start();
     return Nd4j.create(values, shape, 'c');
   }
 

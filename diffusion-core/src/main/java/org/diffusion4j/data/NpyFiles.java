@@ -16,6 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.HostBytes;
+import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -243,6 +244,7 @@ public final class NpyFiles {
   private static INDArray array(
       Path file, DataType type, long[] shape, long bytes, ReadableByteChannel in)
       throws IOException {
+    Backend.start();
     if (bytes == 0) {
       return Nd4j.create(type, shape);
     }

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
 import org.diffusion4j.Condition;
+import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
@@ -199,6 +200,7 @@ public final class SampleIterator implements ResumableIterator {
         }
       }
     }
+    Backend.start();
     DataSet data = new DataSet(Nd4j.create(values, batchShape(n), 'c'), null);
     try {
       if (classes > 0) {

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.HostBytes;
+import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
@@ -108,6 +109,7 @@ public final class Safetensors implements AutoCloseable {
    */
   public INDArray read(String name) throws IOException {
     SafetensorsHeader.Tensor tensor = tensor(name);
+    Backend.start();
     DataType type = tensor.type().dataType;
     if (tensor.begin() == tensor.end()) {
       return Nd4j.create(isHalf(type) ? DataType.FLOAT : type, tensor.shape());

@@ -8,6 +8,7 @@ import java.util.SplittableRandom;
 import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
 import org.diffusion4j.internal.HostBytes;
+import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.unet.UNetGraph.Activation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -29,7 +30,7 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 final class Layers {
 
-  final SameDiff sd = SameDiff.create();
+  final SameDiff sd = graph();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
   private final SplittableRandom random;
   private final DataType type;
@@ -42,6 +43,11 @@ final class Layers {
   Layers(long seed, DataType type) {
     random = new SplittableRandom(seed);
     this.type = type;
+  }
+
+  private static SameDiff graph() {
+    Backend.start();
+    return SameDiff.create();
   }
 
   /** The shapes of the weights so far, in order. */

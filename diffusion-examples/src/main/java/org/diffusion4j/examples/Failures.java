@@ -11,12 +11,6 @@ final class Failures {
 
   /** The message of the first throwable in the chain of causes that has something to say. */
   static String message(Throwable thrown) {
-    for (Throwable at = thrown; at != null; at = at.getCause()) {
-      if (at.getClass().getSimpleName().equals("NoAvailableBackendException")) {
-        return "ND4J found no backend that runs here: "
-            + "diffusion-backend-cpu, or nd4j-native for this platform, must be on the class path";
-      }
-    }
     Throwable at = thrown;
     for (Throwable cause = at.getCause(); cause != null && wraps(at, cause); ) {
       at = cause;

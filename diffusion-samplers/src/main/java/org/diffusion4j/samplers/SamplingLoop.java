@@ -12,6 +12,7 @@ import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
+import org.diffusion4j.internal.common.Backend;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -66,6 +67,7 @@ final class SamplingLoop {
   }
 
   private SamplingResult run() {
+    Backend.start();
     int count = request.count();
     int batchSize = BatchSize.of(request, model, transitions.size());
     NoiseSource.Run noise = request.noise().start();

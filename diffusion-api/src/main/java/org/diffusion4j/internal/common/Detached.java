@@ -14,6 +14,7 @@ public final class Detached {
 
   /** Does work that makes arrays, outside of the workspaces that are open on this thread. */
   public static <T> T get(Supplier<T> work) {
+    Backend.start();
     if (Nd4j.getMemoryManager().getCurrentWorkspace() == null) {
       return work.get();
     }

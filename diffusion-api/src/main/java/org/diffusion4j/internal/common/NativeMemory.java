@@ -28,6 +28,7 @@ public final class NativeMemory {
   }
 
   private static long left() {
+    Backend.start();
     long limit = Pointer.maxPhysicalBytes();
     long left =
         limit > 0

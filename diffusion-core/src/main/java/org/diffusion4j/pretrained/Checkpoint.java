@@ -3,17 +3,21 @@ package org.diffusion4j.pretrained;
 import com.google.common.hash.Hashing;
 import com.google.common.io.MoreFiles;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -72,26 +76,44 @@ public final class Checkpoint {
   /**
    * Opens a checkpoint and checks that all its files are as they were written.
    *
-   * @throws ModelFormatException naming the file that is missing or damaged
+   * @throws ModelFormatException naming the file that is missing, damaged or unreadable
    * @throws IOException if reading fails
    */
   public static Checkpoint open(Path directory) throws IOException {
-    Path training = directory.resolve(TRAINING);
-    Map<String, @Nullable Object> expected = Json.read(training.resolve(CHECKSUMS));
+    try {
+      return opened(directory);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } catch (RuntimeException e) {
+      throw new ModelFormatException(directory, "cannot be read: " + Shown.text(e), e);
+    }
+  }
+
+  private static Checkpoint opened(Path directory) throws IOException {
+    Path list = directory.resolve(TRAINING).resolve(CHECKSUMS);
+    Map<String, @Nullable Object> expected = Json.read(list);
     Map<String, String> found = checksums(directory);
     for (Map.Entry<String, @Nullable Object> entry : expected.entrySet()) {
       String sum = found.get(entry.getKey());
-      if (!(entry.getValue() instanceof String wanted) || !wanted.equals(sum)) {
+      if (sum == null) {
+        // What a file holds need not be the name of another.
+        throw new ModelFormatException(directory, Shown.text(entry.getKey()) + ": is missing");
+      }
+      if (!sum.equals(entry.getValue())) {
         throw new ModelFormatException(
             directory.resolve(entry.getKey()),
-            sum == null
-                ? "is missing"
-                : "must have the checksum " + entry.getValue() + " but has " + sum);
+            "must have the checksum " + Shown.text(entry.getValue()) + " but has " + sum);
       }
     }
-    return new Checkpoint(directory, Json.read(training.resolve(STATE)));
+    for (String name : found.keySet()) {
+      if (name.startsWith(TRAINING + "/") && !expected.containsKey(name)) {
+        throw new ModelFormatException(list, "must have a checksum of " + Shown.text(name));
+      }
+    }
+    return new Checkpoint(directory, Json.read(directory.resolve(TRAINING).resolve(STATE)));
   }
 
+  /** Of all files but the list itself, by their names in the directory. */
   private static Map<String, String> checksums(Path directory) throws IOException {
     Map<String, String> sums = new TreeMap<>();
     try (Stream<Path> walk = Files.walk(directory)) {
@@ -120,6 +142,38 @@ public final class Checkpoint {
     return Files.exists(file(group));
   }
 
+  /** Where it lies. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** The file of facts, for messages about them. */
+  public Path stateFile() {
+    return directory.resolve(TRAINING).resolve(STATE);
+  }
+
+  /**
+   * Checks that a group of arrays can be read into others, which stay as they are.
+   *
+   * @throws ModelFormatException if the arrays are not of the same names, shapes and types, or not
+   *     finite
+   * @throws IOException if reading fails
+   */
+  public void check(String group, Map<String, INDArray> into) throws IOException {
+    Path file = file(group);
+    try (Safetensors tensors = Safetensors.open(file)) {
+      requireSame(file, tensors, into);
+      for (String name : into.keySet()) {
+        try (INDArray array = tensors.read(name)) {
+          if (array.dataType() == DataType.FLOAT
+              && !Double.isFinite(WeightLoops.sumOfSquares(List.of(array)))) {
+            throw new ModelFormatException(file, Shown.text(name) + " must be finite but is not");
+          }
+        }
+      }
+    }
+  }
+
   /**
    * Reads a group of arrays into others of the same names, shapes and types.
    *
@@ -130,32 +184,37 @@ public final class Checkpoint {
   public void read(String group, Map<String, INDArray> into) throws IOException {
     Path file = file(group);
     try (Safetensors tensors = Safetensors.open(file)) {
-      if (!tensors.names().equals(into.keySet())) {
-        throw new ModelFormatException(file, difference(tensors, into));
-      }
-      for (Map.Entry<String, INDArray> entry : into.entrySet()) {
-        String name = entry.getKey();
-        INDArray array = entry.getValue();
-        TensorType type = TensorType.of(array.dataType());
-        if (!Arrays.equals(tensors.shape(name), array.shape())
-            || !tensors.dtype(name).equals(type.name())) {
-          throw new ModelFormatException(
-              file,
-              name
-                  + " must be "
-                  + type
-                  + " "
-                  + Arrays.toString(array.shape())
-                  + " but is "
-                  + tensors.dtype(name)
-                  + " "
-                  + Arrays.toString(tensors.shape(name)));
-        }
-      }
+      requireSame(file, tensors, into);
       for (Map.Entry<String, INDArray> entry : into.entrySet()) {
         try (INDArray array = tensors.read(entry.getKey())) {
           entry.getValue().assign(array);
         }
+      }
+    }
+  }
+
+  private static void requireSame(Path file, Safetensors tensors, Map<String, INDArray> into)
+      throws ModelFormatException {
+    if (!tensors.names().equals(into.keySet())) {
+      throw new ModelFormatException(file, difference(tensors, into));
+    }
+    for (Map.Entry<String, INDArray> entry : into.entrySet()) {
+      String name = entry.getKey();
+      INDArray array = entry.getValue();
+      TensorType type = TensorType.of(array.dataType());
+      if (!Arrays.equals(tensors.shape(name), array.shape())
+          || !tensors.dtype(name).equals(type.name())) {
+        throw new ModelFormatException(
+            file,
+            Shown.text(name)
+                + " must be "
+                + type
+                + " "
+                + Arrays.toString(array.shape())
+                + " but is "
+                + tensors.dtype(name)
+                + " "
+                + Shown.text(Arrays.toString(tensors.shape(name))));
       }
     }
   }
@@ -166,9 +225,9 @@ public final class Checkpoint {
     TreeSet<String> surplus = new TreeSet<>(tensors.names());
     surplus.removeAll(into.keySet());
     return "must hold the same arrays as the training but lacks "
-        + Shown.list(missing)
+        + Shown.text(Shown.list(missing))
         + " and has besides "
-        + Shown.list(surplus);
+        + Shown.text(Shown.list(surplus));
   }
 
   private Path file(String group) {

@@ -4,8 +4,6 @@ import java.util.Arrays;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.diffusion4j.unet.UNet;
-import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -70,10 +68,7 @@ final class Batch implements AutoCloseable {
   }
 
   private static Condition labels(@Nullable INDArray labels, SameDiffDenoiser model) {
-    // A model whose labels are timesteps knows no number of classes.
-    boolean any =
-        model instanceof UNet unet
-            && unet.config().classEmbedding() == UNetConfig.ClassEmbedding.TIMESTEP;
+    boolean any = ClassNames.takesAnyLabel(model);
     if (labels == null || labels.rank() != 2 || !(any || labels.size(1) == model.classes())) {
       throw new IllegalArgumentException(
           "labels must be one-hot [n, "

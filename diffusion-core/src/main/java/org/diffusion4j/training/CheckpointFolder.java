@@ -3,18 +3,21 @@ package org.diffusion4j.training;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
 import java.io.IOException;
-import java.nio.channels.ClosedByInterruptException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.Checkpoint;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,34 +27,95 @@ record CheckpointFolder(Path directory) {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolder.class);
   private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
-  private static final Pattern LEFTOVER = Pattern.compile("\\.step-\\d+\\..*\\.tmp");
+  private static final Pattern LEFTOVER =
+      Pattern.compile("\\.{1,2}step-(\\d{8,18})\\.(.*)\\.(?:tmp|old)");
+
+  /** What the names of those that are to be deleted end in. */
+  private static final String PRUNED = "old";
+
+  /** Most characters that a message shows of another. */
+  private static final int MESSAGE = 160;
 
   Path at(long step) {
     return directory.resolve(String.format(Locale.ROOT, "step-%08d", step));
   }
 
+  /** Reads what is needed of a checkpoint. */
+  @FunctionalInterface
+  interface Reader<T> {
+    /**
+     * @throws IOException if the checkpoint is damaged, so that the one before is to be taken
+     */
+    T read(Checkpoint checkpoint) throws IOException;
+  }
+
   /** The checkpoint of the latest step that is whole; damaged ones are named in a warning. */
   Optional<Checkpoint> newestWhole() throws IOException {
+    return newest(checkpoint -> checkpoint);
+  }
+
+  /** Reads the checkpoint of the latest step that is whole; damaged ones are named in a warning. */
+  <T> Optional<T> newest(Reader<T> reader) throws IOException {
     List<String> damaged = new ArrayList<>();
-    for (Path checkpoint : byStep().descendingMap().values()) {
+    for (Map.Entry<Long, Path> entry : byStep().descendingMap().entrySet()) {
+      Path checkpoint = entry.getValue();
       try {
-        Checkpoint opened = Checkpoint.open(checkpoint);
+        T read = reader.read(Checkpoint.open(checkpoint));
         if (!damaged.isEmpty()) {
           LOG.warn("training resumes from {}, for what came later is damaged", checkpoint);
         }
-        return Optional.of(opened);
-      } catch (ClosedByInterruptException e) {
-        throw e;
+        return Optional.of(read);
       } catch (IOException e) {
-        LOG.warn("checkpoint {} is damaged: {}", checkpoint.getFileName(), e.getMessage());
-        damaged.add(String.valueOf(e.getMessage()));
+        if (Thread.currentThread().isInterrupted()) {
+          // That, and no damage, may be why it could not be read.
+          throw e;
+        }
+        LOG.warn("{}: is damaged: {}", checkpoint, withoutPath(checkpoint, e));
+        damaged.add(checkpoint.getFileName() + withoutPath(checkpoint, e));
       }
     }
     if (!damaged.isEmpty()) {
       throw new IOException(
-          directory + ": at least one checkpoint must be whole but " + String.join("; ", damaged));
+          directory
+              + ": at least one checkpoint must be whole but "
+              + Shown.text(damaged.get(0), MESSAGE)
+              + (damaged.size() == 1 ? "" : " and " + (damaged.size() - 1) + " more are not"));
     }
     return Optional.empty();
+  }
+
+  /** What is wrong, without the path that is said already. */
+  private static String withoutPath(Path checkpoint, IOException e) {
+    String message = String.valueOf(e.getMessage());
+    String path = checkpoint.toString();
+    return message.startsWith(path) ? message.substring(path.length()) : ": " + message;
+  }
+
+  /**
+   * Puts a checkpoint back in its place that a killed process had moved out of it to replace it.
+   */
+  void recover() throws IOException {
+    Set<Long> there = byStep().keySet();
+    for (Path file : leftovers()) {
+      Matcher name = LEFTOVER.matcher(String.valueOf(file.getFileName()));
+      if (name.matches() && !PRUNED.equals(name.group(2))) {
+        long step = Long.parseLong(name.group(1));
+        if (!there.contains(step) && isWhole(file)) {
+          Files.move(file, at(step), StandardCopyOption.ATOMIC_MOVE);
+          there = byStep().keySet();
+          LOG.warn("{}: is put back, for its replacing did not come to its end", at(step));
+        }
+      }
+    }
+  }
+
+  private static boolean isWhole(Path checkpoint) {
+    try {
+      Checkpoint.open(checkpoint);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   /**
@@ -72,18 +136,16 @@ record CheckpointFolder(Path directory) {
     }
     for (Path checkpoint : old) {
       // Under another name first: half deleted, it must not look like a damaged one.
-      Path leftover = directory.resolve("." + checkpoint.getFileName() + ".old.tmp");
+      Path leftover = directory.resolve("." + checkpoint.getFileName() + "." + PRUNED + ".tmp");
       Files.move(checkpoint, leftover, StandardCopyOption.ATOMIC_MOVE);
     }
-    if (Files.isDirectory(directory)) {
-      try (Stream<Path> files = Files.list(directory)) {
-        for (Path file : files.toList()) {
-          if (LEFTOVER.matcher(String.valueOf(file.getFileName())).matches()) {
-            MoreFiles.deleteRecursively(file, RecursiveDeleteOption.ALLOW_INSECURE);
-          }
-        }
-      }
+    for (Path leftover : leftovers()) {
+      MoreFiles.deleteRecursively(leftover, RecursiveDeleteOption.ALLOW_INSECURE);
     }
+  }
+
+  private List<Path> leftovers() throws IOException {
+    return files(LEFTOVER);
   }
 
   boolean isEmpty() throws IOException {
@@ -92,18 +154,31 @@ record CheckpointFolder(Path directory) {
 
   private TreeMap<Long, Path> byStep() throws IOException {
     TreeMap<Long, Path> found = new TreeMap<>();
-    if (Files.isDirectory(directory)) {
-      try (Stream<Path> files = Files.list(directory)) {
-        for (Path file : files.toList()) {
-          Matcher name = NAME.matcher(String.valueOf(file.getFileName()));
-          if (name.matches()) {
-            found.put(Long.parseLong(name.group(1)), file);
-          }
-        }
-      }
-    } else if (Files.exists(directory)) {
-      throw new IOException(directory + " must be a directory to hold checkpoints");
+    for (Path file : files(NAME)) {
+      String name = String.valueOf(file.getFileName());
+      found.put(Long.parseLong(name.substring(name.indexOf('-') + 1)), file);
     }
     return found;
+  }
+
+  private List<Path> files(Pattern name) throws IOException {
+    requireDirectory();
+    if (!Files.exists(directory)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      return files
+          .filter(file -> name.matcher(String.valueOf(file.getFileName())).matches())
+          .sorted()
+          .toList();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  void requireDirectory() throws IOException {
+    if (Files.exists(directory) && !Files.isDirectory(directory)) {
+      throw new IOException(directory + " must be a directory to hold checkpoints");
+    }
   }
 }

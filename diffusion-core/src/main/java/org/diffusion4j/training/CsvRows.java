@@ -10,6 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
+import org.diffusion4j.internal.WriterLock;
+import org.diffusion4j.internal.common.Shown;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A CSV file whose first column counts upwards and whose last column may be filled in later: a line
@@ -19,12 +22,19 @@ import java.util.regex.Pattern;
  */
 final class CsvRows implements Closeable {
 
+  /** More characters than any row has. */
+  private static final int LONGEST = 10_000;
+
   private static final Pattern BEGINNING = Pattern.compile("\\d{1,18},");
 
   private final Path path;
   private final String header;
   private final RandomAccessFile file;
+  private final WriterLock lock;
   private boolean begun;
+
+  /** Where the next row is to begin, once the file was looked at. */
+  private long end;
 
   /** Number of the last row; -1 if there is none. */
   private long last = -1;
@@ -32,41 +42,63 @@ final class CsvRows implements Closeable {
   /** Whether the last row has its last column. */
   private boolean complete;
 
-  private CsvRows(Path path, String header) throws IOException {
+  private CsvRows(Path path, String header, RandomAccessFile file, WriterLock lock) {
     this.path = path;
     this.header = header;
-    this.file = new RandomAccessFile(path.toFile(), "rw");
+    this.file = file;
+    this.lock = lock;
   }
 
   /**
-   * Opens a file or makes an empty one.
+   * Opens a file or makes an empty one, which nobody else writes until it is closed.
    *
-   * @throws IOException if its first line is another, or the file cannot be opened
+   * @throws IOException if its first line is another, or the file cannot be opened, or has another
+   *     writer
    */
   static CsvRows open(Path path, String header) throws IOException {
     Path parent = path.toAbsolutePath().getParent();
     if (parent != null) {
       Files.createDirectories(parent);
     }
-    CsvRows rows = new CsvRows(path, header);
-    try (BufferedReader lines = rows.lines()) {
-      String first = lines.readLine();
-      if (first == null || first.equals(header)) {
-        return rows;
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw new IOException(path + ": must be a regular file");
+    }
+    RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw");
+    WriterLock lock = null;
+    try {
+      Path real = path.toRealPath();
+      lock = WriterLock.take(path, real.resolveSibling("." + real.getFileName() + ".lock"));
+      CsvRows rows = new CsvRows(path, header, file, lock);
+      rows.requireHeader();
+      return rows;
+    } catch (Throwable e) {
+      if (lock != null) {
+        lock.close();
       }
-      // A process that was killed may have left the beginning of it.
-      if (header.startsWith(first) && lines.readLine() == null) {
-        rows.file.setLength(0);
-        return rows;
-      }
-      rows.file.close();
-      throw new IOException(
-          path + ": first line must be '" + header + "' but is '" + abbreviated(first) + "'");
+      file.close();
+      throw e;
     }
   }
 
-  private static String abbreviated(String line) {
-    return line.length() <= 80 ? line : line.substring(0, 80) + "...";
+  private void requireHeader() throws IOException {
+    try (BufferedReader lines = lines()) {
+      String first = line(lines);
+      if (first == null || first.equals(header)) {
+        return;
+      }
+      // A process that was killed may have left the beginning of it.
+      if (header.startsWith(first) && line(lines) == null) {
+        file.setLength(0);
+        return;
+      }
+      throw new IOException(
+          path
+              + ": first line must be '"
+              + Shown.text(header, 50)
+              + "' but is '"
+              + Shown.text(first, 40)
+              + "'");
+    }
   }
 
   private BufferedReader lines() throws IOException {
@@ -74,11 +106,26 @@ final class CsvRows implements Closeable {
         new InputStreamReader(new FileInputStream(path.toFile()), StandardCharsets.ISO_8859_1));
   }
 
+  /** The next line without its end, or the beginning of one that is too long to be a row. */
+  private static @Nullable String line(BufferedReader lines) throws IOException {
+    StringBuilder line = new StringBuilder();
+    int c = lines.read();
+    if (c < 0) {
+      return null;
+    }
+    while (c >= 0 && c != '\n' && line.length() < LONGEST) {
+      line.append((char) c);
+      c = lines.read();
+    }
+    return line.toString();
+  }
+
   /**
    * Adds a row, instead of those that have its number or a greater one.
    *
    * @param number in its first column
    * @param row with nothing in its last column
+   * @throws IOException if it cannot be written; the file then ends after the row before
    */
   void append(long number, String row) throws IOException {
     if (!begun || number <= last) {
@@ -102,27 +149,13 @@ final class CsvRows implements Closeable {
 
   /** Leaves only the rows before a number. */
   private void cut(long number) throws IOException {
-    long end = 0;
+    begun = false;
+    end = 0;
     last = -1;
     try (BufferedReader lines = lines()) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        if (end > 0) {
-          if (!isRow(line)) {
-            if (lines.readLine() != null) {
-              throw new IOException("it is damaged after step " + last);
-            }
-            // What a process that was killed left of its last row.
-            break;
-          }
-          long next = Long.parseLong(line.substring(0, line.indexOf(',')));
-          if (next >= number) {
-            break;
-          }
-          last = next;
-          complete = !line.endsWith(",");
-          end++;
-        }
-        end += line.length();
+      if (header.equals(line(lines))) {
+        end = header.length();
+        keepRowsBefore(number, lines);
       }
     }
     file.setLength(end);
@@ -133,6 +166,25 @@ final class CsvRows implements Closeable {
     begun = true;
   }
 
+  private void keepRowsBefore(long number, BufferedReader lines) throws IOException {
+    for (String line = line(lines); line != null; line = line(lines)) {
+      if (!isRow(line)) {
+        if (line(lines) != null) {
+          throw new IOException("it is damaged after step " + last);
+        }
+        // What a process that was killed left of its last row.
+        return;
+      }
+      long next = Long.parseLong(line.substring(0, line.indexOf(',')));
+      if (next >= number) {
+        return;
+      }
+      last = next;
+      complete = !line.endsWith(",");
+      end += 1 + line.length();
+    }
+  }
+
   private boolean isRow(String line) {
     return BEGINNING.matcher(line).lookingAt() && commas(line) == commas(header);
   }
@@ -141,14 +193,34 @@ final class CsvRows implements Closeable {
     return line.chars().filter(c -> c == ',').count();
   }
 
+  /** Writes at the end, or nothing at all. */
   private void write(String text) throws IOException {
-    file.write(text.getBytes(StandardCharsets.ISO_8859_1));
+    byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
+    try {
+      file.write(bytes);
+      end += bytes.length;
+    } catch (IOException e) {
+      takeBack(e);
+      throw e;
+    }
+  }
+
+  private void takeBack(IOException failure) {
+    try {
+      file.setLength(end);
+      file.seek(end);
+    } catch (IOException e) {
+      // The next row looks at the file anew.
+      begun = false;
+      failure.addSuppressed(e);
+    }
   }
 
   /** Ends the last line. */
   @Override
   public void close() throws IOException {
-    try (file) {
+    try (lock;
+        file) {
       if (begun) {
         begun = false;
         write("\n");

@@ -45,11 +45,12 @@ public final class CsvTrainingListener implements TrainingListener, Closeable {
   }
 
   /**
-   * Opens a file, which changes only when training begins.
+   * Opens a file, which changes only when training begins, and is nobody else's to write until this
+   * is closed.
    *
    * @param path where it is or is to be; missing parent directories are made
    * @throws IOException naming the file, if it is something else than such a file or cannot be
-   *     written
+   *     written, or has another writer
    */
   public static CsvTrainingListener open(Path path) throws IOException {
     return new CsvTrainingListener(path, CsvRows.open(path, COLUMNS));

@@ -4,16 +4,23 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.diffusion4j.TrainingException;
+import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.OutputLoss;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Steps down the gradient of an objective, which leave finite weights or none changed. */
 final class Descent implements AutoCloseable {
+
+  private static final double LARGEST_NORM = Math.sqrt(Float.MAX_VALUE);
+
+  private static final String ADVICE = "; lower the learning rate or maxGradientNorm";
 
   private final SameDiffDenoiser model;
   private final Objective objective;
@@ -81,6 +88,47 @@ final class Descent implements AutoCloseable {
     return new Outcome(loss, losses, norm, rate);
   }
 
+  /**
+   * Finds out whether the weights are worth keeping: that with them the loss of what the last step
+   * has seen can be made less again.
+   *
+   * @param where the step that made them
+   * @throws TrainingException if not; the weights are then those before the step
+   */
+  void prove(Piece piece, Where where) {
+    List<INDArray> state =
+        optimizer.state().values().stream().filter(Descent::isPlainFloats).toList();
+    double loss;
+    double norm;
+    try (Gradients gradients = gradients(piece, new double[piece.size()], 0)) {
+      loss = gradients.loss();
+      norm = Math.sqrt(WeightLoops.sumOfSquares(List.copyOf(gradients.of().values())));
+    }
+    boolean finiteState = state.isEmpty() || Double.isFinite(WeightLoops.sumOfSquares(state));
+    // Optimizers square gradients in single precision.
+    if (finiteState
+        && Double.isFinite(loss)
+        && Double.isFinite(norm)
+        && Math.min(norm, maxNorm) < LARGEST_NORM) {
+      return;
+    }
+    restore();
+    throw new TrainingException(
+        where.step,
+        "training diverged in "
+            + where
+            + ": with its weights loss and gradient norm are "
+            + loss
+            + " and "
+            + norm
+            + (finiteState ? "" : " and the optimizer's state is not finite")
+            + ADVICE);
+  }
+
+  private static boolean isPlainFloats(INDArray array) {
+    return array.dataType() == DataType.FLOAT && Address.isPlain(array);
+  }
+
   private Gradients gradients(Piece piece, double[] losses, int first) {
     NoisyBatch batch = piece.batch();
     OutputLoss loss = objective.loss(batch);
@@ -108,7 +156,8 @@ final class Descent implements AutoCloseable {
               + norm
               + " at "
               + where
-              + "; the weights are those of the last step that was finite");
+              + "; the weights are those of the last step that was finite"
+              + ADVICE);
     }
     WeightLoops.copy(weights, lastGood);
     double factor = maxNorm / (norm + 1e-6);
@@ -122,10 +171,11 @@ final class Descent implements AutoCloseable {
       throw new TrainingException(
           where.step,
           "weights must be finite but "
-              + name
+              + Shown.text(name)
               + " was not after "
               + where
-              + "; the weights are those before it");
+              + "; the weights are those before it"
+              + ADVICE);
     }
     return norm;
   }

@@ -14,10 +14,12 @@ import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.Trainer;
+import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
 import org.diffusion4j.internal.Address;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.unet.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
@@ -25,7 +27,10 @@ import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains a denoiser by DDPM's algorithm 1 (Ho et al. 2020): a batch of data, a uniform timestep and
@@ -38,6 +43,7 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
  */
 public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(DiffusionTrainer.class);
   private static final long LABELS = 0x1abe15;
 
   private final Settings settings;
@@ -46,9 +52,12 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Descent descent;
   private final @Nullable WeightAverage average;
   private final @Nullable Saver saver;
-  private final Feed feed = new Feed();
+  private final Feed feed;
   private final LossStatistics losses = new LossStatistics();
   private long steps;
+  private long resumed = -1;
+  private @Nullable Evidence evidence;
+  private boolean labelsWereSeen;
   private boolean failed;
   private boolean closed;
 
@@ -62,6 +71,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (checkpoints != null) {
       checkpoints.requireFit(model);
     }
+    feed = new Feed(model.classes() > 0);
     process = new ForwardProcess(model.schedule());
     descent =
         new Descent(model, settings.objective(), settings.optimizer(), settings.maxGradientNorm());
@@ -69,7 +79,34 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     saver =
         checkpoints == null
             ? null
-            : new Saver(checkpoints, settings, descent.optimizer(), average, feed, losses);
+            : new Saver(
+                checkpoints, settings, descent.optimizer(), average, feed, losses, this::prove);
+  }
+
+  private void prove() {
+    if (evidence != null) {
+      try {
+        descent.prove(evidence.piece(), evidence.where());
+      } catch (TrainingException e) {
+        failed = true;
+        throw withWayBack(e);
+      }
+    }
+  }
+
+  /** Says in what was thrown where training can be taken up again. */
+  private TrainingException withWayBack(TrainingException e) {
+    long saved = saver == null ? -1 : saver.savedStep();
+    if (saver == null || saved < 1) {
+      return e;
+    }
+    String name = String.valueOf(saver.at(saved).getFileName());
+    return new TrainingException(
+        e.step(),
+        e.getMessage()
+            + " and resume from "
+            + name
+            + (saved == resumed && saved == steps ? ", or remove it to resume from before" : ""));
   }
 
   private static void requireFloats(String name, INDArray weight) {
@@ -126,9 +163,22 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       throw new IllegalStateException(
           "training must not have begun to be resumed but is at step " + steps);
     }
-    steps = requireSaver().resume();
-    descent.weightsReplaced();
-    return steps;
+    Saver from = requireSaver();
+    try {
+      return Detached.get(
+          () -> {
+            try {
+              steps = from.resume();
+              resumed = steps;
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+            descent.weightsReplaced();
+            return steps;
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
   }
 
   /**
@@ -144,7 +194,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       throw new IllegalStateException(
           "a checkpoint must be of a step that was done but step " + steps + " failed");
     }
-    requireSaver().saveIfNew(steps, TrainingListener.NONE);
+    Saver to = requireSaver();
+    outsideOfWorkspaces(() -> to.saveIfNew(steps, TrainingListener.NONE));
+  }
+
+  private static void outsideOfWorkspaces(Runnable work) {
+    Detached.get(
+        () -> {
+          work.run();
+          return work;
+        });
   }
 
   private Saver requireSaver() {
@@ -171,7 +230,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (average == null) {
       throw new IllegalStateException("the trainer averages no weights");
     }
-    average.copyToModel();
+    outsideOfWorkspaces(average::copyToModel);
     descent.weightsReplaced();
   }
 
@@ -190,7 +249,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + count);
     }
-    return run(data, steps + count, listener);
+    return Detached.get(() -> run(data, steps + count, listener));
   }
 
   /**
@@ -204,13 +263,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (total < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + total);
     }
-    return run(data, total, listener);
+    return Detached.get(() -> run(data, total, listener));
   }
 
   private TrainingReport run(DataSetIterator data, long end, TrainingListener listener) {
     requireOpen();
     if (saver != null) {
       saver.requireOwnFolder();
+    }
+    if (model.classes() > 0) {
+      requireClasses(data);
     }
     feed.open(data);
     Tally tally = new Tally((int) Math.min(Integer.MAX_VALUE, Math.max(0, end - steps)));
@@ -235,6 +297,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return tally.report(cancelled && steps < end);
   }
 
+  /** Checks what the first validation would find too late, or never. */
+  private void requireClasses(DataSetIterator data) {
+    Validation validation = settings.validation();
+    if (validation != null) {
+      List<String> names = ClassNames.of(validation.data());
+      ClassNames.requireFit("validation data", names, model);
+      ClassNames.requireSame("validation data", names, "the data", ClassNames.of(data));
+    }
+  }
+
   private boolean isCancelled() {
     CancelToken token = settings.cancelToken();
     return Thread.currentThread().isInterrupted() || (token != null && token.isCancelled());
@@ -244,10 +316,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private boolean fetch(List<Batch> batches, TrainingListener listener) {
     try {
       for (int i = 0; i < settings.accumulation(); i++) {
-        batches.add(
-            feed.next(
-                data -> new Batch(data, model),
-                epoch -> listener.onEpoch(epoch, losses.endEpoch())));
+        batches.add(feed.next(this::batch, epoch -> listener.onEpoch(epoch, losses.endEpoch())));
       }
       return true;
     } catch (RuntimeException e) {
@@ -260,6 +329,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
+  private Batch batch(DataSet data) {
+    INDArray labels = data.getLabels();
+    if (model.classes() == 0 && labels != null && !labels.isEmpty() && !labelsWereSeen) {
+      labelsWereSeen = true;
+      LOG.warn("the labels of the data are not used, for the model has no classes");
+    }
+    return new Batch(data, model);
+  }
+
+  /** One step; it keeps the first of the batches and takes it out of the list. */
   private TrainingStep step(List<Batch> batches, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
@@ -280,7 +359,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         pieces.add(new Piece(piece, condition, new Dropout(seed, first)));
         first += n;
       }
-      return descend(pieces, tally);
+      Descent.Where where = where();
+      TrainingStep done = descend(pieces, tally);
+      forgetEvidence();
+      evidence = new Evidence(batches.remove(0), corrupted.remove(0), pieces.get(0), where);
+      return done;
     } finally {
       corrupted.forEach(Corruption.Noisy::close);
     }
@@ -299,11 +382,25 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
+  private void forgetEvidence() {
+    if (evidence != null) {
+      evidence.close();
+      evidence = null;
+    }
+  }
+
+  private Descent.Where where() {
+    return new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
+  }
+
   private TrainingStep descend(List<Piece> pieces, Tally tally) {
-    Descent.Where where =
-        new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
     failed = true;
-    Descent.Outcome outcome = descent.step(pieces, where);
+    Descent.Outcome outcome;
+    try {
+      outcome = descent.step(pieces, where());
+    } catch (TrainingException e) {
+      throw withWayBack(e);
+    }
     failed = false;
     if (average != null) {
       average.update(steps);
@@ -377,8 +474,12 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (!closed) {
       closed = true;
       descent.close();
+      forgetEvidence();
       if (average != null) {
         average.close();
+      }
+      if (saver != null) {
+        saver.close();
       }
     }
   }
@@ -527,7 +628,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         throw new IllegalArgumentException(
             "label dropout must be 0 for a model without a null class but was " + labelDropout);
       }
-      return new DiffusionTrainer(
+      Settings settings =
           new Settings(
               model,
               optimizer,
@@ -541,7 +642,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
               validation,
               preview,
               cancelToken,
-              seed));
+              seed);
+      return Detached.get(() -> new DiffusionTrainer(settings));
     }
   }
 }

@@ -1,11 +1,15 @@
 package org.diffusion4j.training;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.diffusion4j.data.ResumableIterator;
+import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
@@ -16,13 +20,25 @@ final class Feed {
 
   private static final String NOT_RESUMABLE = "unknown";
 
+  /** Most characters of a description in messages. */
+  private static final int DESCRIPTION = 110;
+
+  private final boolean labelled;
   private @Nullable DataSetIterator data;
+  private List<String> classNames = List.of();
   private int epoch;
   private int batch;
-  private @Nullable StateReader place;
+  private @Nullable Place place;
   private int markedEpoch;
   private int markedBatch;
   private ResumableIterator.@Nullable Position marked;
+
+  /**
+   * @param labelled whether the labels of the data matter
+   */
+  Feed(boolean labelled) {
+    this.labelled = labelled;
+  }
 
   /** The epoch of the last batch, from 0, counted from the beginning of the training. */
   int epoch() {
@@ -36,12 +52,17 @@ final class Feed {
 
   /** Takes batches from here from now on, beginning at the place that was restored, if any. */
   void open(DataSetIterator source) {
-    data = source;
-    if (place != null) {
-      StateReader from = place;
+    List<String> names = ClassNames.of(source);
+    Place from = place;
+    if (from != null) {
+      if (labelled) {
+        ClassNames.requireSame("data", names, "the checkpoint", from.classNames);
+      }
       seek(source, from);
       place = null;
     }
+    data = source;
+    classNames = names;
     mark();
   }
 
@@ -108,10 +129,13 @@ final class Feed {
     }
   }
 
-  /** The place of the last {@link #mark}, which {@link #restore} takes. */
+  /** The place of the last {@link #mark}, which {@link Place#of} reads. */
   Map<String, Object> state() {
     Map<String, Object> state = new TreeMap<>();
     state.put("description", description(data));
+    if (!classNames.isEmpty()) {
+      state.put("class_names", classNames);
+    }
     state.put("epoch", markedEpoch);
     state.put("batch", markedBatch);
     if (marked != null) {
@@ -125,30 +149,67 @@ final class Feed {
     return source instanceof ResumableIterator resumable ? resumable.description() : NOT_RESUMABLE;
   }
 
-  /** Has the next {@link #open} begin at the place of a state. */
-  void restore(StateReader state) {
-    epoch = state.count("epoch");
-    batch = state.count("batch");
-    place = state;
+  /** What {@link #state} gave, read and found possible. */
+  record Place(
+      String description,
+      List<String> classNames,
+      int epoch,
+      int batch,
+      ResumableIterator.@Nullable Position position) {
+
+    static Place of(StateReader state) throws ModelFormatException {
+      List<String> names = new ArrayList<>();
+      if (state.has("class_names")) {
+        for (Object name : state.list("class_names")) {
+          if (!(name instanceof String text)) {
+            throw state.mustBe("class_names", "strings", name);
+          }
+          names.add(text);
+        }
+      }
+      ResumableIterator.Position position =
+          state.has("data_epoch") || state.has("data_sample")
+              ? new ResumableIterator.Position(
+                  state.count("data_epoch"), state.count("data_sample"))
+              : null;
+      return new Place(
+          state.text("description"), names, state.count("epoch"), state.count("batch"), position);
+    }
   }
 
-  private static void seek(DataSetIterator source, StateReader place) {
-    String saved = place.text("description");
+  /** Has the next {@link #open} begin at a place. */
+  void restore(Place from) {
+    epoch = from.epoch;
+    batch = from.batch;
+    classNames = from.classNames;
+    place = from;
+  }
+
+  private static void seek(DataSetIterator source, Place place) {
     String given = description(source);
-    if (!saved.equals(given)) {
+    if (!place.description.equals(given)) {
       throw new IllegalArgumentException(
-          "data must be that of the checkpoint, " + saved + ", but is " + given);
+          "data must be that of the checkpoint, "
+              + Shown.text(place.description, DESCRIPTION)
+              + ", but is "
+              + Shown.text(given, DESCRIPTION));
     }
-    if (source instanceof ResumableIterator resumable) {
-      resumable.seek(
-          new ResumableIterator.Position(place.count("data_epoch"), place.count("data_sample")));
+    if (source instanceof ResumableIterator resumable && place.position != null) {
+      resumable.seek(place.position);
       return;
     }
     // Whatever else an iterator may be, going through it again leads to the same place.
-    for (int i = 0; i < place.count("epoch"); i++) {
+    for (int i = 0; i < place.epoch; i++) {
       source.reset();
     }
-    for (int i = 0; i < place.count("batch"); i++) {
+    for (int i = 0; i < place.batch; i++) {
+      if (!source.hasNext()) {
+        throw new IllegalArgumentException(
+            "data must be that of the checkpoint, which was at batch "
+                + place.batch
+                + " of an epoch, but ends after "
+                + i);
+      }
       source.next();
     }
   }

@@ -1,8 +1,10 @@
 package org.diffusion4j.training;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /** Running means of the loss: over steps, over the quarters of the schedule, over an epoch. */
@@ -88,7 +90,7 @@ final class LossStatistics {
     epochSamples = stepEpochSamples;
   }
 
-  /** As it was after the last step; what {@link #restore} takes. */
+  /** As it was after the last step; what {@link Saved#of} reads. */
   Map<String, Object> state() {
     return Map.of(
         "smoothed",
@@ -105,17 +107,43 @@ final class LossStatistics {
         stepEpochSamples);
   }
 
-  void restore(StateReader state) {
-    overall.mean = state.number("smoothed");
-    overall.count = state.integer("steps");
-    List<? extends @Nullable Object> means = state.list("quartiles", QUARTERS);
-    List<? extends @Nullable Object> counts = state.list("quartile_steps", QUARTERS);
-    for (int q = 0; q < QUARTERS; q++) {
-      quarters[q].mean = StateReader.number("quartiles", means.get(q));
-      quarters[q].count = StateReader.integer("quartile_steps", counts.get(q));
+  /** What {@link #state} gave, read and found possible. */
+  record Saved(
+      double smoothed,
+      long steps,
+      List<Double> means,
+      List<Long> counts,
+      double epochSum,
+      long epochSamples) {
+
+    static Saved of(StateReader state) throws ModelFormatException {
+      List<? extends @Nullable Object> readMeans = state.list("quartiles", QUARTERS);
+      List<? extends @Nullable Object> readCounts = state.list("quartile_steps", QUARTERS);
+      List<Double> means = new ArrayList<>();
+      List<Long> counts = new ArrayList<>();
+      for (int q = 0; q < QUARTERS; q++) {
+        means.add(state.number("quartiles", readMeans.get(q)));
+        counts.add(state.integer("quartile_steps", readCounts.get(q), 0, Long.MAX_VALUE - 1));
+      }
+      return new Saved(
+          state.number("smoothed"),
+          state.integer("steps", 0, Long.MAX_VALUE - 1),
+          means,
+          counts,
+          state.number("epoch_sum"),
+          state.integer("epoch_samples", 0, Long.MAX_VALUE / 2));
     }
-    epochSum = state.number("epoch_sum");
-    epochSamples = state.integer("epoch_samples");
+  }
+
+  void restore(Saved saved) {
+    overall.mean = saved.smoothed;
+    overall.count = saved.steps;
+    for (int q = 0; q < QUARTERS; q++) {
+      quarters[q].mean = saved.means.get(q);
+      quarters[q].count = saved.counts.get(q);
+    }
+    epochSum = saved.epochSum;
+    epochSamples = saved.epochSamples;
     stepEpochSum = epochSum;
     stepEpochSamples = epochSamples;
   }

@@ -2,6 +2,8 @@ package org.diffusion4j.training;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +15,8 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
+import org.diffusion4j.internal.WriterLock;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.Checkpoint;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.unet.Mlp;
@@ -23,14 +27,20 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes a training's checkpoints and reads them again. */
-final class Saver {
+/** Writes a training's checkpoints and reads them again; the only one who does in their folder. */
+final class Saver implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Saver.class);
 
+  private static final String LOCK = ".lock";
   private static final String WEIGHTS = "weights";
   private static final String AVERAGE = "average";
   private static final String OPTIMIZER = "optimizer";
+
+  /** Most characters that messages show of a value, and of all differences. */
+  private static final int SHOWN = 40;
+
+  private static final int DIFFERENCES = 220;
 
   private final Checkpoints checkpoints;
   private final CheckpointFolder folder;
@@ -40,19 +50,25 @@ final class Saver {
   private final @Nullable WeightAverage average;
   private final Feed feed;
   private final LossStatistics losses;
+  private final Runnable proof;
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep = -1;
   private long savedStep = -1;
   private boolean ours;
+  private @Nullable WriterLock lock;
   private long savedAt = System.nanoTime();
 
+  /**
+   * @param proof throws if the weights are not worth keeping; run before they are saved
+   */
   Saver(
       Checkpoints checkpoints,
       Settings settings,
       Optimizer.Run optimizer,
       @Nullable WeightAverage average,
       Feed feed,
-      LossStatistics losses) {
+      LossStatistics losses,
+      Runnable proof) {
     this.checkpoints = checkpoints;
     this.folder = new CheckpointFolder(checkpoints.directory());
     this.settings = settings;
@@ -61,6 +77,7 @@ final class Saver {
     this.average = average;
     this.feed = feed;
     this.losses = losses;
+    this.proof = proof;
   }
 
   /** Saves if steps or time say so. */
@@ -95,6 +112,7 @@ final class Saver {
    */
   void requireOwnFolder() {
     try {
+      lock();
       if (!ours && !folder.isEmpty()) {
         throw new IllegalStateException(
             folder.directory()
@@ -103,12 +121,32 @@ final class Saver {
       }
       ours = true;
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new UncheckedIOException(e.getMessage(), e);
     }
   }
 
-  void save(long step, TrainingListener listener) {
+  /** Keeps other trainings away until this is closed. */
+  private void lock() throws IOException {
+    if (lock == null) {
+      folder.requireDirectory();
+      Files.createDirectories(folder.directory());
+      lock = WriterLock.take(folder.directory(), folder.directory().resolve(LOCK));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (lock != null) {
+      lock.close();
+    }
+  }
+
+  private void save(long step, TrainingListener listener) {
     requireOwnFolder();
+    if (average != null) {
+      average.of();
+    }
+    proof.run();
     try {
       Uninterrupted.run(() -> write(step));
       savedStep = step;
@@ -175,15 +213,37 @@ final class Saver {
     return IntStream.range(0, schedule.steps()).mapToObj(schedule::alphaBar).toList();
   }
 
+  /** The newest step of which a checkpoint was written or resumed from; -1 if there is none. */
+  long savedStep() {
+    return savedStep;
+  }
+
+  /** Where the checkpoint of a step is. */
+  Path at(long step) {
+    return folder.at(step);
+  }
+
+  /** What a checkpoint says, all of which was found possible. */
+  private record Found(
+      Checkpoint checkpoint,
+      StateReader state,
+      long step,
+      long bestStep,
+      double bestLoss,
+      LossStatistics.Saved losses,
+      Feed.Place place) {}
+
   /**
    * Reads the newest whole checkpoint, if there is one.
    *
    * @return the number of steps done
    */
   long resume() throws IOException {
+    lock();
     Uninterrupted.run(
         () -> {
-          Optional<Checkpoint> newest = folder.newestWhole();
+          folder.recover();
+          Optional<Found> newest = folder.newest(this::check);
           if (newest.isPresent()) {
             restore(newest.get());
           }
@@ -192,47 +252,94 @@ final class Saver {
     return Math.max(0, savedStep);
   }
 
-  private void restore(Checkpoint checkpoint) throws IOException {
-    StateReader state = new StateReader(checkpoint.state());
+  /**
+   * Finds out that a checkpoint can be resumed from, and changes nothing.
+   *
+   * @throws IOException if it is damaged
+   * @throws IllegalArgumentException if it is that of another training
+   */
+  private Found check(Checkpoint checkpoint) throws IOException {
+    StateReader state = new StateReader(checkpoint.stateFile(), checkpoint.state());
+    long step = state.integer("step", 1, Integer.MAX_VALUE - 1);
+    if (!checkpoint.directory().equals(folder.at(step))) {
+      throw state.mustBe("step", "that of the directory", step);
+    }
+    double bestLoss = state.number("best_loss");
+    if (Double.isNaN(bestLoss)) {
+      throw state.mustBe("best_loss", "a number", bestLoss);
+    }
+    Found found =
+        new Found(
+            checkpoint,
+            state,
+            step,
+            state.integer("best_step", -1, step),
+            bestLoss,
+            LossStatistics.Saved.of(state.object("losses")),
+            Feed.Place.of(state.object("data")));
     requireSame(state);
     if (checkpoint.has(AVERAGE) != (average != null)) {
       throw new IllegalArgumentException(
           "ema must be as in the checkpoint, "
               + (average == null ? "which has averaged weights" : "which has no averaged weights"));
     }
-    checkpoint.read(OPTIMIZER, optimizer.state());
+    checkpoint.check(WEIGHTS, model.parameters());
     if (average != null) {
-      checkpoint.read(AVERAGE, average.of());
+      checkpoint.check(AVERAGE, average.of());
     }
-    checkpoint.read(WEIGHTS, model.parameters());
-    model.parameters(); // Predictions read the weights anew.
-    long step = state.integer("step");
-    optimizer.resumeAt(Math.toIntExact(step));
-    losses.restore(state.object("losses"));
-    feed.restore(state.object("data"));
-    bestStep = state.integer("best_step");
-    bestLoss = state.number("best_loss");
-    // A process that was killed may not have come to it.
-    prune(step);
-    savedStep = step;
-    LOG.info("training resumes at step {}", step);
+    if (isOfOurOptimizer(found)) {
+      checkpoint.check(OPTIMIZER, optimizer.state());
+    }
+    return found;
   }
 
-  private void requireSame(StateReader state) {
+  private boolean isOfOurOptimizer(Found found) throws IOException {
+    Object theirs = found.state.object("settings").values().get("optimizer");
+    return Objects.equals(theirs, settings.described().get("optimizer"));
+  }
+
+  private void restore(Found found) throws IOException {
+    if (!isOfOurOptimizer(found)) {
+      // Another learning rate has the same arrays. If not, no other checkpoint has them.
+      found.checkpoint.check(OPTIMIZER, optimizer.state());
+    }
+    warnOfOtherSettings(found.state);
+    found.checkpoint.read(OPTIMIZER, optimizer.state());
+    if (average != null) {
+      found.checkpoint.read(AVERAGE, average.of());
+    }
+    found.checkpoint.read(WEIGHTS, model.parameters());
+    model.parameters(); // Predictions read the weights anew.
+    optimizer.resumeAt((int) found.step);
+    losses.restore(found.losses);
+    feed.restore(found.place);
+    bestStep = found.bestStep;
+    bestLoss = found.bestLoss;
+    // A process that was killed may not have come to it.
+    prune(found.step);
+    savedStep = found.step;
+    LOG.info("training resumes at step {}", found.step);
+  }
+
+  private void requireSame(StateReader state) throws IOException {
     List<String> differences = new ArrayList<>();
     Map<String, @Nullable Object> saved = state.object("architecture").values();
     Map<String, @Nullable Object> ours = Checkpoint.architecture(model);
     TreeSet<String> keys = new TreeSet<>(saved.keySet());
     keys.addAll(ours.keySet());
     for (String key : keys) {
-      compare(differences, key, saved.get(key), ours.get(key));
+      compare(differences, Shown.text(key, SHOWN), saved.get(key), ours.get(key));
     }
     compare(differences, "prediction", state.text("prediction"), model.prediction().name());
     compareSchedules(differences, state);
     if (!differences.isEmpty()) {
       throw new IllegalArgumentException(
-          "the model must be that of the checkpoint but " + String.join("; ", differences));
+          "the model must be that of the checkpoint but "
+              + Shown.text(String.join("; ", differences), DIFFERENCES));
     }
+  }
+
+  private void warnOfOtherSettings(StateReader state) throws IOException {
     Map<String, @Nullable Object> savedSettings = state.object("settings").values();
     settings
         .described()
@@ -242,20 +349,18 @@ final class Saver {
                 LOG.warn(
                     "{} is {} from now on, it was {} until the checkpoint",
                     name,
-                    value,
-                    savedSettings.get(name));
+                    Shown.text(value),
+                    Shown.text(savedSettings.get(name)));
               }
             });
   }
 
-  private void compareSchedules(List<String> differences, StateReader state) {
-    if (!(state.values().get("alpha_bars") instanceof List<?> saved)) {
-      throw new IllegalArgumentException("alpha_bars must be a list");
-    }
+  private void compareSchedules(List<String> differences, StateReader state) throws IOException {
+    List<? extends @Nullable Object> saved = state.list("alpha_bars");
     List<Double> ours = alphaBars(model.schedule());
     compare(differences, "the schedule's number of steps", saved.size(), ours.size());
     for (int t = 0; t < Math.min(saved.size(), ours.size()); t++) {
-      if (!Objects.equals(saved.get(t), ours.get(t))) {
+      if (state.number("alpha_bars", saved.get(t)) != ours.get(t)) {
         compare(differences, "alphaBar(" + t + ")", saved.get(t), ours.get(t));
         break;
       }
@@ -265,7 +370,13 @@ final class Saver {
   private static void compare(
       List<String> differences, String what, @Nullable Object saved, @Nullable Object ours) {
     if (!String.valueOf(saved).equals(String.valueOf(ours))) {
-      differences.add(what + " is " + saved + " there and " + ours + " here");
+      differences.add(
+          what
+              + " is "
+              + Shown.text(saved, SHOWN)
+              + " there and "
+              + Shown.text(ours, SHOWN)
+              + " here");
     }
   }
 }

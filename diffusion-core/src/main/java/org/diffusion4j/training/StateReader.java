@@ -1,67 +1,86 @@
 package org.diffusion4j.training;
 
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
-/** Asks a JSON object for values of a type; what does not fit is an IllegalArgumentException. */
-record StateReader(Map<String, @Nullable Object> values) {
+/**
+ * Asks a JSON object for values of a type; what does not fit is a {@link ModelFormatException}.
+ *
+ * @param file that holds it
+ */
+record StateReader(Path file, Map<String, @Nullable Object> values) {
 
-  double number(String key) {
+  double number(String key) throws ModelFormatException {
     return number(key, values.get(key));
   }
 
-  static double number(String key, @Nullable Object value) {
+  double number(String key, @Nullable Object value) throws ModelFormatException {
     if (value instanceof Number number) {
       return number.doubleValue();
     }
     throw mustBe(key, "a number", value);
   }
 
-  long integer(String key) {
-    return integer(key, values.get(key));
+  long integer(String key, long least, long most) throws ModelFormatException {
+    return integer(key, values.get(key), least, most);
   }
 
-  static long integer(String key, @Nullable Object value) {
-    if (value instanceof Long || value instanceof Integer) {
+  long integer(String key, @Nullable Object value, long least, long most)
+      throws ModelFormatException {
+    if ((value instanceof Long || value instanceof Integer)
+        && ((Number) value).longValue() >= least
+        && ((Number) value).longValue() <= most) {
       return ((Number) value).longValue();
     }
-    throw mustBe(key, "a whole number", value);
+    throw mustBe(key, "a whole number in [" + least + ", " + most + "]", value);
   }
 
-  int count(String key) {
-    long value = integer(key);
-    if (value < 0 || value > Integer.MAX_VALUE) {
-      throw mustBe(key, "in [0, 2^31)", value);
-    }
-    return (int) value;
+  int count(String key) throws ModelFormatException {
+    return (int) integer(key, 0, Integer.MAX_VALUE);
   }
 
-  String text(String key) {
+  boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  String text(String key) throws ModelFormatException {
     if (values.get(key) instanceof String text) {
       return text;
     }
     throw mustBe(key, "a string", values.get(key));
   }
 
-  List<? extends @Nullable Object> list(String key, int size) {
-    if (values.get(key) instanceof List<?> list && list.size() == size) {
+  List<? extends @Nullable Object> list(String key) throws ModelFormatException {
+    if (values.get(key) instanceof List<?> list) {
       return list;
     }
-    throw mustBe(key, "a list of " + size, values.get(key));
+    throw mustBe(key, "a list", values.get(key));
   }
 
-  StateReader object(String key) {
+  List<? extends @Nullable Object> list(String key, int size) throws ModelFormatException {
+    List<? extends @Nullable Object> list = list(key);
+    if (list.size() == size) {
+      return list;
+    }
+    throw mustBe(key, "a list of " + size, list);
+  }
+
+  StateReader object(String key) throws ModelFormatException {
     if (values.get(key) instanceof Map<?, ?> map) {
       Map<String, @Nullable Object> object = new HashMap<>();
       map.forEach((name, value) -> object.put(String.valueOf(name), value));
-      return new StateReader(object);
+      return new StateReader(file, object);
     }
     throw mustBe(key, "an object", values.get(key));
   }
 
-  private static IllegalArgumentException mustBe(String key, String what, @Nullable Object value) {
-    return new IllegalArgumentException(key + " must be " + what + " but was " + value);
+  ModelFormatException mustBe(String key, String what, @Nullable Object value) {
+    return new ModelFormatException(
+        file, key + " must be " + what + " but was " + Shown.text(value));
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +13,8 @@ import java.util.stream.Collectors;
 import org.diffusion4j.TrainingStep;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class CsvTrainingListenerTest {
@@ -191,5 +194,82 @@ class CsvTrainingListenerTest {
     }
 
     assertThat(text()).isEqualTo(HEADER + "0,0,1,1.0,1.0,NaN,NaN,NaN,NaN,1.0,1.0,1.0,\n");
+  }
+
+  /** Writes rows until the largest size of a file, and two that do not fit. */
+  static final class SmallDisk {
+
+    public static void main(String[] args) throws IOException {
+      try (CsvTrainingListener csv = CsvTrainingListener.open(Path.of(args[0]))) {
+        int failures = 0;
+        for (long i = 0; failures < 2; i++) {
+          try {
+            csv.onStep(step(i));
+          } catch (UncheckedIOException e) {
+            failures++;
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void onStep_onAFullDisk_leavesWholeRowsToGoOnFrom() throws Exception {
+    Files.createDirectories(file.getParent());
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Process process =
+        new ProcessBuilder(
+                "sh",
+                "-c",
+                "ulimit -f 1 && exec \"$@\"",
+                "sh",
+                java,
+                "-XX:-UsePerfData",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                SmallDisk.class.getName(),
+                file.toString())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+
+    List<String> rows = text().lines().skip(1).toList();
+    assertThat(rows).hasSizeGreaterThan(1);
+    for (int i = 0; i < rows.size(); i++) {
+      assertThat(rows.get(i)).isEqualTo(row(i));
+    }
+    train(rows.size(), rows.size() + 1);
+    List<String> more = text().lines().skip(1).toList();
+    assertThat(more).startsWith(rows.toArray(String[]::new)).hasSize(rows.size() + 1);
+  }
+
+  @Test
+  void open_twice_isRefusedUntilTheFirstIsClosed() throws IOException {
+    try (CsvTrainingListener csv = CsvTrainingListener.open(file)) {
+      csv.onStep(step(0));
+      assertThatThrownBy(() -> CsvTrainingListener.open(file))
+          .isInstanceOf(IOException.class)
+          .hasMessageStartingWith(file + ": must have one writer but this process, ");
+      csv.onStep(step(1));
+    }
+    train(2, 3);
+    assertThat(text()).startsWith(HEADER + row(0) + "\n" + row(1) + "\n" + "2,");
+    assertThat(file.getParent()).isDirectoryNotContaining("glob:**.lock");
+  }
+
+  @Test
+  void open_withALongFirstLine_showsItsBeginning() throws IOException {
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "a\0b".repeat(100_000));
+    assertThatThrownBy(() -> CsvTrainingListener.open(file))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("but is 'a\\u0000b")
+        .satisfies(
+            e -> assertThat(e.getMessage().length() - file.toString().length()).isLessThan(300));
+    Files.delete(file);
+    CsvTrainingListener.open(file).close();
   }
 }

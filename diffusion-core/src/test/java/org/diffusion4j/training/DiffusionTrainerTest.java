@@ -32,6 +32,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.ViewIterator;
@@ -500,5 +502,40 @@ class DiffusionTrainerTest {
     Map<String, INDArray> copy = new HashMap<>();
     model.parameters().forEach((name, p) -> copy.put(name, p.dup()));
     return copy;
+  }
+
+  @Test
+  void train_inAWorkspaceAndWithOtherDefaultTypes_isTheSame() {
+    Map<String, INDArray> expected;
+    try (Mlp model = mlp(Prediction.EPSILON);
+        DiffusionTrainer trainer = DiffusionTrainer.builder(model).ema(0.9).build()) {
+      trainer.train(twoGaussians(), 3);
+      trainer.train(twoGaussians(), 2);
+      trainer.useAverage();
+      expected = copy(model);
+    }
+    DataType type = Nd4j.defaultFloatingPointType();
+    WorkspaceConfiguration plan = WorkspaceConfiguration.builder().initialSize(10 << 20).build();
+    Nd4j.setDefaultDataTypes(DataType.DOUBLE, DataType.DOUBLE);
+    try (Mlp model = mlp(Prediction.EPSILON)) {
+      DiffusionTrainer trainer;
+      try (MemoryWorkspace scope =
+          Nd4j.getWorkspaceManager().getAndActivateWorkspace(plan, "of the application")) {
+        trainer = DiffusionTrainer.builder(model).ema(0.9).build();
+        trainer.train(twoGaussians(), 3);
+      }
+      try (MemoryWorkspace scope =
+          Nd4j.getWorkspaceManager().getAndActivateWorkspace(plan, "of the application")) {
+        Nd4j.ones(DataType.FLOAT, 100_000);
+        trainer.train(twoGaussians(), 2);
+        trainer.useAverage();
+        model.parameters().values().forEach(p -> assertThat(p.isAttached()).isFalse());
+      }
+      trainer.close();
+      assertThat(copy(model)).isEqualTo(expected);
+    } finally {
+      Nd4j.setDefaultDataTypes(type, type);
+      Nd4j.getWorkspaceManager().destroyAllWorkspacesForCurrentThread();
+    }
   }
 }

@@ -12,6 +12,8 @@ import org.nd4j.linalg.factory.Nd4j;
 /** A place in native memory, which belongs to something else. */
 public final class Address extends FloatPointer {
 
+  private static final int PAGE_FLOATS = 4096 / Float.BYTES;
+
   private Address(long address) {
     super((Pointer) null);
     this.address = address;
@@ -35,6 +37,17 @@ public final class Address extends FloatPointer {
   /** Where the first value of an array in C order lies. */
   public static long of(INDArray array) {
     return array.data().addressPointer().address();
+  }
+
+  /**
+   * Writes to each page of an array of floats, whose values are lost: the system counts memory only
+   * when it is written to.
+   */
+  public static void touch(INDArray array) {
+    FloatPointer floats = new Address(of(array));
+    for (long i = 0; i < array.length(); i += PAGE_FLOATS) {
+      floats.put(i, 0);
+    }
   }
 
   /** Whether the values of an array lie side by side in C order. */

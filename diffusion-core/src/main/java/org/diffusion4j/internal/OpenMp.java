@@ -13,12 +13,14 @@ import org.slf4j.LoggerFactory;
 final class OpenMp {
 
   private static final Logger LOG = LoggerFactory.getLogger(OpenMp.class);
-  private static final Optional<Function> SET = find();
+  private static final Optional<NativeLibrary> LIBRARY = find();
+  private static final Optional<Function> SET = function("omp_set_num_threads");
+  private static final Optional<Function> GET = function("omp_get_max_threads");
 
   private OpenMp() {}
 
-  /** Looks the function up through oneDNN, for a process may hold several OpenMPs. */
-  private static Optional<Function> find() {
+  /** Looks functions up through oneDNN, for a process may hold several OpenMPs. */
+  private static Optional<NativeLibrary> find() {
     try {
       File binding = new File(Loader.load(dnnl.class));
       File[] libraries =
@@ -32,12 +34,25 @@ final class OpenMp {
         LOG.info("oneDNN's library is not beside {}", binding);
         return Optional.empty();
       }
-      NativeLibrary library = NativeLibrary.getInstance(libraries[0].getPath());
-      return Optional.of(library.getFunction("omp_set_num_threads"));
+      return Optional.of(NativeLibrary.getInstance(libraries[0].getPath()));
     } catch (LinkageError | RuntimeException e) {
       LOG.info("OpenMP cannot be reached, OMP_NUM_THREADS decides: {}", e.getMessage());
       return Optional.empty();
     }
+  }
+
+  private static Optional<Function> function(String name) {
+    try {
+      return LIBRARY.map(library -> library.getFunction(name));
+    } catch (LinkageError e) {
+      LOG.info("OpenMP has no {}, OMP_NUM_THREADS decides: {}", name, e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** The threads of parallel regions that the calling thread begins, or 0 if that is not known. */
+  static int threads() {
+    return GET.map(function -> function.invokeInt(new Object[0])).orElse(0);
   }
 
   /** Sets the threads of parallel regions that the calling thread begins. */

@@ -1,28 +1,49 @@
 package org.diffusion4j.internal;
 
-import com.google.common.util.concurrent.ThreadFactoryBuilder;
 import com.google.common.util.concurrent.Uninterruptibles;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that compute, one for each processor. Work is divided among them, and each does its
- * part from beginning to end without waiting for the others.
+ * part from beginning to end without waiting for the others. They start when there is work and end
+ * when there was none for a while.
+ *
+ * <p>What a task asks for is done on the task's own thread, so that callbacks may ask for anything.
  */
 public final class Workers {
 
   /** The system property that sets the number of threads. */
   public static final String PROPERTY = "diffusion4j.threads";
 
-  private static final ThreadLocal<Integer> OPEN_MP_THREADS = ThreadLocal.withInitial(() -> 0);
+  private static final long IDLE_SECONDS = 10;
+  private static final long LOOK_AGAIN_MILLIS = 50;
+  private static final ThreadLocal<State> STATE = ThreadLocal.withInitial(State::new);
 
   private final int threads;
-  private final ExecutorService executor;
+  private final ThreadPoolExecutor executor;
+  private final AtomicInteger busy = new AtomicInteger();
+  private final AtomicInteger inCallbacks = new AtomicInteger();
+
+  /** What a thread does. */
+  private static final class State {
+    /** Whose task it runs, if it runs one. */
+    private @Nullable Workers at;
+
+    private boolean inCallback;
+
+    /** What it told OpenMP, or 0 if nothing. */
+    private int openMp;
+  }
 
   private Workers(int threads) {
     if (threads < 1) {
@@ -30,19 +51,46 @@ public final class Workers {
     }
     this.threads = threads;
     executor =
-        Executors.newFixedThreadPool(
+        new ThreadPoolExecutor(
             threads,
-            new ThreadFactoryBuilder().setNameFormat("diffusion4j-%d").setDaemon(true).build());
+            threads,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            Workers::thread);
+    executor.allowCoreThreadTimeOut(true);
+  }
+
+  private static Thread thread(Runnable work) {
+    Thread thread = new Worker(work);
+    thread.setDaemon(true);
+    // Not the class loader of whoever happens to ask first.
+    thread.setContextClassLoader(Workers.class.getClassLoader());
+    return thread;
+  }
+
+  private static final class Worker extends Thread {
+
+    private static final AtomicInteger COUNT = new AtomicInteger();
+
+    Worker(Runnable work) {
+      super(null, work, "diffusion4j-" + COUNT.getAndIncrement(), 0, false);
+    }
   }
 
   private static final class Shared {
     static final Workers WORKERS =
-        new Workers(Integer.getInteger(PROPERTY, Runtime.getRuntime().availableProcessors()));
+        of(Integer.getInteger(PROPERTY, Runtime.getRuntime().availableProcessors()));
   }
 
   /** The threads of this process. */
   public static Workers shared() {
     return Shared.WORKERS;
+  }
+
+  /** Threads of one's own. */
+  public static Workers of(int threads) {
+    return new Workers(threads);
   }
 
   /** Their number. */
@@ -61,6 +109,14 @@ public final class Workers {
    * @return the sum of what the parts return
    */
   public double divide(int length, Part part) {
+    double sum = 0;
+    for (double result : run(1, parts(length, part))) {
+      sum += result;
+    }
+    return sum;
+  }
+
+  private List<Callable<Double>> parts(int length, Part part) {
     int parts = Math.min(length, threads);
     List<Callable<Double>> tasks = new ArrayList<>();
     for (int i = 0; i < parts; i++) {
@@ -68,34 +124,123 @@ public final class Workers {
       int end = (int) ((long) length * (i + 1) / parts);
       tasks.add(() -> part.run(start, end));
     }
-    double sum = 0;
-    for (double result : run(1, tasks)) {
-      sum += result;
+    return tasks;
+  }
+
+  /**
+   * {@link #divide} in which the calling thread takes part, so that it ends even while all others
+   * wait for the caller.
+   */
+  public void together(int length, Part part) {
+    List<FutureTask<Double>> futures = futures(parts(length, part));
+    if (!isWorking()) {
+      futures.stream().skip(1).forEach(future -> executor.execute(() -> here(1, future)));
     }
-    return sum;
+    futures.forEach(future -> here(1, future));
+    await(1, futures);
   }
 
   /**
    * Runs tasks and waits for all of them, even if the caller is interrupted: they work on its
-   * arrays.
+   * arrays. A task's own tasks run one after the other on its thread.
    *
    * @param openMp the threads that OpenMP may use in each task
    */
   public <T> List<T> run(int openMp, List<? extends Callable<T>> tasks) {
-    List<Future<T>> futures = new ArrayList<>();
-    for (Callable<T> task : tasks) {
-      futures.add(
-          executor.submit(
-              () -> {
-                useOpenMpThreads(openMp);
-                return task.call();
-              }));
+    List<FutureTask<T>> futures = futures(tasks);
+    if (isWorking()) {
+      futures.forEach(future -> here(openMp, future));
+    } else {
+      futures.forEach(future -> executor.execute(() -> here(openMp, future)));
     }
+    return await(openMp, futures);
+  }
+
+  /** Runs a task on the calling thread. */
+  public <T> T alone(int openMp, Callable<T> task) {
+    FutureTask<T> future = new FutureTask<>(task);
+    here(openMp, future);
+    return await(openMp, List.of(future)).get(0);
+  }
+
+  /** Whether the calling thread runs a task. */
+  public boolean isWorking() {
+    return STATE.get().at != null;
+  }
+
+  /** Runs code of the caller's within a task, which may wait for other threads' work. */
+  public static void callback(Runnable code) {
+    State state = STATE.get();
+    Workers at = state.at;
+    if (at == null || state.inCallback) {
+      code.run();
+      return;
+    }
+    at.inCallbacks.incrementAndGet();
+    state.inCallback = true;
+    try {
+      code.run();
+    } finally {
+      state.inCallback = false;
+      at.inCallbacks.decrementAndGet();
+    }
+  }
+
+  /** Whether all who work are in callbacks, where they may be waiting for the calling thread. */
+  public boolean allAreInCallbacks() {
+    int callbacks = inCallbacks.get();
+    return callbacks > 0 && callbacks >= busy.get();
+  }
+
+  private static <T> List<FutureTask<T>> futures(List<? extends Callable<T>> tasks) {
+    List<FutureTask<T>> futures = new ArrayList<>();
+    for (Callable<T> task : tasks) {
+      futures.add(new FutureTask<>(task));
+    }
+    return futures;
+  }
+
+  /** Runs a task on the calling thread unless another has begun it. */
+  private void here(int openMp, FutureTask<?> task) {
+    State state = STATE.get();
+    Workers outer = state.at;
+    boolean callback = state.inCallback;
+    boolean ours = outer == null && Thread.currentThread() instanceof Worker;
+    int before = ours || state.openMp > 0 ? state.openMp : OpenMp.threads();
+    useOpenMpThreads(state, openMp);
+    state.at = this;
+    state.inCallback = false;
+    if (callback && outer != null) {
+      outer.inCallbacks.decrementAndGet();
+    }
+    if (outer == null) {
+      busy.incrementAndGet();
+    }
+    try {
+      task.run();
+    } finally {
+      if (outer == null) {
+        busy.decrementAndGet();
+      }
+      if (callback && outer != null) {
+        outer.inCallbacks.incrementAndGet();
+      }
+      state.inCallback = callback;
+      state.at = outer;
+      if (!ours) {
+        useOpenMpThreads(state, before);
+        // What is not ours may tell OpenMP something else meanwhile.
+        state.openMp = outer == null ? 0 : before;
+      }
+    }
+  }
+
+  private <T> List<T> await(int openMp, List<FutureTask<T>> futures) {
     List<T> results = new ArrayList<>();
     ExecutionException failure = null;
-    for (Future<T> future : futures) {
+    for (FutureTask<T> future : futures) {
       try {
-        results.add(Uninterruptibles.getUninterruptibly(future));
+        results.add(await(openMp, future));
       } catch (ExecutionException e) {
         failure = e;
       }
@@ -104,6 +249,20 @@ public final class Workers {
       rethrow(failure);
     }
     return results;
+  }
+
+  private <T> T await(int openMp, FutureTask<T> future) throws ExecutionException {
+    while (true) {
+      try {
+        return Uninterruptibles.getUninterruptibly(
+            future, LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException e) {
+        // A callback may have started the very thread that waits here.
+        if (allAreInCallbacks()) {
+          here(openMp, future);
+        }
+      }
+    }
   }
 
   private static void rethrow(ExecutionException failure) {
@@ -117,10 +276,10 @@ public final class Workers {
   }
 
   /** OpenMP keeps the number for each thread that calls it. */
-  private static void useOpenMpThreads(int count) {
-    if (OPEN_MP_THREADS.get() != count) {
+  private static void useOpenMpThreads(State state, int count) {
+    if (count > 0 && state.openMp != count) {
       OpenMp.setThreads(count);
-      OPEN_MP_THREADS.set(count);
+      state.openMp = count;
     }
   }
 }

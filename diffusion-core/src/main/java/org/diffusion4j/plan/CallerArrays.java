@@ -5,31 +5,66 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.diffusion4j.internal.Address;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
-/** The arrays of one call, of one batch size and in C order. */
+/**
+ * The arrays of one call, of one batch size and in C order. Copies and results are made when there
+ * is known to be memory for them.
+ */
 final class CallerArrays implements AutoCloseable {
 
+  private final Map<String, INDArray> placeholders;
+  private final Map<String, long[]> results;
   private final Map<String, INDArray> arrays = new LinkedHashMap<>();
   private final List<INDArray> copies = new ArrayList<>();
+  private final Map<String, INDArray> written = new LinkedHashMap<>();
   private final int batch;
 
   /**
    * @param placeholders what is read
-   * @param results what is written, in C order
+   * @param results the shapes of what is written
    */
-  CallerArrays(Map<String, INDArray> placeholders, Map<String, INDArray> results) {
-    placeholders.forEach((name, array) -> arrays.put(name, plain(array)));
-    arrays.putAll(results);
+  CallerArrays(Map<String, INDArray> placeholders, Map<String, long[]> results) {
+    this.placeholders = placeholders;
+    this.results = results;
     batch = Math.toIntExact(placeholders.values().iterator().next().size(0));
-    arrays.forEach(
-        (name, array) -> {
-          if (array.size(0) != batch) {
-            throw new IllegalArgumentException(
-                name + " must be a batch of " + batch + " but was of " + array.size(0));
-          }
+    placeholders.forEach((name, array) -> requireBatch(name, array.size(0)));
+    results.forEach((name, shape) -> requireBatch(name, shape[0]));
+  }
+
+  private void requireBatch(String name, long size) {
+    if (size != batch) {
+      throw new IllegalArgumentException(
+          name + " must be a batch of " + batch + " but was of " + size);
+    }
+  }
+
+  /** The native memory that {@link #allocate} takes. */
+  long bytes() {
+    long bytes = 0;
+    for (INDArray array : placeholders.values()) {
+      bytes = NativeMemory.sum(bytes, Address.isPlain(array) ? 0 : Float.BYTES * array.length());
+    }
+    for (long[] shape : results.values()) {
+      bytes =
+          NativeMemory.sum(
+              bytes, NativeMemory.product(Float.BYTES, NativeMemory.product(shape)));
+    }
+    return bytes;
+  }
+
+  /** Makes the copies and the results. */
+  void allocate() {
+    placeholders.forEach((name, array) -> arrays.put(name, plain(array)));
+    results.forEach(
+        (name, shape) -> {
+          INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
+          written.put(name, result);
+          arrays.put(name, result);
         });
   }
 
@@ -40,6 +75,13 @@ final class CallerArrays implements AutoCloseable {
     INDArray copy = array.dup('c');
     copies.add(copy);
     return copy;
+  }
+
+  /** What was written, from now on the receiver's. */
+  Map<String, INDArray> takeResults() {
+    Map<String, INDArray> taken = new LinkedHashMap<>(written);
+    written.clear();
+    return taken;
   }
 
   int batch() {
@@ -54,9 +96,8 @@ final class CallerArrays implements AutoCloseable {
   PlanCache.Key key(int size, int threads, Goal goal, long[] shape) {
     Map<String, List<Long>> shapes = new LinkedHashMap<>();
     // Of results too: a plan must not write more than the caller made room for.
-    for (String name : arrays.keySet()) {
-      shapes.put(name, part(Objects.requireNonNull(arrays.get(name)).shape(), size));
-    }
+    placeholders.forEach((name, array) -> shapes.put(name, part(array.shape(), size)));
+    results.forEach((name, result) -> shapes.put(name, part(result, size)));
     shapes.put(goal.result(), part(shape, size));
     return new PlanCache.Key(shapes, threads, goal);
   }
@@ -80,5 +121,6 @@ final class CallerArrays implements AutoCloseable {
   @Override
   public void close() {
     copies.forEach(INDArray::close);
+    written.values().forEach(INDArray::close);
   }
 }

@@ -13,6 +13,7 @@ import org.diffusion4j.plan.Patterns.AttentionMatch;
 import org.diffusion4j.plan.Patterns.Group;
 import org.diffusion4j.plan.Patterns.GroupNormMatch;
 import org.diffusion4j.plan.Patterns.SumMatch;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -27,6 +28,9 @@ final class GraphReader {
 
   /** Operations whose integers are values, not the shape of the result. */
   private static final Set<String> READS_INTEGERS = Set.of("cast", "onehot", "mul_scalar");
+
+  /** Smaller examples are not worth a question. */
+  private static final long GATED_BYTES = 1 << 20;
 
   private final WeightStore weights;
   private final Nd4jOp.LocalGradient localGradient;
@@ -44,9 +48,11 @@ final class GraphReader {
     this.localGradient = localGradient;
   }
 
-  /** The nodes so far, in order. */
-  List<Node> nodes() {
-    return nodes;
+  /** The nodes that were read, in order, from now on the receiver's. */
+  List<Node> takeNodes() {
+    List<Node> taken = List.copyOf(nodes);
+    nodes.clear();
+    return taken;
   }
 
   /** Whether no view mixes the samples of a batch. */
@@ -505,6 +511,13 @@ final class GraphReader {
 
   /** Arrays of the values' shapes: weights themselves, for an operation may need their contents. */
   private List<INDArray> examples(List<Value> in) {
+    long bytes = 0;
+    for (Value value : in) {
+      bytes += value.isWeight() ? 0 : value.length() * value.type.width();
+    }
+    if (bytes >= GATED_BYTES) {
+      NativeMemory.require("planning " + in.get(0), bytes);
+    }
     List<INDArray> arrays = new ArrayList<>();
     for (Value value : in) {
       arrays.add(

@@ -2,6 +2,7 @@ package org.diffusion4j.plan;
 
 import java.nio.FloatBuffer;
 import java.util.List;
+import org.diffusion4j.internal.Workers;
 
 /** Where forward ends and backward begins: the caller's loss gives the output's gradient. */
 final class LossOfOutput extends Node {
@@ -31,15 +32,17 @@ final class LossOfOutput extends Node {
     float[] inMemory = new float[length];
     float[] y = new float[length];
     float[] dy = new float[length];
-    return () -> {
-      for (int i = 0; i < samples; i++) {
-        from.get(i * length, inMemory);
-        toCOrder(inMemory, y);
-        workspace.losses().ask(workspace.firstSample() + i, y, dy);
-        fromCOrder(dy, inMemory);
-        to.put(i * length, inMemory);
-      }
-    };
+    Runnable ask =
+        () -> {
+          for (int i = 0; i < samples; i++) {
+            from.get(i * length, inMemory);
+            toCOrder(inMemory, y);
+            workspace.losses().ask(workspace.firstSample() + i, y, dy);
+            fromCOrder(dy, inMemory);
+            to.put(i * length, inMemory);
+          }
+        };
+    return () -> Workers.callback(ask);
   }
 
   private void toCOrder(float[] inMemory, float[] ordered) {

@@ -34,11 +34,38 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
   @Override
   public void differentiate(Nd4jOp node, Tape tape) {
     SameDiff scratch = gradientGraph.get();
+    Set<String> ops = Set.copyOf(scratch.getOps().keySet());
+    Set<String> variables = Set.copyOf(scratch.getVariables().keySet());
+    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
+    try {
+      differentiate(node, tape, scratch, reader);
+    } finally {
+      reader.takeNodes().forEach(Node::close);
+      remove(scratch, ops, variables);
+    }
+  }
+
+  /** Leaves the graph as it was, for each plan adds to it anew. */
+  private static void remove(SameDiff scratch, Set<String> ops, Set<String> variables) {
+    scratch.getOps().keySet().retainAll(ops);
+    for (String name : List.copyOf(scratch.getVariables().keySet())) {
+      if (!variables.contains(name)) {
+        scratch.getVariables().remove(name);
+        scratch.getConstantArrays().removeArray(name);
+      } else {
+        List<String> readers = scratch.getVariables().get(name).getInputsForOp();
+        if (readers != null && !ops.containsAll(readers)) {
+          readers.removeIf(op -> !ops.contains(op));
+        }
+      }
+    }
+  }
+
+  private void differentiate(Nd4jOp node, Tape tape, SameDiff scratch, GraphReader reader) {
     DifferentialFunction function = scratch.getVariableOutputOp(node.outputs().get(0).name);
     if (function == null) {
       throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
     }
-    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
     List<SDVariable> seeds = new ArrayList<>();
     for (Value output : node.outputs()) {
       Value dy = tape.gradient(output);
@@ -77,7 +104,6 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
 
   private static void contribute(
       Tape tape, GraphReader reader, SameDiff scratch, Value input, String result) {
-    int before = reader.nodes().size();
     Set<String> known = new HashSet<>(reader.known());
     reader.read(new Ops(scratch, List.of(result), known), List.of(result));
     Value gradient = reader.value(result);
@@ -85,7 +111,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
       gradient = gradient.view(gradient.name, input.shape());
     }
     Value laidOut = input.channelsLast ? reader.image(gradient) : reader.plain(gradient);
-    reader.nodes().subList(before, reader.nodes().size()).forEach(tape::add);
+    reader.takeNodes().forEach(tape::add);
     tape.contribute(input, laidOut);
   }
 }

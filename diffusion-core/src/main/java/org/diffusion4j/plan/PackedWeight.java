@@ -19,6 +19,8 @@ final class PackedWeight implements AutoCloseable {
   private final Primitive reorder;
   private @Nullable Copy copy;
   private volatile long version = -1;
+  private int readers;
+  private boolean beingWritten;
 
   /**
    * @param from how the weight lies in memory, and {@code address} where
@@ -74,6 +76,28 @@ final class PackedWeight implements AutoCloseable {
 
   boolean isOlderThan(long weightsVersion) {
     return version < weightsVersion;
+  }
+
+  // The next five belong to Packing, under its lock.
+
+  int readers() {
+    return readers;
+  }
+
+  void addReader() {
+    readers++;
+  }
+
+  void removeReader() {
+    readers--;
+  }
+
+  boolean isBeingWritten() {
+    return beingWritten;
+  }
+
+  void beingWritten(boolean now) {
+    beingWritten = now;
   }
 
   void pack(long weightsVersion) {

@@ -21,7 +21,7 @@ final class Plan implements AutoCloseable {
   private final Arena arena;
   private final Map<String, Integer> callers;
   private final boolean gradients;
-  private final boolean batchwise;
+  private final Footprint footprint;
 
   private Plan(
       WeightStore weights,
@@ -33,8 +33,12 @@ final class Plan implements AutoCloseable {
     this.nodes = List.copyOf(nodes);
     this.callers = callers;
     this.gradients = gradients;
-    this.batchwise = batchwise;
     arena = new Arena(nodes, List.of());
+    Set<PackedWeight> packed = new HashSet<>();
+    nodes.forEach(node -> packed.addAll(node.packed()));
+    footprint =
+        new Footprint(
+            (arena.floats() + gradientFloats()) * Float.BYTES, Set.copyOf(packed), batchwise);
   }
 
   /**
@@ -50,14 +54,20 @@ final class Plan implements AutoCloseable {
       Map<String, long[]> placeholders,
       Goal goal,
       long[] shape) {
-    Builder builder = new Builder(weights, source, placeholders, goal);
-    Value result = builder.result(goal.result(), shape);
-    if (goal.gradients()) {
-      builder.differentiate(result, goal.of());
-    } else {
-      builder.nodes.add(Transfer.store(builder.caller(goal.result()), result));
+    Builder builder = new Builder(weights, source, goal);
+    try {
+      builder.read(source, placeholders, goal);
+      Value result = builder.result(goal.result(), shape);
+      if (goal.gradients()) {
+        builder.differentiate(result, goal.of());
+      } else {
+        builder.nodes.add(Transfer.store(builder.caller(goal.result()), result));
+      }
+      return builder.build(goal.gradients());
+    } catch (RuntimeException | Error e) {
+      builder.close();
+      throw e;
     }
-    return builder.build(goal.gradients());
   }
 
   /** The name under which a caller's array receives the gradient of a placeholder. */
@@ -65,16 +75,9 @@ final class Plan implements AutoCloseable {
     return placeholder + "-grad";
   }
 
-  /** Whether a part of a batch gives the same results as in the whole batch. */
-  boolean batchwise() {
-    return batchwise;
-  }
-
-  /** The packed weights that must be up to date before a run. */
-  Set<PackedWeight> packed() {
-    Set<PackedWeight> packed = new HashSet<>();
-    nodes.forEach(node -> packed.addAll(node.packed()));
-    return packed;
+  /** What is known of it. */
+  Footprint footprint() {
+    return footprint;
   }
 
   /** The number of the caller's array for a placeholder or a result. */
@@ -86,11 +89,6 @@ final class Plan implements AutoCloseable {
     return index;
   }
 
-  /** The native memory of one workspace, in bytes. */
-  long workspaceBytes() {
-    return (arena.floats() + gradientFloats()) * Float.BYTES;
-  }
-
   private long gradientFloats() {
     return gradients ? weights.gradientFloats() : 0;
   }
@@ -99,8 +97,13 @@ final class Plan implements AutoCloseable {
   Workspace workspace() {
     Workspace workspace =
         new Workspace(arena.floats(), gradientFloats(), callers.size(), arena.scratch(), weights);
-    workspace.bind(nodes);
-    return workspace;
+    try {
+      workspace.bind(nodes);
+      return workspace;
+    } catch (RuntimeException | Error e) {
+      workspace.close();
+      throw e;
+    }
   }
 
   @Override
@@ -115,14 +118,19 @@ final class Plan implements AutoCloseable {
     final GraphReader reader;
     final List<Node> nodes = new ArrayList<>();
     private final Map<String, Integer> callers = new LinkedHashMap<>();
-    private final boolean batchwise;
+    private final Tape tape;
+    private boolean batchwise;
 
-    Builder(WeightStore weights, Source source, Map<String, long[]> placeholders, Goal goal) {
+    Builder(WeightStore weights, Source source, Goal goal) {
       this.weights = weights;
-      Set<String> results = Set.of(goal.result());
       Nd4jGradient nd4j = new Nd4jGradient(source.gradientGraph(), weights);
       reader = new GraphReader(weights, nd4j, goal.precision());
       reader.dropouts(source.dropouts(), goal.drops());
+      tape = new Tape(weights);
+    }
+
+    void read(Source source, Map<String, long[]> placeholders, Goal goal) {
+      Set<String> results = Set.of(goal.result());
       Ops ops = new Ops(source.graph(), results, placeholders.keySet());
       placeholders.forEach(
           (name, shape) -> {
@@ -135,7 +143,7 @@ final class Plan implements AutoCloseable {
             }
           });
       reader.read(ops, results);
-      nodes.addAll(reader.nodes());
+      nodes.addAll(reader.takeNodes());
       batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
     }
 
@@ -155,10 +163,9 @@ final class Plan implements AutoCloseable {
     void differentiate(Value output, Set<String> of) {
       List<Value> wanted = of.stream().map(reader::value).toList();
       Value seed = output.likeThis(output.name + "-grad");
-      Tape tape = new Tape(weights);
-      List<Node> gradient = tape.run(nodes, wanted, output, seed);
+      tape.run(nodes, wanted, output, seed);
       nodes.add(new LossOfOutput(output, seed));
-      nodes.addAll(gradient);
+      nodes.addAll(tape.takeNodes());
       Set<Storage> taken = new HashSet<>();
       for (Value value : wanted) {
         Value result = tape.gradient(value);
@@ -177,6 +184,13 @@ final class Plan implements AutoCloseable {
           copy.storage.becomeGradient(value.name);
         }
       }
+    }
+
+    /** Frees what was made so far. */
+    void close() {
+      nodes.forEach(Node::close);
+      reader.takeNodes().forEach(Node::close);
+      tape.takeNodes().forEach(Node::close);
     }
 
     Plan build(boolean gradients) {

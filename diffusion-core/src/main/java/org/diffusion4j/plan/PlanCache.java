@@ -6,26 +6,46 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The plans of a graph, of which so many are kept, and their workspaces that wait for the next run.
- * The plan that was not used for longest goes first.
+ * The plan that was not used for longest goes first. A plan is made outside of the lock, once:
+ * those who want another one do not wait.
  */
 final class PlanCache implements AutoCloseable {
 
   private static final int MAX_PLANS = 16;
+  private static final int MAX_REMEMBERED = 512;
 
+  private final Function<Key, Plan> maker;
   private final int maxIdle;
   private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<Key, Footprint> footprints = bounded();
+  private final Map<Key, String> unplannable = bounded();
   private boolean closed;
 
   /**
+   * @param maker makes plans
    * @param maxIdle workspaces that each plan keeps while they are not used
    */
-  PlanCache(int maxIdle) {
+  PlanCache(Function<Key, Plan> maker, int maxIdle) {
+    this.maker = maker;
     this.maxIdle = maxIdle;
+  }
+
+  private static <V> Map<Key, V> bounded() {
+    return new LinkedHashMap<>(16, 0.75f, true) {
+      private static final long serialVersionUID = 1;
+
+      @Override
+      protected boolean removeEldestEntry(Map.Entry<Key, V> eldest) {
+        return size() > MAX_REMEMBERED;
+      }
+    };
   }
 
   /**
@@ -37,38 +57,58 @@ final class PlanCache implements AutoCloseable {
    */
   record Key(Map<String, List<Long>> shapes, int threads, Goal goal) {}
 
-  /**
-   * A plan with its workspaces, in use by as many as hold it. It has a lock of its own: workers
-   * need it while whoever holds the cache's waits for a worker to make a plan.
-   */
-  final class Entry {
+  /** A plan with its workspaces, in use by as many as hold it. */
+  static final class Entry {
 
-    private final Plan plan;
+    private final int maxIdle;
     private final Deque<Workspace> idle = new ArrayDeque<>();
+    private @Nullable Plan plan;
+    private @Nullable Throwable failure;
     private int holders;
     private boolean retired;
 
-    private Entry(Plan plan) {
-      this.plan = plan;
+    private Entry(int maxIdle) {
+      this.maxIdle = maxIdle;
     }
 
-    Plan plan() {
-      return plan;
+    synchronized Plan plan() {
+      return Objects.requireNonNull(plan, "plan");
     }
 
-    /** The native memory that so many more workspaces take. */
-    long bytesOfMore(int workspaces) {
-      synchronized (this) {
-        return Math.max(0, workspaces - idle.size()) * plan.workspaceBytes();
+    private synchronized void made(Plan newPlan) {
+      plan = newPlan;
+      notifyAll();
+    }
+
+    private synchronized void failed(Throwable e) {
+      failure = e;
+      notifyAll();
+    }
+
+    /** Waits for whoever makes the plan, who waits for nobody. */
+    private synchronized void awaitPlan() {
+      boolean interrupted = false;
+      while (plan == null && failure == null) {
+        try {
+          wait();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+      if (failure instanceof RuntimeException e) {
+        throw e;
+      }
+      if (failure instanceof Error e) {
+        throw e;
       }
     }
 
-    Workspace take() {
-      Optional<Workspace> waiting;
-      synchronized (this) {
-        waiting = Optional.ofNullable(idle.poll());
-      }
-      return waiting.orElseGet(plan::workspace);
+    /** A workspace that waits for a run, if there is one. */
+    synchronized Optional<Workspace> take() {
+      return Optional.ofNullable(idle.poll());
     }
 
     void giveBack(Workspace workspace) {
@@ -82,11 +122,9 @@ final class PlanCache implements AutoCloseable {
     }
 
     /** Ends the use of an entry that {@link #hold} gave out. */
-    void release() {
-      synchronized (this) {
-        holders--;
-        closeIfUnused();
-      }
+    synchronized void release() {
+      holders--;
+      closeIfUnused();
     }
 
     private synchronized void hold() {
@@ -102,29 +140,114 @@ final class PlanCache implements AutoCloseable {
       if (retired && holders == 0) {
         idle.forEach(Workspace::close);
         idle.clear();
-        plan.close();
+        if (plan != null) {
+          plan.close();
+        }
       }
     }
   }
 
-  /** Holds the entry of a key, with a plan that is made if there is none. */
-  synchronized Entry hold(Key key, Function<Key, Plan> maker) {
-    if (closed) {
-      throw new IllegalStateException("the model is closed");
+  /**
+   * Holds the entry of a key, with a plan that is made if there is none.
+   *
+   * @throws UnplannableException if there can be none
+   * @throws TooLargeException if there can be one for a smaller batch alone
+   */
+  Entry hold(Key key) {
+    Entry entry;
+    boolean isNew;
+    synchronized (this) {
+      requirePlannable(key);
+      Entry known = entries.get(key);
+      isNew = known == null;
+      entry = known == null ? new Entry(maxIdle) : known;
+      entry.hold();
+      if (isNew) {
+        entries.put(key, entry);
+        retireOldest();
+      }
     }
-    Entry entry = entries.get(key);
-    if (entry == null) {
-      entry = new Entry(maker.apply(key));
-      entries.put(key, entry);
+    try {
+      if (isNew) {
+        make(key, entry);
+      }
+      entry.awaitPlan();
+      return entry;
+    } catch (RuntimeException | Error e) {
+      entry.release();
+      throw e;
     }
-    entry.hold();
+  }
+
+  private void retireOldest() {
     Iterator<Entry> oldest = entries.values().iterator();
     while (entries.size() > MAX_PLANS) {
       Entry old = oldest.next();
       oldest.remove();
       old.retire();
     }
-    return entry;
+  }
+
+  private void make(Key key, Entry entry) {
+    try {
+      Plan plan = maker.apply(key);
+      remember(key, plan.footprint());
+      entry.made(plan);
+    } catch (RuntimeException | Error e) {
+      synchronized (this) {
+        entries.remove(key, entry);
+        rememberUnplannable(key, e);
+      }
+      entry.failed(e);
+    }
+  }
+
+  /** What a plan takes; no plan is kept or dropped to find out. */
+  Footprint footprint(Key key) {
+    synchronized (this) {
+      requirePlannable(key);
+      Footprint known = footprints.get(key);
+      if (known != null) {
+        return known;
+      }
+    }
+    try (Plan plan = maker.apply(key)) {
+      remember(key, plan.footprint());
+      return plan.footprint();
+    } catch (UnplannableException e) {
+      rememberUnplannable(key, e);
+      throw e;
+    }
+  }
+
+  private synchronized void remember(Key key, Footprint footprint) {
+    footprints.put(key, footprint);
+  }
+
+  /** What is true of a graph and shapes stays true; other failures may pass. */
+  private synchronized void rememberUnplannable(Key key, Throwable e) {
+    if (e instanceof UnplannableException) {
+      unplannable.put(key, Objects.requireNonNullElse(e.getMessage(), ""));
+    }
+  }
+
+  private void requirePlannable(Key key) {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
+    String reason = unplannable.get(key);
+    if (reason != null) {
+      throw new UnplannableException(reason);
+    }
+  }
+
+  /** The plans that are kept. */
+  synchronized int size() {
+    return entries.size();
+  }
+
+  synchronized boolean holds(Key key) {
+    return entries.containsKey(key);
   }
 
   /** Frees what is not in use now, and the rest once it is released. */

@@ -2,23 +2,22 @@ package org.diffusion4j.plan;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.function.LongSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.internal.WeightLoops;
 import org.diffusion4j.internal.Workers;
+import org.diffusion4j.internal.common.MemoryLedger;
+import org.diffusion4j.internal.common.MemoryRefusedException;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -38,21 +37,26 @@ public final class PlannedGraph implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(PlannedGraph.class);
 
+  /** Results and copies that are smaller are not worth a question: the gate keeps a margin. */
+  private static final long GATED_BYTES = 1 << 20;
+
   private final Source source;
   private final WeightStore weights;
-  private final LongSupplier availableMemory;
-  private final Workers workers = Workers.shared();
-  private final PlanCache plans = new PlanCache(workers.threads());
+  private final MemoryLedger memory;
+  private final Workers workers;
+  private final PlanCache plans;
+  private final Packing packing;
 
-  /** Runs read packed weights, packing writes them. */
-  private final ReadWriteLock packing = new ReentrantReadWriteLock();
+  /** Graphs of SameDiff are read, and differentiated, by one thread at a time. */
+  private final Object planning = new Object();
 
-  private boolean closed;
-
-  private PlannedGraph(Source source, WeightStore weights, LongSupplier availableMemory) {
+  private PlannedGraph(Source source, WeightStore weights, MemoryLedger memory, Workers workers) {
     this.source = source;
     this.weights = weights;
-    this.availableMemory = availableMemory;
+    this.memory = memory;
+    this.workers = workers;
+    plans = new PlanCache(this::plan, workers.threads());
+    packing = new Packing(workers);
   }
 
   /**
@@ -73,10 +77,11 @@ public final class PlannedGraph implements AutoCloseable {
    */
   public static Optional<PlannedGraph> of(
       SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
-    return of(new Source(graph, gradientGraph, dropouts), NativeMemory::available);
+    return of(
+        new Source(graph, gradientGraph, dropouts), NativeMemory.ledger(), Workers.shared());
   }
 
-  static Optional<PlannedGraph> of(Source source, LongSupplier availableMemory) {
+  static Optional<PlannedGraph> of(Source source, MemoryLedger memory, Workers workers) {
     if (Nd4j.getExecutioner().type() != OpExecutioner.ExecutionerType.NATIVE_CPU
         || !OneDnn.available()) {
       return Optional.empty();
@@ -101,7 +106,7 @@ public final class PlannedGraph implements AutoCloseable {
     }
     constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
     WeightStore weights = new WeightStore(variables, constants);
-    return Optional.of(new PlannedGraph(source, weights, availableMemory));
+    return Optional.of(new PlannedGraph(source, weights, memory, workers));
   }
 
   /** Says that the variables were written to: the next run reads them anew. */
@@ -122,14 +127,12 @@ public final class PlannedGraph implements AutoCloseable {
    */
   public INDArray output(
       Map<String, INDArray> placeholders, Precision precision, String name, long... shape) {
-    INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape);
-    try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, result))) {
-      run(arrays, Goal.result(name, precision), shape, Call.FORWARD).forEach(Run::release);
-    } catch (RuntimeException | Error e) {
-      result.close();
-      throw e;
+    Goal goal = Goal.result(name, precision);
+    try (CallerArrays arrays = new CallerArrays(placeholders, Map.of(name, shape));
+        Held held = new Held(plans)) {
+      run(held, arrays, goal, shape, Call.FORWARD);
+      return Objects.requireNonNull(arrays.takeResults().get(name));
     }
-    return result;
   }
 
   /**
@@ -151,49 +154,46 @@ public final class PlannedGraph implements AutoCloseable {
       SampleLoss loss,
       @Nullable DropoutMasks masks,
       Collection<String> of) {
-    Map<String, INDArray> own = new LinkedHashMap<>();
-    Map<String, INDArray> written = new LinkedHashMap<>();
+    Map<String, long[]> written = new LinkedHashMap<>();
     for (String input : of) {
       INDArray placeholder = placeholders.get(input);
       if (placeholder != null) {
-        INDArray gradient = Nd4j.createUninitialized(DataType.FLOAT, placeholder.shape());
-        own.put(input, gradient);
-        written.put(Plan.gradientName(input), gradient);
+        written.put(Plan.gradientName(input), placeholder.shape());
       }
     }
+    Held held = new Held(plans);
     try (CallerArrays arrays = new CallerArrays(placeholders, written)) {
       Losses losses = new Losses(loss, arrays.batch());
-      List<Run> runs =
-          run(arrays, Goal.gradients(name, of, masks != null), shape, new Call(losses, masks));
-      addUp(runs);
-      INDArray flat = runs.get(0).workspace.gradient();
+      Goal goal = Goal.gradients(name, of, masks != null);
+      Call call = new Call(losses, masks);
+      Workspace sum = Objects.requireNonNull(run(held, arrays, goal, shape, call));
+      held.giveBackIdle();
+      INDArray flat = sum.gradient();
+      Map<String, INDArray> own = arrays.takeResults();
       Map<String, INDArray> gradients = new LinkedHashMap<>();
       for (String wanted : of) {
-        INDArray gradient = own.get(wanted);
+        INDArray gradient = own.get(Plan.gradientName(wanted));
         gradients.put(
             wanted,
             gradient != null
                 ? gradient
                 : Workspace.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
       }
-      return new Result(losses.sum(), gradients, runs.get(0), own.values());
+      return new Result(losses.sum(), gradients, held, own.values());
     } catch (RuntimeException | Error e) {
-      own.values().forEach(INDArray::close);
+      held.close();
       throw e;
     }
   }
 
-  /** Adds the gradients of all runs to the first's, and ends the others. */
-  private static void addUp(List<Run> runs) {
-    List<List<INDArray>> others = new ArrayList<>();
-    for (Run run : runs.subList(1, runs.size())) {
-      others.add(List.of(run.workspace.gradient()));
-    }
+  /** Adds the gradients of runs to those of the first. */
+  private static void addUp(Run first, List<Run> others) {
     if (!others.isEmpty()) {
-      List<INDArray> first = List.of(runs.get(0).workspace.gradient());
+      List<List<INDArray>> read = new ArrayList<>();
+      others.forEach(run -> read.add(List.of(run.workspace.gradient())));
       WeightLoops.run(
-          List.of(first),
-          others,
+          List.of(List.of(first.workspace.gradient())),
+          read,
           (pieces, n) -> {
             for (int i = 1; i < pieces.length; i++) {
               Loops.add(pieces[0], pieces[i], n);
@@ -201,7 +201,6 @@ public final class PlannedGraph implements AutoCloseable {
             return 0;
           });
     }
-    runs.subList(1, runs.size()).forEach(Run::release);
   }
 
   /** A loss and its gradients, which lie in memory that is used again once this is closed. */
@@ -209,15 +208,18 @@ public final class PlannedGraph implements AutoCloseable {
 
     private final double loss;
     private final Map<String, INDArray> gradients;
-    private final Run run;
+    private final Held held;
     private final Collection<INDArray> own;
     private boolean closed;
 
     private Result(
-        double loss, Map<String, INDArray> gradients, Run run, Collection<INDArray> own) {
+        double loss,
+        Map<String, INDArray> gradients,
+        Held held,
+        Collection<INDArray> own) {
       this.loss = loss;
       this.gradients = gradients;
-      this.run = run;
+      this.held = held;
       this.own = own;
     }
 
@@ -234,7 +236,7 @@ public final class PlannedGraph implements AutoCloseable {
     public synchronized void close() {
       if (!closed) {
         closed = true;
-        run.release();
+        held.close();
         own.forEach(INDArray::close);
       }
     }
@@ -254,97 +256,89 @@ public final class PlannedGraph implements AutoCloseable {
     boolean drops = !source.dropouts().isEmpty();
     Goal goal =
         of.isEmpty() ? Goal.result(result, Precision.FLOAT32) : Goal.gradients(result, of, drops);
-    Division division =
-        divide(
-            batch,
-            (size, threads) -> {
-              Map<String, List<Long>> part = new LinkedHashMap<>();
-              shapes.forEach(
-                  (name, shape) -> {
-                    List<Long> sizes = new ArrayList<>();
-                    sizes.add((long) size);
-                    for (int d = 1; d < shape.length; d++) {
-                      sizes.add(shape[d]);
-                    }
-                    part.put(name, sizes);
-                  });
-              return new PlanCache.Key(part, threads, goal);
-            });
-    try {
-      return division.bytes();
-    } finally {
-      division.release();
-    }
+    Division.KeyOfPart keys =
+        (size, threads) -> {
+          Map<String, List<Long>> part = new LinkedHashMap<>();
+          shapes.forEach(
+              (name, shape) -> {
+                List<Long> sizes = new ArrayList<>();
+                sizes.add((long) size);
+                for (int d = 1; d < shape.length; d++) {
+                  sizes.add(shape[d]);
+                }
+                part.put(name, sizes);
+              });
+          return new PlanCache.Key(part, threads, goal);
+        };
+    return bytes(divide(batch, keys, plans::footprint));
   }
 
-  /** One part of a batch after its run. */
-  private record Run(PlanCache.Entry entry, Workspace workspace) {
-
-    void release() {
-      entry.giveBack(workspace);
-      entry.release();
+  /** All that the runs of a batch need. */
+  private long bytes(Division division) {
+    Set<PackedWeight> packed = new HashSet<>();
+    long bytes = 0;
+    for (Map.Entry<PlanCache.Key, Integer> entry : division.workspaces(kept(division)).entrySet()) {
+      Footprint footprint = plans.footprint(entry.getKey());
+      bytes += entry.getValue() * footprint.workspaceBytes();
+      packed.addAll(footprint.packed());
     }
+    for (PackedWeight weight : packed) {
+      bytes += weight.bytes();
+    }
+    return bytes;
   }
 
-  /** A part of a batch: where it begins, how many samples it has, and the plan for so many. */
-  private record Part(int from, int size, PlanCache.Entry entry) {}
-
-  private interface KeyOfPart {
-    PlanCache.Key key(int size, int threads);
+  /** Workspaces that are kept while others run: that in which gradients are added up. */
+  private static int kept(Division division) {
+    return division.key(0).goal().gradients() ? 1 : 0;
   }
 
-  /** How a batch is divided; holds the entries of its parts. */
-  private record Division(List<Part> parts, int openMp) {
+  /** A part of a batch after its run. */
+  private record Run(PlanCache.Key key, Workspace workspace) {}
 
-    Set<PackedWeight> packed() {
-      Set<PackedWeight> packed = new LinkedHashSet<>();
-      parts.forEach(part -> packed.addAll(part.entry.plan().packed()));
-      return packed;
-    }
-
-    /** All that its runs need. */
-    long bytes() {
-      long bytes = 0;
-      for (Part part : parts) {
-        bytes += part.entry.plan().workspaceBytes();
-      }
-      for (PackedWeight weight : packed()) {
-        bytes += weight.bytes();
-      }
-      return bytes;
-    }
-
-    void release() {
-      parts.forEach(part -> part.entry.release());
-    }
-  }
-
-  private Division divide(int batch, KeyOfPart keys) {
+  /**
+   * Divides a batch: one part a thread, or more if those would be too large for a plan.
+   *
+   * @param footprints what plans take; asked of those that are used last
+   */
+  private Division divide(
+      int batch,
+      Division.KeyOfPart keys,
+      Function<PlanCache.Key, Footprint> footprints) {
     int count = Math.min(batch, workers.threads());
-    Division division = divide(batch, count, keys);
-    boolean independent = division.parts.stream().allMatch(part -> part.entry.plan().batchwise());
-    if (count == 1 || independent) {
-      return division;
+    while (true) {
+      try {
+        Division division = Division.of(batch, count, workers.threads(), keys);
+        if (count == 1
+            || (footprints.apply(division.key(0)).batchwise()
+                && footprints.apply(division.key(count - 1)).batchwise())) {
+          return division;
+        }
+        break;
+      } catch (TooLargeException e) {
+        if (count == batch) {
+          throw new UnplannableException(e.getMessage());
+        }
+        count = (int) Math.min(batch, 2L * count);
+      }
     }
-    division.release();
-    return divide(batch, 1, keys);
+    return undivided(batch, keys, footprints);
   }
 
-  private Division divide(int batch, int count, KeyOfPart keys) {
-    int openMp = Math.max(1, workers.threads() / count);
-    List<Part> parts = new ArrayList<>();
-    int from = 0;
-    Division division = new Division(parts, openMp);
+  private Division undivided(
+      int batch,
+      Division.KeyOfPart keys,
+      Function<PlanCache.Key, Footprint> footprints) {
+    Division division = Division.of(batch, 1, workers.threads(), keys);
     try {
-      for (int i = 0; i < count; i++) {
-        int size = batch / count + (i < batch % count ? 1 : 0);
-        parts.add(new Part(from, size, plans.hold(keys.key(size, openMp), this::plan)));
-        from += size;
-      }
+      footprints.apply(division.key(0));
       return division;
-    } catch (RuntimeException | Error e) {
-      division.release();
-      throw e;
+    } catch (TooLargeException e) {
+      throw new IllegalStateException(
+          "a batch of "
+              + batch
+              + " cannot be divided, for its samples depend on each other, and is too large: "
+              + e.getMessage());
     }
   }
 
@@ -357,10 +351,22 @@ public final class PlannedGraph implements AutoCloseable {
         Objects.requireNonNull(shapes.remove(key.goal().result()), key.goal().result());
     key.goal().of().forEach(name -> shapes.remove(Plan.gradientName(name)));
     // oneDNN fits an operation to the threads that it may use where it is made.
-    Callable<Plan> make = () -> Plan.of(weights, source, shapes, key.goal(), resultShape);
+    return workers.alone(
+        key.threads(),
+        () -> {
+          synchronized (planning) {
+            return plan(shapes, key.goal(), resultShape);
+          }
+        });
+  }
+
+  private Plan plan(Map<String, long[]> shapes, Goal goal, long[] resultShape) {
     try {
-      return workers.run(key.threads(), List.of(make)).get(0);
-    } catch (UnplannableException | IllegalArgumentException e) {
+      return Plan.of(weights, source, shapes, goal, resultShape);
+    } catch (UnplannableException
+        | TooLargeException
+        | MemoryRefusedException
+        | IllegalArgumentException e) {
       throw e;
     } catch (RuntimeException e) {
       LOG.warn("a plan could not be made", e);
@@ -368,135 +374,149 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private List<Run> run(CallerArrays arrays, Goal goal, long[] shape, Call call) {
-    KeyOfPart keys = (size, threads) -> arrays.key(size, threads, goal, shape);
-    Division division = divide(arrays.batch(), keys);
-    Queue<Run> done = new ConcurrentLinkedQueue<>();
-    try {
-      requireMemory(division, arrays.batch(), keys);
-      pack(division.packed());
-      packing.readLock().lock();
-      try {
-        requireOpen();
-        List<Callable<Run>> tasks = new ArrayList<>();
-        for (Part part : division.parts) {
-          tasks.add(
-              () -> {
-                Run run = run(part, arrays, call);
-                done.add(run);
-                return run;
-              });
-        }
-        return workers.run(division.openMp, tasks);
-      } finally {
-        packing.readLock().unlock();
-      }
-    } catch (RuntimeException | Error e) {
-      done.forEach(run -> run.entry.giveBack(run.workspace));
-      division.release();
-      throw e;
-    }
-  }
-
-  private static Run run(Part part, CallerArrays arrays, Call call) {
-    Plan plan = part.entry.plan();
-    Workspace workspace = part.entry.take();
-    try {
-      arrays.show(plan, workspace, part.from);
-      workspace.partOf(call, part.from);
-      workspace.run();
-      workspace.partOf(Call.FORWARD, 0);
-      return new Run(part.entry, workspace);
-    } catch (RuntimeException | Error e) {
-      workspace.close();
-      throw e;
-    }
-  }
-
-  private void requireMemory(Division division, int batch, KeyOfPart keys) {
-    long fixed = 0;
-    for (PackedWeight packed : division.packed()) {
-      fixed += packed.isAllocated() ? 0 : packed.bytes();
-    }
-    Map<PlanCache.Entry, Integer> workspaces = new LinkedHashMap<>();
-    division.parts.forEach(part -> workspaces.merge(part.entry, 1, Integer::sum));
-    long needed = fixed;
-    for (Map.Entry<PlanCache.Entry, Integer> entry : workspaces.entrySet()) {
-      needed += entry.getKey().bytesOfMore(entry.getValue());
-    }
-    if (needed == 0) {
-      return;
-    }
-    long available = availableMemory.getAsLong();
-    if (needed > available) {
-      long fits = largestThatFits(batch * available / needed, keys, available);
-      throw new IllegalStateException(
-          "memory for a batch of "
-              + batch
-              + " must be at least "
-              + megabytes(needed)
-              + " but "
-              + megabytes(available)
-              + " are available"
-              + (fits > 0 ? "; a batch of " + fits + " fits" : "; not even a batch of 1 fits"));
-    }
-  }
-
-  private int largestThatFits(long estimate, KeyOfPart keys, long available) {
-    for (int n = (int) estimate; n > 0; n = Math.min(n - 1, n * 15 / 16)) {
-      Division division = divide(n, keys);
-      try {
-        if (division.bytes() <= available) {
-          return n;
-        }
-      } finally {
-        division.release();
-      }
-    }
-    return 0;
-  }
-
-  private static String megabytes(long bytes) {
-    return (bytes + (1 << 20) - 1) / (1 << 20) + " MB";
-  }
-
-  /** Brings packed weights up to date. */
-  private void pack(Set<PackedWeight> packed) {
+  /**
+   * Runs a batch.
+   *
+   * @param held receives the plans and the workspaces
+   * @return the workspace with the gradients of all parts, if there are any
+   */
+  private @Nullable Workspace run(
+      Held held, CallerArrays arrays, Goal goal, long[] shape, Call call) {
+    Division.KeyOfPart keys = (size, threads) -> arrays.key(size, threads, goal, shape);
+    Division division = divide(arrays.batch(), keys, held::footprint);
+    Map<PlanCache.Key, Integer> wanted = division.workspaces(kept(division));
+    Set<PackedWeight> packed = new LinkedHashSet<>();
+    wanted.keySet().forEach(key -> packed.addAll(held.footprint(key).packed()));
     long version = weights.version();
-    if (packed.stream().noneMatch(weight -> weight.isOlderThan(version))) {
+    List<PackedWeight> old = packing.enter(packed, version);
+    try {
+      prepare(held, arrays, keys, wanted, old, version);
+      packing.written(old);
+      old.clear();
+      return run(held, arrays, division, call);
+    } finally {
+      packing.leave(packed, old);
+    }
+  }
+
+  /** Runs the parts, as many at once as there are threads. */
+  private @Nullable Workspace run(Held held, CallerArrays arrays, Division division, Call call) {
+    Run first = null;
+    for (int start = 0; start < division.count(); start += division.atOnce()) {
+      List<Callable<Run>> tasks = new ArrayList<>();
+      int end = Math.min(division.count(), start + division.atOnce());
+      for (int part = start; part < end; part++) {
+        PlanCache.Key key = division.key(part);
+        int from = division.from(part);
+        tasks.add(() -> run(held, key, arrays, call, from));
+      }
+      List<Run> runs = new ArrayList<>(workers.run(division.openMp(), tasks));
+      if (first == null) {
+        first = runs.remove(0);
+      }
+      if (call.losses() == null) {
+        held.giveBack(first.key, first.workspace);
+        first = null;
+      } else {
+        addUp(first, runs);
+      }
+      runs.forEach(run -> held.giveBack(run.key, run.workspace));
+    }
+    return first == null ? null : first.workspace;
+  }
+
+  private static Run run(
+      Held held, PlanCache.Key key, CallerArrays arrays, Call call, int from) {
+    Workspace workspace = held.workspace(key);
+    arrays.show(held.plan(key), workspace, from);
+    workspace.partOf(call, from);
+    try {
+      workspace.run();
+    } finally {
+      workspace.partOf(Call.FORWARD, 0);
+    }
+    return new Run(key, workspace);
+  }
+
+  /** Takes all memory that the run of a batch needs, and brings packed weights up to date. */
+  private void prepare(
+      Held held,
+      CallerArrays arrays,
+      Division.KeyOfPart keys,
+      Map<PlanCache.Key, Integer> wanted,
+      List<PackedWeight> old,
+      long version) {
+    Map<PlanCache.Key, Integer> missing = held.take(wanted);
+    long ours = 0;
+    for (Map.Entry<PlanCache.Key, Integer> entry : missing.entrySet()) {
+      ours += entry.getValue() * held.footprint(entry.getKey()).workspaceBytes();
+    }
+    for (PackedWeight weight : old) {
+      ours += weight.isAllocated() ? 0 : weight.bytes();
+    }
+    long callers = arrays.bytes();
+    long needed = NativeMemory.sum(ours, callers);
+    if (ours == 0 && callers < GATED_BYTES) {
+      arrays.allocate();
+      pack(old, version);
       return;
     }
-    packing.writeLock().lock();
-    try {
-      requireOpen();
-      List<PackedWeight> old =
-          packed.stream().filter(weight -> weight.isOlderThan(version)).toList();
-      workers.divide(
+    Optional<MemoryLedger.Claim> claim = memory.claim(needed);
+    if (claim.isEmpty()) {
+      throw refused(arrays, keys, needed);
+    }
+    try (MemoryLedger.Claim claimed = claim.get()) {
+      arrays.allocate();
+      held.make(missing, workers);
+      pack(old, version);
+    }
+  }
+
+  private void pack(List<PackedWeight> old, long version) {
+    if (!old.isEmpty()) {
+      workers.together(
           old.size(),
           (start, end) -> {
             old.subList(start, end).forEach(weight -> weight.pack(version));
             return 0;
           });
-    } finally {
-      packing.writeLock().unlock();
     }
   }
 
-  private void requireOpen() {
-    if (closed) {
-      throw new IllegalStateException("the model is closed");
-    }
+  private MemoryRefusedException refused(
+      CallerArrays arrays, Division.KeyOfPart keys, long needed) {
+    int batch = arrays.batch();
+    long available = memory.available();
+    long fits = largestThatFits(arrays, keys, needed, available);
+    return new MemoryRefusedException(
+        NativeMemory.refusal("a batch of " + batch, needed, available)
+            + (fits > 0 ? "; a batch of " + fits + " fits" : "; not even a batch of 1 fits"));
   }
 
+  private int largestThatFits(
+      CallerArrays arrays, Division.KeyOfPart keys, long needed, long available) {
+    int batch = arrays.batch();
+    double bytesOfSample = (double) arrays.bytes() / batch;
+    int n = (int) Math.min(batch - 1, (double) batch * available / needed);
+    while (n > 0) {
+      Division division = divide(n, keys, plans::footprint);
+      if (bytes(division) + bytesOfSample * n <= available) {
+        return n;
+      }
+      n = Math.min(n - 1, (int) (n * 15L / 16));
+    }
+    return 0;
+  }
+
+  /**
+   * Frees all memory, once nobody runs.
+   *
+   * @throws IllegalStateException if a callback of a run asks for it
+   */
   @Override
   public void close() {
-    packing.writeLock().lock();
-    try {
-      closed = true;
-      plans.close();
-      weights.close();
-    } finally {
-      packing.writeLock().unlock();
-    }
+    packing.close();
+    plans.close();
+    weights.close();
   }
 }

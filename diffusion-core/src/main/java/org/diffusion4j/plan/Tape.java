@@ -29,9 +29,8 @@ final class Tape {
    * @param nodes in the order of their execution
    * @param of what the gradients are wanted of
    * @param output what is differentiated, and {@code seed} its gradient
-   * @return the nodes of the gradient, in order
    */
-  List<Node> run(List<Node> nodes, List<Value> of, Value output, Value seed) {
+  void run(List<Node> nodes, List<Value> of, Value output, Value seed) {
     of.forEach(value -> wanted.add(value.storage.root()));
     for (Node node : nodes) {
       if (node.inputs().stream().anyMatch(this::wants)) {
@@ -46,7 +45,13 @@ final class Tape {
         node.differentiate(this);
       }
     }
-    return added;
+  }
+
+  /** The nodes that were added, in order, from now on the receiver's. */
+  List<Node> takeNodes() {
+    List<Node> taken = List.copyOf(added);
+    added.clear();
+    return taken;
   }
 
   WeightStore weights() {

@@ -1,6 +1,7 @@
 package org.diffusion4j.plan;
 
 import java.util.Arrays;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -31,10 +32,11 @@ final class Value {
 
   /** A result in C order whatever its rank. */
   static Value plain(String name, DataType type, long... shape) {
+    long length = requireLength(name, shape);
     Storage storage =
         type == DataType.FLOAT
-            ? new Storage(requireLength(name, shape))
-            : Storage.of(Storage.Kind.APART, name, length(shape));
+            ? new Storage(length)
+            : Storage.of(Storage.Kind.APART, name, length);
     return new Value(name, shape, type, false, storage);
   }
 
@@ -107,10 +109,13 @@ final class Value {
   private static final long MOST = Integer.MAX_VALUE / Float.BYTES;
 
   private static long requireLength(String name, long[] shape) {
-    long length = length(shape);
+    long length = 1;
+    for (long size : shape) {
+      length = NativeMemory.product(length, size);
+    }
     if (length > MOST) {
-      throw new UnplannableException(
-          name + " must have at most " + MOST + " values but has " + length);
+      throw new TooLargeException(
+          name + " must have at most " + MOST + " values but would have " + length);
     }
     return length;
   }

@@ -64,6 +64,8 @@ final class Workspace implements AutoCloseable {
     long address = Address.of(arena);
     start = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     gradient = Nd4j.createUninitialized(DataType.FLOAT, Math.max(1, gradientFloats));
+    Address.touch(arena);
+    Address.touch(gradient);
     callerAddresses = new long[arrays];
     this.scratch = scratch;
     this.weights = weights;

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.diffusion4j.internal.Address;
 import org.diffusion4j.plan.DropoutMasks;
 import org.diffusion4j.plan.PlannedGraph;
@@ -42,13 +43,12 @@ final class GraphRunner implements AutoCloseable {
   private final InferenceSession forward;
   private final @Nullable PlannedGraph planned;
   private final Object differentiation = new Object();
-  private boolean outputIsPlanned;
-  private boolean gradientsArePlanned;
+  private final AtomicBoolean saidWhy = new AtomicBoolean();
   private InferenceSession backward;
   private final Map<String, String> gradientNames = new HashMap<>();
   private final List<String> dropouts = new ArrayList<>();
   private final double dropout;
-  private boolean closed;
+  private volatile boolean closed;
 
   GraphRunner(SameDiff graph, long[] sampleShape) {
     this(graph, sampleShape, 0);
@@ -73,8 +73,6 @@ final class GraphRunner implements AutoCloseable {
         "session".equals(System.getProperty(PROPERTY))
             ? null
             : PlannedGraph.of(graph, this::gradientGraph, dropouts).orElse(null);
-    outputIsPlanned = planned != null;
-    gradientsArePlanned = planned != null;
   }
 
   /** A loss whose gradient with respect to the output is what the placeholder is given. */
@@ -99,12 +97,12 @@ final class GraphRunner implements AutoCloseable {
    * @param precision of convolutions, in plans alone
    */
   INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
-    PlannedGraph plan = planForOutput();
-    if (plan != null) {
+    requireOpen();
+    if (planned != null) {
       try {
-        return plan.output(placeholders, precision, Graphs.OUTPUT, shape);
+        return planned.output(placeholders, precision, Graphs.OUTPUT, shape);
       } catch (UnplannableException e) {
-        giveUpOutput(e);
+        sayWhy(e);
       }
     }
     return outputOfSession(placeholders);
@@ -143,7 +141,8 @@ final class GraphRunner implements AutoCloseable {
         drop == null || dropouts.isEmpty()
             ? null
             : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
-    PlannedGraph plan = planForGradients();
+    requireOpen();
+    PlannedGraph plan = planned;
     if (plan != null) {
       try {
         // Who asks for gradients again has used the last ones to change the weights.
@@ -158,14 +157,14 @@ final class GraphRunner implements AutoCloseable {
               plan.weightsChanged();
             });
       } catch (UnplannableException e) {
-        giveUpGradients(e);
+        sayWhy(e);
       }
     }
     return gradientsOfSession(placeholders, loss, masks, of);
   }
 
-  /** A session cannot stop in the middle: it runs forward twice. */
-  private synchronized Gradients gradientsOfSession(
+  /** A session cannot stop in the middle: it runs forward twice, and asks the loss in between. */
+  private Gradients gradientsOfSession(
       Map<String, INDArray> placeholders,
       BatchLoss loss,
       @Nullable DropoutMasks drop,
@@ -186,10 +185,11 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  private Map<String, INDArray> gradientsOfSession(
+  private synchronized Map<String, INDArray> gradientsOfSession(
       Map<String, INDArray> placeholders, Collection<String> of) {
     Map<String, INDArray> gradients = new LinkedHashMap<>();
     if (!of.isEmpty()) {
+      requireOpen();
       differentiate();
       List<String> wanted = of.stream().map(this::gradientName).toList();
       Map<String, INDArray> results = run(backward, placeholders, wanted);
@@ -200,9 +200,9 @@ final class GraphRunner implements AutoCloseable {
     return gradients;
   }
 
-  /** Whether the graph runs as plans, as far as is known. */
-  synchronized boolean isPlanned() {
-    return outputIsPlanned;
+  /** Whether everything so far ran as plans. */
+  boolean isPlanned() {
+    return planned != null && !saidWhy.get();
   }
 
   /**
@@ -210,12 +210,12 @@ final class GraphRunner implements AutoCloseable {
    * tell.
    */
   OptionalLong bytes(Map<String, long[]> shapes, Collection<String> of) {
-    PlannedGraph plan = of.isEmpty() ? planForOutput() : planForGradients();
-    if (plan == null) {
+    requireOpen();
+    if (planned == null) {
       return OptionalLong.empty();
     }
     try {
-      return OptionalLong.of(plan.bytes(shapes, Graphs.OUTPUT, of));
+      return OptionalLong.of(planned.bytes(shapes, Graphs.OUTPUT, of));
     } catch (UnplannableException e) {
       return OptionalLong.empty();
     }
@@ -232,33 +232,16 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /** Says that somebody may have written to the weights. */
-  synchronized void weightsChanged() {
+  void weightsChanged() {
     if (planned != null) {
       planned.weightsChanged();
     }
   }
 
-  private synchronized @Nullable PlannedGraph planForOutput() {
-    requireOpen();
-    return outputIsPlanned ? planned : null;
-  }
-
-  private synchronized @Nullable PlannedGraph planForGradients() {
-    requireOpen();
-    return gradientsArePlanned ? planned : null;
-  }
-
-  private synchronized void giveUpOutput(UnplannableException reason) {
-    if (outputIsPlanned) {
-      LOG.info("predictions run in SameDiff's session, for {}", reason.getMessage());
-      outputIsPlanned = false;
-    }
-  }
-
-  private synchronized void giveUpGradients(UnplannableException reason) {
-    if (gradientsArePlanned) {
-      LOG.info("gradients run in SameDiff's session, for {}", reason.getMessage());
-      gradientsArePlanned = false;
+  /** Once: what cannot be planned for one batch is asked about again for another. */
+  private void sayWhy(UnplannableException reason) {
+    if (!saidWhy.getAndSet(true)) {
+      LOG.info("the graph runs in SameDiff's session, for {}", reason.getMessage());
     }
   }
 
@@ -303,7 +286,7 @@ final class GraphRunner implements AutoCloseable {
     return Objects.requireNonNull(results.get(name), name);
   }
 
-  synchronized void requireOpen() {
+  void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the model is closed");
     }
@@ -311,15 +294,18 @@ final class GraphRunner implements AutoCloseable {
 
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-    }
     if (planned != null) {
       planned.close();
     }
+    synchronized (this) {
+      if (!closed) {
+        closed = true;
+        closeArrays();
+      }
+    }
+  }
+
+  private void closeArrays() {
     for (SDVariable variable : graph.variables()) {
       INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
       if (array != null && array.closeable()) {

@@ -265,7 +265,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *     the graph runs in SameDiff's session
    */
   public Denoiser inBfloat16() {
-    if (!Precision.BFLOAT16.isFast() || !runner.isPlanned()) {
+    if (!Precision.BFLOAT16.isFast() || predictionBytes(1).isEmpty()) {
       throw new UnsupportedOperationException(
           "bfloat16 must have a graph that runs as a plan on a processor with AVX512-BF16 or AMX");
     }

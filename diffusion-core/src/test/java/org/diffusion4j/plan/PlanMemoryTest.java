@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.diffusion4j.internal.Workers;
+import org.diffusion4j.internal.common.MemoryLedger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -23,7 +25,11 @@ class PlanMemoryTest {
   private final SameDiff graph = graph();
   private long available = Long.MAX_VALUE;
   private final PlannedGraph plan =
-      PlannedGraph.of(new Source(graph, () -> graph, List.of()), () -> available).orElseThrow();
+      PlannedGraph.of(
+              new Source(graph, () -> graph, List.of()),
+              new MemoryLedger(() -> available),
+              Workers.shared())
+          .orElseThrow();
 
   private static SameDiff graph() {
     SameDiff sd = SameDiff.create();

@@ -47,7 +47,7 @@ public final class NativeMemory {
   public static MemoryLedger.Claim claim(String what, long bytes) {
     return ledger()
         .claim(bytes)
-        .orElseThrow(() -> new IllegalStateException(refusal(what, bytes, available())));
+        .orElseThrow(() -> new MemoryRefusedException(refusal(what, bytes, available())));
   }
 
   /**
@@ -76,7 +76,7 @@ public final class NativeMemory {
     if (claim.isEmpty()) {
       long available = available();
       long fits = Math.max(0, available - fixed) / bytesEach;
-      throw new IllegalStateException(
+      throw new MemoryRefusedException(
           refusal(count + " " + what, needed, available)
               + (fits > 0 ? "; " + fits + " would fit" : "; not even 1 would fit"));
     }

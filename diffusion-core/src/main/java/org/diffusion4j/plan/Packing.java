@@ -1,0 +1,108 @@
+package org.diffusion4j.plan;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.diffusion4j.internal.Workers;
+
+/**
+ * Who reads packed weights and who writes them. Whoever runs reads; who finds a weight that is
+ * older than the graph's writes it, once nobody reads it.
+ *
+ * <p>A run within a callback of another run waits for no run, for that one may wait for it. Where a
+ * weight is being read it takes it as it is: weights do not change while somebody runs.
+ */
+final class Packing {
+
+  private static final long LOOK_AGAIN_MILLIS = 50;
+
+  private final Workers workers;
+  private int running;
+  private boolean closed;
+
+  Packing(Workers workers) {
+    this.workers = workers;
+  }
+
+  /**
+   * Begins a run.
+   *
+   * @param read the weights that it reads
+   * @param version of the graph's weights
+   * @return those that the caller must write first
+   */
+  synchronized List<PackedWeight> enter(Set<PackedWeight> read, long version) {
+    boolean interrupted = false;
+    while (true) {
+      requireOpen();
+      boolean nested = workers.isWorking() || workers.allAreInCallbacks();
+      List<PackedWeight> old = new ArrayList<>();
+      boolean ready = true;
+      for (PackedWeight weight : read) {
+        if (weight.isBeingWritten()) {
+          ready = false;
+        } else if (weight.isOlderThan(version)) {
+          if (weight.readers() == 0) {
+            old.add(weight);
+          } else {
+            ready &= nested;
+          }
+        }
+      }
+      if (ready) {
+        running++;
+        read.forEach(PackedWeight::addReader);
+        old.forEach(weight -> weight.beingWritten(true));
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+        return old;
+      }
+      try {
+        wait(LOOK_AGAIN_MILLIS);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+  }
+
+  /** Says that weights were written. */
+  synchronized void written(List<PackedWeight> weights) {
+    weights.forEach(weight -> weight.beingWritten(false));
+    notifyAll();
+  }
+
+  /** Ends a run. */
+  synchronized void leave(Set<PackedWeight> read, List<PackedWeight> old) {
+    running--;
+    read.forEach(PackedWeight::removeReader);
+    // Only those of a run that failed before it had written them.
+    old.forEach(weight -> weight.beingWritten(false));
+    notifyAll();
+  }
+
+  /** Lets no run begin any more, and waits for those that have. */
+  synchronized void close() {
+    if (running > 0 && workers.isWorking()) {
+      throw new IllegalStateException("a model must not be closed by a callback while it runs");
+    }
+    closed = true;
+    boolean interrupted = false;
+    while (running > 0) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
+  }
+}

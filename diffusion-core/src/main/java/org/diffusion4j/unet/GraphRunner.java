@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.diffusion4j.internal.Address;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.plan.DropoutMasks;
 import org.diffusion4j.plan.PlannedGraph;
 import org.diffusion4j.plan.Precision;
@@ -66,7 +67,7 @@ final class GraphRunner implements AutoCloseable {
         dropouts.add(variable.name());
       }
     }
-    forward = new InferenceSession(graph);
+    forward = session(graph);
     addLoss(graph, sampleShape.length + 1);
     backward = forward;
     planned =
@@ -97,6 +98,11 @@ final class GraphRunner implements AutoCloseable {
    * @param precision of convolutions, in plans alone
    */
   INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
+    return Detached.get(() -> outputDetached(placeholders, shape, precision));
+  }
+
+  private INDArray outputDetached(
+      Map<String, INDArray> placeholders, long[] shape, Precision precision) {
     requireOpen();
     if (planned != null) {
       try {
@@ -132,6 +138,15 @@ final class GraphRunner implements AutoCloseable {
    * @param drop which values are dropped, or null to keep everything
    */
   Gradients gradients(
+      Map<String, INDArray> placeholders,
+      long[] shape,
+      BatchLoss loss,
+      @Nullable Dropout drop,
+      Collection<String> of) {
+    return Detached.get(() -> gradientsDetached(placeholders, shape, loss, drop, of));
+  }
+
+  private Gradients gradientsDetached(
       Map<String, INDArray> placeholders,
       long[] shape,
       BatchLoss loss,
@@ -211,11 +226,12 @@ final class GraphRunner implements AutoCloseable {
    */
   OptionalLong bytes(Map<String, long[]> shapes, Collection<String> of) {
     requireOpen();
-    if (planned == null) {
+    PlannedGraph plan = planned;
+    if (plan == null) {
       return OptionalLong.empty();
     }
     try {
-      return OptionalLong.of(planned.bytes(shapes, Graphs.OUTPUT, of));
+      return OptionalLong.of(Detached.get(() -> plan.bytes(shapes, Graphs.OUTPUT, of)));
     } catch (UnplannableException e) {
       return OptionalLong.empty();
     }
@@ -263,9 +279,15 @@ final class GraphRunner implements AutoCloseable {
             }
           }
         }
-        backward = new InferenceSession(graph.getFunction("grad"));
+        backward = session(graph.getFunction("grad"));
       }
     }
+  }
+
+  private static InferenceSession session(SameDiff of) {
+    InferenceSession session = new InferenceSession(of);
+    session.setMmgr(new SessionMemory());
+    return session;
   }
 
   private static Map<String, INDArray> run(

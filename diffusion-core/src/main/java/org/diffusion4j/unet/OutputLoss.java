@@ -7,8 +7,8 @@ package org.diffusion4j.unet;
 public interface OutputLoss {
 
   /**
-   * The loss of one sample. Several threads may ask at once, each about another sample; the
-   * denoiser itself must not be asked from here.
+   * The loss of one sample. Several threads may ask at once, each about another sample. It may ask
+   * any model, this one too, for predictions, gradients and samples, but close none that runs.
    *
    * @param sample index within the batch
    * @param output of the model for it, in C order; not to be kept or changed

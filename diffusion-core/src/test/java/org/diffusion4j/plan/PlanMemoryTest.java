@@ -95,4 +95,37 @@ class PlanMemoryTest {
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("the model is closed");
   }
+
+  @Test
+  void output_afterABatchThatWasRefused_isAsBefore() {
+    long[] shape = {4, FEATURES};
+    Map<String, long[]> shapes = Map.of("x", shape, "y", shape);
+    long bytes = plan.bytes(shapes, "y", Set.of());
+    try (INDArray before = output(4)) {
+      available = 4 << 20;
+      assertThatIllegalStateException().isThrownBy(() -> output(BATCH));
+      try (INDArray after = output(4)) {
+        assertThat(after).isEqualTo(before);
+      }
+      assertThat(plan.bytes(shapes, "y", Set.of())).isEqualTo(bytes);
+    }
+  }
+
+  @Test
+  void bytes_ofABatchTooLargeForOnePlanAThread_areThoseOfTheSmallerParts() {
+    int batch = 1 << 21;
+    Map<String, long[]> shapes =
+        Map.of("x", new long[] {batch, FEATURES}, "y", new long[] {batch, FEATURES});
+    long values = (long) batch * FEATURES * Float.BYTES;
+    assertThat(plan.bytes(shapes, "y", Set.of())).isBetween(1L << 30, 3 * values);
+  }
+
+  @Test
+  void output_ofWhatTheCallersArraysTake_isClaimedToo() {
+    output(BATCH).close();
+    available = 3 << 20; // The result alone takes 4 MB, the workspaces are there.
+    assertThatIllegalStateException()
+        .isThrownBy(() -> output(BATCH))
+        .withMessageStartingWith("memory for a batch of 1024 must be at least 4 MB but 3 MB");
+  }
 }

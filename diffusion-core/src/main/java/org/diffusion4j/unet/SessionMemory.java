@@ -1,0 +1,36 @@
+package org.diffusion4j.unet;
+
+import java.util.Arrays;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.nd4j.autodiff.samediff.internal.memory.ArrayCacheMemoryMgr;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.shape.LongShapeDescriptor;
+
+/**
+ * What SameDiff's session takes its arrays from: it cannot tell beforehand what it will need, so
+ * the gate is asked before each large one.
+ */
+final class SessionMemory extends ArrayCacheMemoryMgr {
+
+  private static final long GATED_BYTES = 1 << 22;
+
+  @Override
+  public INDArray allocate(boolean detached, DataType type, long... shape) {
+    require(type, shape);
+    return super.allocate(detached, type, shape);
+  }
+
+  @Override
+  public INDArray allocate(boolean detached, LongShapeDescriptor descriptor) {
+    require(descriptor.dataType(), descriptor.getShape());
+    return super.allocate(detached, descriptor);
+  }
+
+  private static void require(DataType type, long... shape) {
+    long bytes = NativeMemory.product(type.width(), NativeMemory.product(shape));
+    if (bytes >= GATED_BYTES) {
+      NativeMemory.require("an array " + Arrays.toString(shape) + " of SameDiff's session", bytes);
+    }
+  }
+}

@@ -51,8 +51,7 @@ final class CallerArrays implements AutoCloseable {
     }
     for (long[] shape : results.values()) {
       bytes =
-          NativeMemory.sum(
-              bytes, NativeMemory.product(Float.BYTES, NativeMemory.product(shape)));
+          NativeMemory.sum(bytes, NativeMemory.product(Float.BYTES, NativeMemory.product(shape)));
     }
     return bytes;
   }

@@ -14,8 +14,7 @@ import java.util.function.IntFunction;
  * @param openMp threads of OpenMP for each part
  * @param keys the plan for a part of a size
  */
-record Division(
-    int batch, int count, int atOnce, int openMp, IntFunction<PlanCache.Key> keys) {
+record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCache.Key> keys) {
 
   static Division of(int batch, int count, int threads, KeyOfPart keys) {
     int openMp = Math.max(1, threads / count);

@@ -77,8 +77,7 @@ public final class PlannedGraph implements AutoCloseable {
    */
   public static Optional<PlannedGraph> of(
       SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
-    return of(
-        new Source(graph, gradientGraph, dropouts), NativeMemory.ledger(), Workers.shared());
+    return of(new Source(graph, gradientGraph, dropouts), NativeMemory.ledger(), Workers.shared());
   }
 
   static Optional<PlannedGraph> of(Source source, MemoryLedger memory, Workers workers) {
@@ -213,10 +212,7 @@ public final class PlannedGraph implements AutoCloseable {
     private boolean closed;
 
     private Result(
-        double loss,
-        Map<String, INDArray> gradients,
-        Held held,
-        Collection<INDArray> own) {
+        double loss, Map<String, INDArray> gradients, Held held, Collection<INDArray> own) {
       this.loss = loss;
       this.gradients = gradients;
       this.held = held;
@@ -302,9 +298,7 @@ public final class PlannedGraph implements AutoCloseable {
    * @param footprints what plans take; asked of those that are used last
    */
   private Division divide(
-      int batch,
-      Division.KeyOfPart keys,
-      Function<PlanCache.Key, Footprint> footprints) {
+      int batch, Division.KeyOfPart keys, Function<PlanCache.Key, Footprint> footprints) {
     int count = Math.min(batch, workers.threads());
     while (true) {
       try {
@@ -326,9 +320,7 @@ public final class PlannedGraph implements AutoCloseable {
   }
 
   private Division undivided(
-      int batch,
-      Division.KeyOfPart keys,
-      Function<PlanCache.Key, Footprint> footprints) {
+      int batch, Division.KeyOfPart keys, Function<PlanCache.Key, Footprint> footprints) {
     Division division = Division.of(batch, 1, workers.threads(), keys);
     try {
       footprints.apply(division.key(0));
@@ -425,8 +417,7 @@ public final class PlannedGraph implements AutoCloseable {
     return first == null ? null : first.workspace;
   }
 
-  private static Run run(
-      Held held, PlanCache.Key key, CallerArrays arrays, Call call, int from) {
+  private static Run run(Held held, PlanCache.Key key, CallerArrays arrays, Call call, int from) {
     Workspace workspace = held.workspace(key);
     arrays.show(held.plan(key), workspace, from);
     workspace.partOf(call, from);

@@ -34,9 +34,7 @@ final class Value {
   static Value plain(String name, DataType type, long... shape) {
     long length = requireLength(name, shape);
     Storage storage =
-        type == DataType.FLOAT
-            ? new Storage(length)
-            : Storage.of(Storage.Kind.APART, name, length);
+        type == DataType.FLOAT ? new Storage(length) : Storage.of(Storage.Kind.APART, name, length);
     return new Value(name, shape, type, false, storage);
   }
 

@@ -84,7 +84,7 @@ final class Descent implements AutoCloseable {
       first += piece.size();
     }
     double norm = descend(loss, total.of(), where);
-    model.parameters(); // Predictions read the weights anew.
+    model.weightsChanged();
     return new Outcome(loss, losses, norm, rate);
   }
 
@@ -197,7 +197,7 @@ final class Descent implements AutoCloseable {
 
   private void restore() {
     WeightLoops.copy(lastGood, weights);
-    model.parameters(); // Predictions read the weights anew.
+    model.weightsChanged();
   }
 
   private String firstNotFinite() {

@@ -309,7 +309,7 @@ final class Saver implements AutoCloseable {
       found.checkpoint.read(AVERAGE, average.of());
     }
     found.checkpoint.read(WEIGHTS, model.parameters());
-    model.parameters(); // Predictions read the weights anew.
+    model.weightsChanged();
     optimizer.resumeAt((int) found.step);
     losses.restore(found.losses);
     feed.restore(found.place);

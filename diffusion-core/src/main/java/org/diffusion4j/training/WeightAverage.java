@@ -91,14 +91,14 @@ final class WeightAverage implements AutoCloseable {
           System.arraycopy(held, 0, pieces[1], 0, n);
           return 0;
         });
-    model.parameters(); // Predictions read the weights anew.
+    model.weightsChanged();
   }
 
   /** Gives the model the averages as its weights. */
   void copyToModel() {
     requireNotInUse();
     WeightLoops.copy(averages(), weights());
-    model.parameters(); // Predictions read the weights anew.
+    model.weightsChanged();
   }
 
   private List<INDArray> averages() {

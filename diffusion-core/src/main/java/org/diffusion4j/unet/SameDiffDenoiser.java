@@ -152,13 +152,24 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /**
    * The weights that training changes, by name, in the graph's order. The arrays are those that the
    * graph computes with: write into them before the next call of another method. Who keeps them and
-   * writes later calls this again afterwards, for predictions work on copies of the weights that
-   * are brought up to date after each call of this.
+   * writes later calls {@link #weightsChanged} afterwards, for predictions work on copies of the
+   * weights.
    */
   public Map<String, INDArray> parameters() {
     runner.weightsChanged();
     runner.requireOpen();
     return parameters;
+  }
+
+  /**
+   * Says that somebody wrote to the arrays of {@link #parameters()} or {@link #weights()} after
+   * asking for them: the next prediction reads them anew.
+   *
+   * @throws IllegalStateException if this denoiser is closed
+   */
+  public void weightsChanged() {
+    runner.requireOpen();
+    runner.weightsChanged();
   }
 
   /** {@link #parameters()} and the weights that training leaves alone, of which the same holds. */

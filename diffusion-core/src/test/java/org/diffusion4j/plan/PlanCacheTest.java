@@ -116,8 +116,7 @@ class PlanCacheTest {
   void hold_ofWhatCannotBePlanned_triesOnce() {
     for (int i = 0; i < 3; i++) {
       assertThatThrownBy(() -> cache.hold(key(1000))).isInstanceOf(UnplannableException.class);
-      assertThatThrownBy(() -> cache.footprint(key(1000)))
-          .isInstanceOf(UnplannableException.class);
+      assertThatThrownBy(() -> cache.footprint(key(1000))).isInstanceOf(UnplannableException.class);
     }
     assertThat(made).hasValue(1);
     cache.hold(key(2)).release();

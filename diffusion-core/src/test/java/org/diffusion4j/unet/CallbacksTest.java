@@ -67,8 +67,7 @@ class CallbacksTest {
 
   private double lossOfTargets(UNet model, UNet target) {
     List<float[]> targets = IntStream.range(1, 4).mapToObj(n -> prediction(target, n)).toList();
-    return loss(
-        model, (i, output, gradient) -> squaredError(output, targets.get(i % 3), gradient));
+    return loss(model, (i, output, gradient) -> squaredError(output, targets.get(i % 3), gradient));
   }
 
   @Test

@@ -1,0 +1,65 @@
+package org.diffusion4j.unet;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import org.diffusion4j.Condition;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.junit.jupiter.api.Test;
+import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** What calls leave behind, and what of the caller's they touch. */
+class EngineStateTest {
+
+  private final SameDiff graph = OwnGraphs.everything().get();
+  private final SameDiffDenoiser model =
+      new SameDiffDenoiser(graph, new long[] {6}, NoiseSchedule.linear(100), Prediction.SAMPLE);
+
+  private static INDArray samples(int n) {
+    return PlanAndSession.gaussian(new Random(n), n, 6);
+  }
+
+  private static INDArray times(int n) {
+    return PlanAndSession.times(new Random(n), n).reshape(n);
+  }
+
+  private void gradients(int n) {
+    model.gradients(samples(n), times(n), Condition.none(), samples(n)).close();
+  }
+
+  @Test
+  void gradients_ofManyBatchSizes_leaveTheGradientGraphAsItWas() {
+    gradients(1);
+    SameDiff gradient = graph.getFunction("grad");
+    int ops = gradient.getOps().size();
+    int variables = gradient.variables().size();
+    for (int n = 2; n <= 6; n++) {
+      gradients(n);
+    }
+    assertThat(gradient.getOps()).hasSize(ops);
+    assertThat(gradient.variables()).hasSize(variables);
+  }
+
+  @Test
+  void predict_withinAWorkspaceOfTheCaller_returnsAnArrayOfItsOwn() {
+    INDArray x = samples(3);
+    INDArray t = times(3);
+    INDArray y;
+    Gradients gradients;
+    try (MemoryWorkspace scope = Nd4j.getWorkspaceManager().getAndActivateWorkspace("caller")) {
+      y = model.predict(x, t, Condition.none());
+      gradients = model.gradients(x, t, Condition.none(), x);
+      assertThat(y.isAttached()).isFalse();
+      assertThat(gradients.of().values()).noneMatch(INDArray::isAttached);
+    }
+    try (INDArray again = model.predict(x, t, Condition.none())) {
+      assertThat(y).isEqualTo(again);
+    }
+    gradients.close();
+    y.close();
+  }
+}

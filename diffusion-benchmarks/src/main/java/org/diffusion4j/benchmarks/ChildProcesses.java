@@ -19,7 +19,7 @@ final class ChildProcesses implements Stage {
   private static final long PATIENCE_MINUTES = 15;
 
   /** Settings of whoever started this process, which are not the contestants'. */
-  private static final String SETTINGS = "(OMP|GOMP|OPENBLAS|MALLOC)_.*";
+  private static final String SETTINGS = "(OMP|GOMP|OPENBLAS|MALLOC|LD)_.*";
 
   @Override
   public Measurement run(Contestant contestant, Case what) {

@@ -33,7 +33,9 @@ enum Contestant {
           "MALLOC_MMAP_THRESHOLD_", "4294967296",
           "MALLOC_TRIM_THRESHOLD_", "8589934592",
           "MALLOC_TOP_PAD_", "67108864"),
-      ImmutableList.of("-Xmx2g")),
+      // Without these JavaCPP would look for CUDA, and for what the jars lack, in the system.
+      ImmutableList.of(
+          "-Xmx2g", "-Djava.library.path=", "-Dorg.bytedeco.javacpp.platform.extension=-")),
 
   ONNXRUNTIME(
       OnnxRuntimeProcess.class,

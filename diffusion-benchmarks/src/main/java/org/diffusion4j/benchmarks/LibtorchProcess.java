@@ -6,6 +6,9 @@ import static org.bytedeco.pytorch.global.torch.rand;
 import static org.bytedeco.pytorch.global.torch.randn;
 import static org.bytedeco.pytorch.global.torch.set_num_threads;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Adam;
@@ -43,6 +46,7 @@ final class LibtorchProcess {
           "libtorch's native library must be on the class path but is not: add -Pbenchmarks to"
               + " Maven's options");
     }
+    extract(library);
     set_num_threads(what.threads());
     manual_seed(1);
     LibtorchProcess process = new LibtorchProcess(what.net(), what.batch());
@@ -56,6 +60,20 @@ final class LibtorchProcess {
       }
     }
     return process.layers.parameterCount();
+  }
+
+  /**
+   * Extracts libtorch's parts side by side before the first is loaded: JavaCPP extracts one after
+   * the other, and the first would take its neighbour from a libtorch of the system.
+   */
+  private static void extract(String folder) {
+    try {
+      for (String part : List.of("c10", "torch_cpu", "torch")) {
+        Loader.cacheResource(LibtorchProcess.class, folder + System.mapLibraryName(part));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private void predict() {

@@ -29,6 +29,9 @@ class ContestantTest {
         .containsEntry("MALLOC_MMAP_THRESHOLD_", "4294967296")
         .containsEntry("GOMP_SPINCOUNT", "10000")
         .doesNotContainKey("OMP_NUM_THREADS");
+    assertThat(Contestant.LIBTORCH.jvmOptions(2))
+        .as("its own libraries and none of the system's")
+        .contains("-Djava.library.path=", "-Dorg.bytedeco.javacpp.platform.extension=-");
     assertThat(Contestant.ONNXRUNTIME.environment(2)).containsEntry("ORT_DISABLE_TELEMETRY", "1");
   }
 }

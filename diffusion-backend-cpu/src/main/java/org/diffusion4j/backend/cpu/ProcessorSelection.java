@@ -39,6 +39,7 @@ public final class ProcessorSelection extends Nd4jBackend {
         System.setProperty(EXTENSION, extension);
       }
     }
+    OwnLibraries.keepToThem();
   }
 
   /** The suffix of the library for a system, an architecture and a {@link #vectorLevel()}. */

@@ -1,5 +1,6 @@
 package org.diffusion4j;
 
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -33,6 +34,23 @@ public interface Denoiser {
    */
   default boolean learnsVariance() {
     return false;
+  }
+
+  /**
+   * How many classes there are of which {@link #predict} takes labels: 0 if it takes none at all.
+   *
+   * @return empty if that is not known
+   */
+  default OptionalInt classCount() {
+    return OptionalInt.empty();
+  }
+
+  /**
+   * Whether a model with classes takes samples without a label, too: {@link Condition#none()} for
+   * all, {@link Condition#UNLABELLED} for one. True where that is not known.
+   */
+  default boolean takesUnlabelled() {
+    return true;
   }
 
   /**

@@ -3,6 +3,7 @@ package org.diffusion4j;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
+import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -154,11 +155,15 @@ public record ForwardProcess(NoiseSchedule schedule) {
       throw new IllegalArgumentException(
           "timesteps must be one per sample, " + x.size(0) + ", but were " + t.length);
     }
-    try (INDArray ax = column(x, a, t);
-        INDArray by = column(y, b, t);
-        INDArray scaled = y.mul(by)) {
-      return x.mul(ax).addi(scaled);
-    }
+    Pieces.require("two arrays " + Arrays.toString(x.shape()), 2 * x.length());
+    return Detached.get(
+        () -> {
+          try (INDArray ax = column(x, a, t);
+              INDArray by = column(y, b, t);
+              INDArray scaled = y.mul(by)) {
+            return x.mul(ax).addi(scaled);
+          }
+        });
   }
 
   private static INDArray column(INDArray batch, IntToDoubleFunction coefficient, int[] t) {

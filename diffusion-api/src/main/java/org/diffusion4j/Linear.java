@@ -1,6 +1,7 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
+import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Linear combinations of arrays. */
@@ -11,11 +12,14 @@ final class Linear {
   /** The new array {@code a x + b y}. */
   static INDArray combine(double a, INDArray x, double b, INDArray y) {
     requireSameShape(x, y);
-    INDArray result = x.mul(a);
-    INDArray scaled = y.mul(b);
-    result.addi(scaled);
-    scaled.close();
-    return result;
+    return Detached.get(
+        () -> {
+          INDArray result = x.mul(a);
+          INDArray scaled = y.mul(b);
+          result.addi(scaled);
+          scaled.close();
+          return result;
+        });
   }
 
   static void requireSameShape(INDArray x, INDArray y) {

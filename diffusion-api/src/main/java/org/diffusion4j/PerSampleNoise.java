@@ -2,17 +2,26 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import java.util.function.IntToLongFunction;
-import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /** Noise with one stream a sample. */
 final class PerSampleNoise implements NoiseSource.Batch {
 
+  /** Of the Java heap, with room for other things. */
+  private static final long STREAM_BYTES = 128;
+
   private final GaussianStream[] streams;
 
   private PerSampleNoise(int n, IntToLongFunction stream) {
+    long most = Runtime.getRuntime().maxMemory() / STREAM_BYTES;
+    if (n > most) {
+      throw new IllegalStateException(
+          "samples of one batch must be at most "
+              + most
+              + " for the Java heap to hold a stream of noise for each, but were "
+              + n);
+    }
     streams = new GaussianStream[n];
     for (int i = 0; i < n; i++) {
       streams[i] = new GaussianStream(new L64X128MixRandom(stream.applyAsLong(i)));
@@ -77,14 +86,35 @@ final class PerSampleNoise implements NoiseSource.Batch {
       }
       size *= shape[d];
     }
-    int length = (int) (size / n);
-    float[] values = new float[(int) size];
-    for (int i = 0; i < n; i++) {
-      for (int k = 0; k < length; k++) {
-        values[i * length + k] = (float) streams[i].next();
+    return Pieces.create(shape, 1, new InOrder(size / n));
+  }
+
+  /** The numbers of one sample after those of another. */
+  private final class InOrder implements Pieces.Draw {
+
+    private final long length;
+    private int sample;
+    private long drawn;
+
+    InOrder(long length) {
+      this.length = length;
+    }
+
+    @Override
+    public void fill(float[] piece) {
+      int k = 0;
+      while (k < piece.length) {
+        int end = (int) Math.min(piece.length, k + length - drawn);
+        GaussianStream stream = streams[sample];
+        drawn += end - k;
+        while (k < end) {
+          piece[k++] = (float) stream.next();
+        }
+        if (drawn == length) {
+          sample++;
+          drawn = 0;
+        }
       }
     }
-    Backend.start();
-    return Nd4j.create(values, shape, 'c');
   }
 }

@@ -1,5 +1,6 @@
 package org.diffusion4j;
 
+import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -23,7 +24,7 @@ public enum Prediction {
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
       Linear.requireSameShape(xt, output);
-      return output.dup();
+      return Detached.get(output::dup);
     }
   },
 
@@ -33,7 +34,7 @@ public enum Prediction {
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
       Linear.requireSameShape(xt, output);
-      return output.dup();
+      return Detached.get(output::dup);
     }
 
     @Override

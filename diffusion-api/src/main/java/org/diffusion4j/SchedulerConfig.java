@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * The settings of a schedule and of a sampler as diffusers writes them to {@code
  * scheduler_config.json}: what lets models cross between that library and this one. Immutable.
  *
- * <p>Settings that are missing have diffusers' defaults. Nothing is guessed: a value that is
+ * <p>Settings that are missing or null have diffusers' defaults, but for flags, where null is false. Nothing is guessed: a value that is
  * unknown or not supported is refused with an {@link IllegalArgumentException} that names it.
  *
  * @param className the scheduler's class, such as {@code DDIMScheduler}
@@ -243,13 +243,14 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * A setting that is true or false.
+   * A setting that is true or false; null is false, as in Python.
    *
    * @param key its name
    * @param byDefault its value where it is missing
    */
   public boolean flag(String key, boolean byDefault) {
-    return value(key, byDefault, Boolean.class, "true or false");
+    boolean isNull = settings.containsKey(key) && settings.get(key) == null;
+    return value(key, byDefault && !isNull, Boolean.class, "true or false");
   }
 
   /**
@@ -277,10 +278,10 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   private <V> V value(String key, V byDefault, Class<V> type, String expected) {
-    if (!settings.containsKey(key)) {
+    Object value = settings.get(key);
+    if (value == null) {
       return byDefault;
     }
-    Object value = settings.get(key);
     if (!type.isInstance(value)) {
       throw new IllegalArgumentException(
           key + " must be " + expected + " but was " + Shown.text(value));

@@ -1,9 +1,8 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
-import org.diffusion4j.internal.common.Backend;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The numbers of PyTorch's {@code torch.randn} on the CPU: the Mersenne Twister (Matsumoto and
@@ -27,24 +26,24 @@ final class TorchNoise implements NoiseSource.Run {
   }
 
   private INDArray next(long... shape) {
-    long size = 1;
     for (long length : shape) {
-      size = Math.multiplyExact(size, length);
+      if (length < 1) {
+        throw new IllegalArgumentException(
+            "shape must be of positive lengths but was " + Arrays.toString(shape));
+      }
     }
+    long size = NativeMemory.product(shape);
     if (size > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           "shape must hold at most 2^31 - 1 numbers but was " + Arrays.toString(shape));
     }
-    float[] values = new float[(int) size];
-    if (size < BLOCK) {
-      for (int i = 0; i < size; i++) {
-        values[i] = (float) single();
-      }
-    } else {
-      fill(values);
+    return Pieces.create(shape, BLOCK, size < BLOCK ? this::fillFew : this::fill);
+  }
+
+  private void fillFew(float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) single();
     }
-    Backend.start();
-    return Nd4j.create(values, shape, 'c');
   }
 
   /** Uniform numbers, turned to normal ones in blocks of 16; a last partial block is drawn anew. */

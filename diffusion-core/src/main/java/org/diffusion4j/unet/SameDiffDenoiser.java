@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import org.diffusion4j.Condition;
@@ -139,6 +140,17 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /** The number of classes, or 0 if the model is unconditional. */
   public int classes() {
     return classes;
+  }
+
+  /** {@inheritDoc} It is known. */
+  @Override
+  public OptionalInt classCount() {
+    return OptionalInt.of(classes);
+  }
+
+  @Override
+  public boolean takesUnlabelled() {
+    return classes == 0 || nullClass;
   }
 
   /**

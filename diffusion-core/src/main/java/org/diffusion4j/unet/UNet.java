@@ -1,6 +1,7 @@
 package org.diffusion4j.unet;
 
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -86,6 +87,14 @@ public final class UNet extends SameDiffDenoiser {
   @Override
   long[] outputShape() {
     return new long[] {config.outChannels(), config.height(), config.width()};
+  }
+
+  /** {@inheritDoc} Labels that are embedded as timesteps may be any number. */
+  @Override
+  public OptionalInt classCount() {
+    return config.classEmbedding() == ClassEmbedding.TIMESTEP
+        ? OptionalInt.empty()
+        : super.classCount();
   }
 
   @Override

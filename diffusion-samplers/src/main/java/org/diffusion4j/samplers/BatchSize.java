@@ -1,8 +1,8 @@
 package org.diffusion4j.samplers;
 
-import java.util.Arrays;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.internal.common.NativeMemory;
 
 /** How many samples a run gives its denoiser at once, so that it stays within its memory. */
 final class BatchSize {
@@ -22,7 +22,7 @@ final class BatchSize {
   private BatchSize(SamplingRequest request, Denoiser model, int steps) {
     this.request = request;
     this.model = model;
-    sampleBytes = Arrays.stream(model.sampleShape()).reduce(Float.BYTES, Math::multiplyExact);
+    sampleBytes = NativeMemory.product(NativeMemory.product(model.sampleShape()), Float.BYTES);
     // A cancelled run copies its finished samples.
     kept = 1 + (request.keepsPartial() ? 1 : 0) + 2 * Recorder.length(request, steps);
   }
@@ -33,12 +33,27 @@ final class BatchSize {
    * @param steps of the run
    * @throws IllegalArgumentException if not even one sample at a time fits, or if the model cannot
    *     tell
+   * @throws IllegalStateException if there is no memory for all samples
    */
   static int of(SamplingRequest request, Denoiser model, int steps) {
     int most = Math.min(request.batchSize(), request.count());
-    return request.memoryLimit().isEmpty()
-        ? most
-        : new BatchSize(request, model, steps).within(request.memoryLimit().getAsLong(), most);
+    BatchSize size = new BatchSize(request, model, steps);
+    int n =
+        request.memoryLimit().isEmpty()
+            ? most
+            : size.within(request.memoryLimit().getAsLong(), most);
+    size.requireMemory(n);
+    return n;
+  }
+
+  /** Of the arrays alone: a model looks after itself, and may have kept what it used before. */
+  private void requireMemory(int n) {
+    String what = request.trajectoryEvery() > 0 ? "samples and their trajectory" : "samples";
+    NativeMemory.require(
+        what,
+        request.count(),
+        NativeMemory.product(kept, sampleBytes),
+        NativeMemory.product(ARRAYS, n, sampleBytes));
   }
 
   private int within(long limit, int most) {
@@ -68,8 +83,9 @@ final class BatchSize {
     int rest = request.count() % n;
     // Cautious: a model may keep what it used for the others while the last batch, which is
     // smaller, runs, though it has its weights but once.
-    long model = predictionBytes(n) + (rest == 0 ? 0 : predictionBytes(rest));
-    return model + sampleBytes * ((long) kept * request.count() + (long) ARRAYS * n);
+    long model = NativeMemory.sum(predictionBytes(n), rest == 0 ? 0 : predictionBytes(rest));
+    long arrays = (long) kept * request.count() + (long) ARRAYS * n;
+    return NativeMemory.sum(model, NativeMemory.product(sampleBytes, arrays));
   }
 
   private long predictionBytes(int n) {

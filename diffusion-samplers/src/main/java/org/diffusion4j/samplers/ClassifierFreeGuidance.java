@@ -2,12 +2,16 @@ package org.diffusion4j.samplers;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingException;
+import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -90,6 +94,16 @@ public final class ClassifierFreeGuidance implements Denoiser {
     return model.learnsVariance();
   }
 
+  @Override
+  public OptionalInt classCount() {
+    return model.classCount();
+  }
+
+  @Override
+  public boolean takesUnlabelled() {
+    return model.takesUnlabelled();
+  }
+
   /**
    * {@inheritDoc}
    *
@@ -101,6 +115,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
    */
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+    return Detached.get(() -> guided(xt, t, condition));
+  }
+
+  private INDArray guided(INDArray xt, INDArray t, Condition condition) {
     double[] scales = scales(t);
     if (condition.equals(negative(scales.length)) || all(scales, 1)) {
       return model.predict(xt, t, condition);
@@ -136,6 +154,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
       INDArray u = model.predict(xt, t, negative(scales.length));
       try {
         requireFits(u, xt, 1);
+        if (u == c && u != xt) {
+          throw new SamplingException(
+              "the denoiser must return a new array to guidance but returned the same one twice");
+        }
         return formula.guided(c, u, scales);
       } finally {
         close(u, xt);
@@ -171,13 +193,18 @@ public final class ClassifierFreeGuidance implements Denoiser {
   }
 
   /** A denoiser may return what it was given. */
-  private static void close(INDArray output, INDArray input) {
-    if (output != input && output.closeable()) {
+  private static void close(@Nullable INDArray output, INDArray input) {
+    if (output != null && output != input && output.closeable()) {
       output.close();
     }
   }
 
-  private void requireFits(INDArray output, INDArray xt, int times) {
+  private void requireFits(@Nullable INDArray output, INDArray xt, int times) {
+    if (output == null || output.wasClosed()) {
+      throw new SamplingException(
+          "the denoiser must return a new array to guidance but returned "
+              + (output == null ? "null" : "a closed one"));
+    }
     long[] shape = xt.shape().clone();
     shape[0] *= times;
     shape[1] *= learnsVariance() ? 2 : 1;
@@ -195,7 +222,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
   /** {@inheritDoc} It includes the arrays that guidance makes. */
   @Override
   public OptionalLong predictionBytes(int n) {
-    long sample = Arrays.stream(sampleShape()).reduce(Float.BYTES, Math::multiplyExact);
+    long sample = NativeMemory.product(NativeMemory.product(sampleShape()), Float.BYTES);
     long output = learnsVariance() ? 2 * sample : sample;
     OptionalLong once = model.predictionBytes(n);
     if (once.isEmpty() || scale == 1 || scale == 0) {
@@ -295,9 +322,39 @@ public final class ClassifierFreeGuidance implements Denoiser {
       return this;
     }
 
-    /** The guided model. */
+    /**
+     * The guided model.
+     *
+     * @throws IllegalArgumentException if the model takes no labels, not the negative one, or no
+     *     samples without a label; at scale 1 these are not needed
+     */
     public ClassifierFreeGuidance build() {
+      if (scale != 1) {
+        requireGuidable();
+      }
       return new ClassifierFreeGuidance(this);
+    }
+
+    private void requireGuidable() {
+      OptionalInt classes = model.classCount();
+      if (classes.isPresent() && classes.getAsInt() == 0) {
+        throw new IllegalArgumentException(
+            "guidance must be of a model with classes but this one takes no labels");
+      }
+      if (negative.isNone()) {
+        if (!model.takesUnlabelled()) {
+          throw new IllegalArgumentException(
+              "guidance must be of a model with a null class, which takes samples without a label,"
+                  + " but this one has none: train with one and labels left out, or give a class to"
+                  + " lead away from by negative(label)");
+        }
+      } else if (classes.isPresent() && negative.labels()[0] >= classes.getAsInt()) {
+        throw new IllegalArgumentException(
+            "negative label must be in [0, "
+                + (classes.getAsInt() - 1)
+                + "] but was "
+                + negative.labels()[0]);
+      }
     }
   }
 }

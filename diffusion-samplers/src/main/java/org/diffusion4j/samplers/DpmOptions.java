@@ -1,5 +1,6 @@
 package org.diffusion4j.samplers;
 
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -47,6 +48,21 @@ record DpmOptions(
       throw new IllegalArgumentException(
           "final sigma must be MIN for an algorithm in epsilon, " + algorithm + ", but was ZERO");
     }
+  }
+
+  /** Checks that the stochastic equation in epsilon, whose steps multiply noise, does not begin at it. */
+  List<Transition> requireSignal(List<Transition> steps) {
+    double alphaBar = steps.get(0).from().alphaBar();
+    if (stochasticInEpsilon() && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE) {
+      throw new IllegalArgumentException(
+          "algorithm must not be SDE_DPM_SOLVER from noise alone, as of a schedule of zero terminal"
+              + " SNR, where its steps diverge: use SDE_DPM_SOLVER_PLUS_PLUS");
+    }
+    return steps;
+  }
+
+  private boolean stochasticInEpsilon() {
+    return algorithm.stochastic() && !algorithm.inX0();
   }
 
   INDArray addNoise(INDArray next, DpmAlgorithm.Shares shares, Supplier<INDArray> noise) {

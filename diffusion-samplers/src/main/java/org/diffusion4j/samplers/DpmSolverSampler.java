@@ -146,7 +146,8 @@ public final class DpmSolverSampler extends LoopSampler {
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
       options.requireEnd();
-      return timesteps.intervals(schedule, options.end(), lambdaMin).transitions();
+      return options.requireSignal(
+          timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
     }
 
     @Override

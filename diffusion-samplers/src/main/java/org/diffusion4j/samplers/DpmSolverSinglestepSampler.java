@@ -119,7 +119,8 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
       options.requireEnd();
-      return timesteps.intervals(schedule, options.end(), lambdaMin).transitions();
+      return options.requireSignal(
+          timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
     }
 
     @Override

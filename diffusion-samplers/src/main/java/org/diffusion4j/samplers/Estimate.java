@@ -11,6 +11,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param epsilon the noise as it was predicted
  * @param prediction what the output stands for
  * @param output the denoiser's output
+ * @param ownsOutput whether it is closed with this
  * @param variance for each value where the variance lies between its limits, from a denoiser that
  *     learns it
  * @param correction what was done to {@code x0}
@@ -20,15 +21,17 @@ record Estimate(
     INDArray epsilon,
     Prediction prediction,
     INDArray output,
+    boolean ownsOutput,
     @Nullable INDArray variance,
     X0Correction correction)
     implements AutoCloseable {
 
-  /** The estimate that an output stands for; it owns the output and the variance. */
+  /** The estimate that an output stands for; it owns the variance, and the output if told so. */
   static Estimate of(
       Prediction prediction,
       INDArray x,
       INDArray output,
+      boolean ownsOutput,
       @Nullable INDArray variance,
       Level level,
       X0Correction correction) {
@@ -39,7 +42,7 @@ record Estimate(
       epsilon = prediction.epsilon(x, output, level.alphaBar());
       correction.correct(x0);
       done = true;
-      return new Estimate(x0, epsilon, prediction, output, variance, correction);
+      return new Estimate(x0, epsilon, prediction, output, ownsOutput, variance, correction);
     } finally {
       if (!done) {
         x0.close();
@@ -78,7 +81,9 @@ record Estimate(
   public void close() {
     x0.close();
     epsilon.close();
-    output.close();
+    if (ownsOutput) {
+      output.close();
+    }
     if (variance != null) {
       variance.close();
     }

@@ -5,31 +5,13 @@ import java.util.TreeSet;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.common.Shown;
 
 /**
  * The samplers that diffusers' scheduler configurations describe, with all their settings. What is
  * not supported is refused by its name.
  */
 public final class Samplers {
-
-  private static final Set<String> CLASSES =
-      Set.of(
-          "DDPMScheduler",
-          "DDIMScheduler",
-          "DDIMInverseScheduler",
-          "PNDMScheduler",
-          "EulerDiscreteScheduler",
-          "EulerAncestralDiscreteScheduler",
-          "HeunDiscreteScheduler",
-          "LMSDiscreteScheduler",
-          "KDPM2DiscreteScheduler",
-          "KDPM2AncestralDiscreteScheduler",
-          "DPMSolverMultistepScheduler",
-          "DPMSolverSinglestepScheduler",
-          "UniPCMultistepScheduler",
-          "DEISMultistepScheduler",
-          "LCMScheduler",
-          "TCDScheduler");
 
   private static final Set<String> VARIANCES =
       Set.of("fixed_small", "fixed_small_log", "fixed_large", "learned_range");
@@ -42,11 +24,27 @@ public final class Samplers {
   /**
    * The sampler that a configuration describes.
    *
+   * <p>Settings that a class does not have in diffusers are passed over, as by {@code
+   * Other.from_config(scheduler.config)} there, so that the settings of one scheduler can be given
+   * to another by {@code new SchedulerConfig(other, settings)}; a line of the log names them.
+   *
    * @param config of a scheduler that has a sampler here: see docs/interchange.md
    * @param steps in [1, T]
    * @throws IllegalArgumentException if the class or a setting is not supported
    */
   public static Sampler of(SchedulerConfig config, int steps) {
+    String className = config.className();
+    if (!SchedulerKeys.classes().contains(className)) {
+      throw new IllegalArgumentException(
+          "scheduler must be one of "
+              + new TreeSet<>(SchedulerKeys.classes())
+              + " but was "
+              + Shown.text(className));
+    }
+    return ofKnown(SchedulerKeys.of(config, className), steps);
+  }
+
+  private static Sampler ofKnown(SchedulerConfig config, int steps) {
     return switch (config.className()) {
       case "DDPMScheduler" -> ddpm(config, steps);
       case "DDIMScheduler" -> ddim(config, steps, 0);
@@ -54,41 +52,36 @@ public final class Samplers {
       case "PNDMScheduler" -> pndm(config, steps);
       case "EulerDiscreteScheduler" -> euler(config, steps);
       case "EulerAncestralDiscreteScheduler" -> {
-        SchedulerSettings settings = new SchedulerSettings(config).requireOff("thresholding");
-        settings.requireOff(SchedulerSettings.SIGMA_FLAGS).requireOff("clip_sample");
+        SchedulerSettings settings = new SchedulerSettings(config);
         yield new EulerAncestralSampler(settings.nodes(steps, SigmaTime.BETWEEN));
       }
       case "HeunDiscreteScheduler" ->
           new HeunSampler(nodes(config, steps, SigmaTime.BETWEEN))
               .withCorrection(correction(config, false));
-      case "LMSDiscreteScheduler" -> new LmsSampler(unclipped(config, steps, SigmaTime.BETWEEN));
+      case "LMSDiscreteScheduler" -> new LmsSampler(nodes(config, steps, SigmaTime.BETWEEN));
       case "KDPM2DiscreteScheduler" ->
-          new Kdpm2Sampler(unclipped(config, steps, SigmaTime.NEAREST));
+          new Kdpm2Sampler(nodes(config, steps, SigmaTime.NEAREST));
       case "KDPM2AncestralDiscreteScheduler" ->
-          new Kdpm2Sampler(unclipped(config, steps, SigmaTime.NEAREST)).withAncestralNoise();
+          new Kdpm2Sampler(nodes(config, steps, SigmaTime.NEAREST)).withAncestralNoise();
       case "DPMSolverMultistepScheduler" -> SolverSamplers.multistep(config, steps);
       case "DPMSolverSinglestepScheduler" -> SolverSamplers.singlestep(config, steps);
       case "UniPCMultistepScheduler" -> SolverSamplers.uniPc(config, steps);
       case "DEISMultistepScheduler" -> SolverSamplers.deis(config, steps);
       case "LCMScheduler" -> lcm(config, steps);
       case "TCDScheduler" -> tcd(config, steps, TCD_ETA);
-      default ->
-          throw new IllegalArgumentException(
-              "scheduler must be one of "
-                  + new TreeSet<>(CLASSES)
-                  + " but was "
-                  + config.className());
+      default -> throw new IllegalStateException(config.className());
     };
   }
 
   /**
    * DDPM with a configuration's variance, steps and correction.
    *
-   * @param config of any scheduler
+   * @param given of any scheduler
    * @param steps in [1, T]
    * @throws IllegalArgumentException if a setting is not supported
    */
-  public static DdpmSampler ddpm(SchedulerConfig config, int steps) {
+  public static DdpmSampler ddpm(SchedulerConfig given, int steps) {
+    SchedulerConfig config = SchedulerKeys.of(given, "DDPMScheduler");
     return DdpmSampler.of(variance(config), timesteps(config, steps))
         .withCorrection(correction(config, true));
   }
@@ -96,12 +89,13 @@ public final class Samplers {
   /**
    * DDIM with a configuration's steps and correction.
    *
-   * @param config of any scheduler
+   * @param given of any scheduler
    * @param steps in [1, T]
    * @param eta in [0, 1]
    * @throws IllegalArgumentException if a setting is not supported
    */
-  public static DdimSampler ddim(SchedulerConfig config, int steps, double eta) {
+  public static DdimSampler ddim(SchedulerConfig given, int steps, double eta) {
+    SchedulerConfig config = SchedulerKeys.of(given, "DDIMScheduler");
     return new DdimSampler(timesteps(config, steps), eta)
         .withCorrection(correction(config, true))
         .withFinalAlphaBar(finalAlphaBar(config, true));
@@ -110,18 +104,18 @@ public final class Samplers {
   /**
    * DDIM inversion with a configuration's steps and correction.
    *
-   * @param config of any scheduler
+   * @param given of any scheduler
    * @param steps in [1, T]
    * @throws IllegalArgumentException if a setting is not supported
    */
-  public static DdimInversion ddimInversion(SchedulerConfig config, int steps) {
+  public static DdimInversion ddimInversion(SchedulerConfig given, int steps) {
+    SchedulerConfig config = SchedulerKeys.of(given, "DDIMInverseScheduler");
     return new DdimInversion(timesteps(config, steps))
         .withCorrection(correction(config, true))
         .withInitialAlphaBar(finalAlphaBar(config, true));
   }
 
   private static PndmSampler pndm(SchedulerConfig config, int steps) {
-    new SchedulerSettings(config).requireOff("thresholding").requireOff("clip_sample");
     PndmSampler sampler =
         new PndmSampler(timesteps(config, steps)).withFinalAlphaBar(finalAlphaBar(config, false));
     if (!config.flag("skip_prk_steps", false)) {
@@ -131,8 +125,7 @@ public final class Samplers {
   }
 
   private static EulerSampler euler(SchedulerConfig config, int steps) {
-    SchedulerSettings settings = new SchedulerSettings(config).requireOff("use_lu_lambdas");
-    settings.requireOff("thresholding").requireOff("clip_sample");
+    SchedulerSettings settings = new SchedulerSettings(config);
     boolean continuous =
         config
                 .oneOf("timestep_type", "discrete", Set.of("discrete", "continuous"))
@@ -154,14 +147,7 @@ public final class Samplers {
   }
 
   private static Timesteps nodes(SchedulerConfig config, int steps, SigmaTime time) {
-    SchedulerSettings settings = new SchedulerSettings(config);
-    settings.requireOff("use_lu_lambdas").requireOff("thresholding");
-    return settings.nodes(steps, time);
-  }
-
-  private static Timesteps unclipped(SchedulerConfig config, int steps, SigmaTime time) {
-    new SchedulerSettings(config).requireOff("clip_sample");
-    return nodes(config, steps, time);
+    return new SchedulerSettings(config).nodes(steps, time);
   }
 
   private static LcmSampler lcm(SchedulerConfig config, int steps) {
@@ -178,12 +164,11 @@ public final class Samplers {
    * @param eta in [0, 1]
    */
   static TcdSampler tcd(SchedulerConfig config, int steps, double eta) {
-    new SchedulerSettings(config).requireOff("clip_sample").requireOff("thresholding");
     return new TcdSampler(distilled(config, steps), eta);
   }
 
   private static Timesteps distilled(SchedulerConfig config, int steps) {
-    new SchedulerSettings(config).requireOff(SchedulerSettings.SIGMA_FLAGS);
+    new SchedulerSettings(config).requireOff(SchedulerSettings.FLOW_FLAGS);
     return Timesteps.distilled(steps, config.integer("original_inference_steps", 50));
   }
 
@@ -207,7 +192,7 @@ public final class Samplers {
 
   static Timesteps timesteps(SchedulerConfig config, int steps) {
     return new SchedulerSettings(config)
-        .requireOff(SchedulerSettings.SIGMA_FLAGS)
+        .requireOff(SchedulerSettings.FLOW_FLAGS)
         .spaced(steps, "leading");
   }
 

@@ -13,6 +13,7 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
 import org.diffusion4j.internal.common.Backend;
+import org.diffusion4j.internal.common.Detached;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -32,6 +33,7 @@ final class SamplingLoop {
   private final long[] sampleShape;
   private final Recorder recorder;
   private final long begin = System.nanoTime();
+  private final Answers answers;
   private @Nullable INDArray samples;
   private int calls;
   private int finished;
@@ -41,29 +43,42 @@ final class SamplingLoop {
     this.model = model;
     this.request = request;
     recorder = new Recorder(request);
+    answers = new Answers(model);
     transitions = method.transitions(model.schedule());
     sampleShape = model.sampleShape();
     method.requireFits(model);
+    ZeroTerminalSnr.requireFits(model, transitions);
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {
       throw new IllegalArgumentException("start must be given: this method begins with samples");
     }
     if (start != null) {
-      long[] expected = batchShape(request.count());
-      if (start.dataType() != DataType.FLOAT || !Arrays.equals(start.shape(), expected)) {
-        throw new IllegalArgumentException(
-            "start must be FLOAT "
-                + Arrays.toString(expected)
-                + " but was "
-                + start.dataType()
-                + " "
-                + Arrays.toString(start.shape()));
-      }
+      requireStart(start);
+    }
+  }
+
+  private void requireStart(INDArray start) {
+    if (start.wasClosed()) {
+      throw new IllegalArgumentException("start must not be closed before the end of the run");
+    }
+    long[] expected = batchShape(request.count());
+    if (start.dataType() != DataType.FLOAT || !Arrays.equals(start.shape(), expected)) {
+      throw new IllegalArgumentException(
+          "start must be FLOAT "
+              + Arrays.toString(expected)
+              + " but was "
+              + start.dataType()
+              + " "
+              + Arrays.toString(start.shape()));
+    }
+    int bad = Finite.firstBad(start);
+    if (bad >= 0) {
+      throw new IllegalArgumentException("start must be finite but was not for sample " + bad);
     }
   }
 
   static SamplingResult run(Method method, Denoiser model, SamplingRequest request) {
-    return new SamplingLoop(method, model, request).run();
+    return Detached.get(() -> new SamplingLoop(method, model, request).run());
   }
 
   private SamplingResult run() {
@@ -74,7 +89,8 @@ final class SamplingLoop {
     INDArray all = Nd4j.createUninitialized(DataType.FLOAT, batchShape(count));
     samples = all;
     boolean done = false;
-    try (recorder) {
+    try (recorder;
+        answers) {
       while (finished < count) {
         int n = Math.min(batchSize, count - finished);
         try (INDArray batch = batch(finished, n, noise.batch(finished, n))) {
@@ -118,7 +134,7 @@ final class SamplingLoop {
     long[] shape = batchShape(n);
     Condition condition = request.condition().slice(first, first + n);
     INDArray start = request.start();
-    INDArray x = start == null ? noise.next(shape) : rows(start, first, n).dup('c');
+    INDArray x = start == null ? draw(noise, shape) : rows(start, first, n).dup('c');
     try (Run run = method.start(transitions, model.schedule())) {
       for (int k = 0; k < transitions.size(); k++) {
         INDArray before = x;
@@ -135,7 +151,7 @@ final class SamplingLoop {
   private INDArray step(
       Run run, int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
-    Supplier<INDArray> draw = () -> noise.next(x.shape().clone());
+    Supplier<INDArray> draw = () -> draw(noise, x.shape());
     INDArray seen = run.before(step, x, draw);
     try (Estimate estimate = estimate(step, seen, condition, first)) {
       INDArray next = run.step(step, estimate, seen, draw);
@@ -167,33 +183,54 @@ final class SamplingLoop {
     }
   }
 
+  /** Noise, which may be the caller's own. */
+  private static INDArray draw(NoiseSource.Batch noise, long[] shape) {
+    INDArray drawn = noise.next(shape.clone());
+    if (drawn == null
+        || drawn.wasClosed()
+        || drawn.dataType() != DataType.FLOAT
+        || !Arrays.equals(drawn.shape(), shape)) {
+      throw new SamplingException(
+          "the noise source must return a new array FLOAT "
+              + Arrays.toString(shape)
+              + " but returned "
+              + (drawn == null
+                  ? "null"
+                  : drawn.dataType() + " " + Arrays.toString(drawn.shape())));
+    }
+    return drawn;
+  }
+
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
     try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
       requireGoingOn();
       calls++;
-      INDArray output = model.predict(x, t, condition);
+      INDArray output = answers.ask(x, t, condition, first, name(step.t()));
+      boolean copies = model.learnsVariance() || output == x || !output.closeable();
       INDArray prediction = null;
       INDArray variance = null;
       boolean done = false;
       try {
-        requireFits(output, x, step, first);
         if (model.learnsVariance()) {
           long channels = x.size(1);
           prediction = channels(output, 0, channels).dup('c');
           variance = channels(output, channels, 2 * channels).dup('c');
         } else {
-          prediction = output == x || !output.closeable() ? output.dup('c') : output;
+          prediction = copies ? output.dup('c') : output;
         }
         Estimate estimate =
             Estimate.of(
-                model.prediction(), x, prediction, variance, step.at(), method.correction());
+                model.prediction(),
+                x,
+                prediction,
+                copies,
+                variance,
+                step.at(),
+                method.correction());
         done = true;
         return estimate;
       } finally {
-        if (output != x && output != prediction && output.closeable()) {
-          output.close();
-        }
-        if (!done) {
+        if (!done && copies) {
           Linear.close(prediction);
           Linear.close(variance);
         }
@@ -203,41 +240,6 @@ final class SamplingLoop {
 
   private static INDArray channels(INDArray array, long first, long end) {
     return array.get(NDArrayIndex.all(), NDArrayIndex.interval(first, end));
-  }
-
-  private void requireFits(INDArray output, INDArray x, Transition step, int first) {
-    long[] expected = x.shape().clone();
-    if (model.learnsVariance()) {
-      expected[1] *= 2;
-    }
-    if (!Arrays.equals(output.shape(), expected)) {
-      throw new SamplingException(
-          "the denoiser must return the shape "
-              + Arrays.toString(expected)
-              + " but returned "
-              + Arrays.toString(output.shape())
-              + " at timestep "
-              + name(step.t()));
-    }
-    if (output.dataType() != DataType.FLOAT) {
-      throw new SamplingException(
-          "the denoiser must return FLOAT but returned "
-              + output.dataType()
-              + " at timestep "
-              + name(step.t()));
-    }
-    double sum = output.sumNumber().doubleValue();
-    if (!Double.isFinite(sum)) {
-      for (int i = 0; i < output.size(0); i++) {
-        if (!Double.isFinite(rows(output, i, 1).sumNumber().doubleValue())) {
-          throw new SamplingException(
-              "the denoiser must return finite values but did not for sample "
-                  + (first + i)
-                  + " at timestep "
-                  + name(step.t()));
-        }
-      }
-    }
   }
 
   /** 12 for 12.0. */

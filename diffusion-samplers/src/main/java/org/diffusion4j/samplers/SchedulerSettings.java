@@ -18,15 +18,8 @@ record SchedulerSettings(SchedulerConfig config) {
           "use_beta_sigmas", SigmaSpacing.BETA,
           "use_lu_lambdas", SigmaSpacing.LOG_SNR);
 
-  /** The same, and those of flow matching, which nothing here does. */
-  static final String[] SIGMA_FLAGS = {
-    "use_karras_sigmas",
-    "use_exponential_sigmas",
-    "use_beta_sigmas",
-    "use_lu_lambdas",
-    "use_flow_sigmas",
-    "use_dynamic_shifting"
-  };
+  /** Those of flow matching, which nothing here does. */
+  static final String[] FLOW_FLAGS = {"use_flow_sigmas", "use_dynamic_shifting"};
 
   private static final Set<String> SPACINGS = Set.of("leading", "linspace", "trailing");
 
@@ -92,7 +85,7 @@ record SchedulerSettings(SchedulerConfig config) {
   }
 
   private Timesteps withSigmas(Timesteps spaced, SigmaTime karras, SigmaTime others) {
-    requireOff("use_flow_sigmas", "use_dynamic_shifting");
+    requireOff(FLOW_FLAGS);
     Set<String> chosen = new TreeSet<>(SIGMAS.keySet());
     chosen.removeIf(flag -> !on(flag));
     if (chosen.size() > 1) {

@@ -18,7 +18,7 @@ final class SolverSamplers {
   private SolverSamplers() {}
 
   static DpmSolverSampler multistep(SchedulerConfig config, int steps) {
-    SchedulerSettings settings = settings(config);
+    SchedulerSettings settings = new SchedulerSettings(config);
     // diffusers leaves out the rounding for the cosine schedule; making it whole rounds down.
     boolean cosine =
         !settings.isGiven("trained_betas")
@@ -42,8 +42,7 @@ final class SolverSamplers {
   }
 
   static DpmSolverSinglestepSampler singlestep(SchedulerConfig config, int steps) {
-    SchedulerSettings settings = settings(config).requireOff("euler_at_final", "use_lu_lambdas");
-    config.oneOf("timestep_spacing", "linspace", Set.of("linspace"));
+    SchedulerSettings settings = new SchedulerSettings(config);
     DpmSolverSinglestepSampler sampler =
         new DpmSolverSinglestepSampler(settings.intervals(steps, SigmaTime.NEAREST))
             .withAlgorithm(algorithm(config))
@@ -58,7 +57,7 @@ final class SolverSamplers {
   }
 
   static UniPcSampler uniPc(SchedulerConfig config, int steps) {
-    SchedulerSettings settings = settings(config).requireOff("use_lu_lambdas");
+    SchedulerSettings settings = new SchedulerSettings(config);
     if (settings.isGiven("solver_p")) {
       throw new IllegalArgumentException("solver_p must be null for UniPCMultistepScheduler");
     }
@@ -72,9 +71,21 @@ final class SolverSamplers {
             .withCorrection(Samplers.correction(config, false));
     if (!config.flag("predict_x0", true)) {
       settings.requireOff("thresholding");
+      requireEnd(settings, "predict_x0 false");
       sampler = sampler.withEpsilon();
     }
-    return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
+    // What ends at no noise must do so with a step of order 1. diffusers divides by 0 instead.
+    boolean lower =
+        config.flag("lower_order_final", true) || settings.finalSigma() == FinalSigma.ZERO;
+    return lower ? sampler : sampler.withFullOrderAtEnd();
+  }
+
+  /** Noise cannot be integrated up to where there is none. */
+  private static void requireEnd(SchedulerSettings settings, String setting) {
+    if (settings.finalSigma() == FinalSigma.ZERO) {
+      throw new IllegalArgumentException(
+          "final_sigmas_type must be sigma_min with " + setting + " but was zero");
+    }
   }
 
   private static Set<Integer> uncorrected(SchedulerConfig config) {
@@ -93,7 +104,7 @@ final class SolverSamplers {
   }
 
   static DeisSampler deis(SchedulerConfig config, int steps) {
-    SchedulerSettings settings = settings(config).requireOff("use_lu_lambdas");
+    SchedulerSettings settings = new SchedulerSettings(config);
     config.oneOf("algorithm_type", "deis", Set.of("deis", "dpmsolver", "dpmsolver++"));
     config.oneOf("solver_type", "logrho", SOLVER_TYPES);
     DeisSampler sampler =
@@ -103,12 +114,12 @@ final class SolverSamplers {
     return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
   }
 
-  private static SchedulerSettings settings(SchedulerConfig config) {
-    return new SchedulerSettings(config).requireOff("clip_sample");
-  }
-
   private static DpmAlgorithm algorithm(SchedulerConfig config) {
-    return switch (config.oneOf("algorithm_type", "dpmsolver++", DPM_ALGORITHMS)) {
+    String name = config.oneOf("algorithm_type", "dpmsolver++", DPM_ALGORITHMS);
+    if (name.endsWith("dpmsolver")) {
+      requireEnd(new SchedulerSettings(config), "algorithm_type " + name);
+    }
+    return switch (name) {
       case "dpmsolver" -> DpmAlgorithm.DPM_SOLVER;
       case "sde-dpmsolver" -> DpmAlgorithm.SDE_DPM_SOLVER;
       case "sde-dpmsolver++" -> DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS;

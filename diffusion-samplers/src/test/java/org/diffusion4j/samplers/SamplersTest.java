@@ -166,7 +166,6 @@ class SamplersTest {
   void settings_ofAnotherTypeAreRefused() {
     assertRefused("timestep_spacing", 1L, "timestep_spacing must be a string but was 1");
     assertRefused("clip_sample", "true", "clip_sample must be true or false but was true");
-    assertRefused("clip_sample", null, "clip_sample must be true or false but was null");
     assertRefused("clip_sample_range", "1", "clip_sample_range must be a number but was 1");
     assertRefused("clip_sample_range", 0.0, "clip range must be positive but was 0.0");
     assertRefused("steps_offset", 0.5, "steps_offset must be a whole number but was 0.5");

@@ -171,7 +171,6 @@ class SolverSettingsTest {
   void settings_thatAreNotSupportedAreRefusedByName() {
     String dpm = "DPMSolverMultistepScheduler";
     assertRefused(dpm, "use_flow_sigmas", true, "use_flow_sigmas must be false for " + dpm);
-    assertRefused(dpm, "clip_sample", true, "clip_sample must be false for " + dpm);
     assertRefused(dpm, "solver_order", 4L, "order must be in [1, 3] but was 4");
     assertRefused(dpm, "solver_type", "x", "solver_type must be one of [");
     assertRefused(dpm, "algorithm_type", "x", "algorithm_type must be one of [");
@@ -181,16 +180,19 @@ class SolverSettingsTest {
     for (String name :
         List.of(
             "PNDMScheduler", "DDIMScheduler", "LCMScheduler", "EulerAncestralDiscreteScheduler")) {
-      assertRefused(name, "use_karras_sigmas", true, "use_karras_sigmas must be false for " + name);
+      assertRefused(name, "use_flow_sigmas", true, "use_flow_sigmas must be false for " + name);
     }
-    assertRefused("LMSDiscreteScheduler", "thresholding", true, "thresholding must be false");
-    assertRefused("TCDScheduler", "clip_sample", true, "clip_sample must be false");
-    assertRefused("EulerDiscreteScheduler", "interpolation_type", "x", "interpolation_type must");
     assertRefused(
-        "DPMSolverSinglestepScheduler",
-        "timestep_spacing",
-        "leading",
-        "timestep_spacing must be one of [linspace] but was leading");
+        dpm,
+        "algorithm_type",
+        "dpmsolver",
+        "final_sigmas_type must be sigma_min with algorithm_type dpmsolver but was zero");
+    assertRefused(
+        "UniPCMultistepScheduler",
+        "predict_x0",
+        false,
+        "final_sigmas_type must be sigma_min with predict_x0 false but was zero");
+    assertRefused("EulerDiscreteScheduler", "interpolation_type", "x", "interpolation_type must");
     assertIllegal(
         () -> Samplers.of(config(dpm, "use_karras_sigmas", true, "use_beta_sigmas", true), 10),
         "only one may be true of [use_beta_sigmas, use_karras_sigmas]");

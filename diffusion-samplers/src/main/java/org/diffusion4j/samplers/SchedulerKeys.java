@@ -1,0 +1,147 @@
+package org.diffusion4j.samplers;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.common.Shown;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which settings each of diffusers' schedulers has and uses. What it was given beyond them, as by
+ * {@code Other.from_config(scheduler.config)}, it passes over; so does this library.
+ */
+final class SchedulerKeys {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Samplers.class);
+
+  private static final List<String> SPACING = List.of("timestep_spacing", "steps_offset");
+  private static final List<String> CLIP = List.of("clip_sample", "clip_sample_range");
+  private static final List<String> THRESHOLD =
+      List.of("thresholding", "dynamic_thresholding_ratio", "sample_max_value");
+  private static final List<String> SIGMAS =
+      List.of(
+          "use_karras_sigmas",
+          "use_exponential_sigmas",
+          "use_beta_sigmas",
+          "sigma_min",
+          "sigma_max");
+  private static final List<String> DPM =
+      List.of(
+          "solver_order",
+          "algorithm_type",
+          "solver_type",
+          "lower_order_final",
+          "final_sigmas_type",
+          "lambda_min_clipped");
+
+  /** Those of the schedule and of the model; and flow matching, which nothing here does. */
+  private static final List<String> OF_ALL =
+      List.of(
+          "num_train_timesteps",
+          "beta_start",
+          "beta_end",
+          "beta_schedule",
+          "trained_betas",
+          "rescale_betas_zero_snr",
+          "prediction_type",
+          "use_flow_sigmas",
+          "use_dynamic_shifting");
+
+  private static final Map<String, Set<String>> USED =
+      Map.ofEntries(
+          used("DDPMScheduler", List.of("variance_type"), SPACING, CLIP, THRESHOLD),
+          used("DDIMScheduler", List.of("set_alpha_to_one"), SPACING, CLIP, THRESHOLD),
+          used("DDIMInverseScheduler", List.of("set_alpha_to_one"), SPACING, CLIP),
+          used("PNDMScheduler", List.of("skip_prk_steps", "set_alpha_to_one"), SPACING),
+          used(
+              "EulerDiscreteScheduler",
+              List.of("interpolation_type", "timestep_type", "final_sigmas_type"),
+              SPACING,
+              SIGMAS),
+          used("EulerAncestralDiscreteScheduler", SPACING),
+          used("HeunDiscreteScheduler", SPACING, SIGMAS, CLIP),
+          used("LMSDiscreteScheduler", SPACING, SIGMAS),
+          used("KDPM2DiscreteScheduler", SPACING, SIGMAS),
+          used("KDPM2AncestralDiscreteScheduler", SPACING, SIGMAS),
+          used(
+              "DPMSolverMultistepScheduler",
+              List.of("use_lu_lambdas", "euler_at_final"),
+              SPACING,
+              SIGMAS,
+              THRESHOLD,
+              DPM),
+          used("DPMSolverSinglestepScheduler", SIGMAS, THRESHOLD, DPM),
+          used(
+              "UniPCMultistepScheduler",
+              List.of(
+                  "solver_order",
+                  "solver_type",
+                  "predict_x0",
+                  "lower_order_final",
+                  "disable_corrector",
+                  "solver_p",
+                  "final_sigmas_type"),
+              SPACING,
+              SIGMAS,
+              THRESHOLD),
+          used(
+              "DEISMultistepScheduler",
+              List.of("solver_order", "algorithm_type", "solver_type", "lower_order_final"),
+              SPACING,
+              SIGMAS,
+              THRESHOLD),
+          used(
+              "LCMScheduler",
+              List.of("original_inference_steps", "timestep_scaling"),
+              CLIP,
+              THRESHOLD),
+          used("TCDScheduler", List.of("original_inference_steps")));
+
+  private SchedulerKeys() {}
+
+  @SafeVarargs
+  private static Map.Entry<String, Set<String>> used(String className, List<String>... keys) {
+    Set<String> all = new HashSet<>(OF_ALL);
+    for (List<String> some : keys) {
+      all.addAll(some);
+    }
+    return Map.entry(className, Set.copyOf(all));
+  }
+
+  /** The classes that have a sampler here. */
+  static Set<String> classes() {
+    return USED.keySet();
+  }
+
+  /**
+   * A configuration without what a scheduler does not use. One line of the log names what is passed
+   * over, unless it is off.
+   *
+   * @param className of the scheduler, one of {@link #classes}
+   */
+  static SchedulerConfig of(SchedulerConfig config, String className) {
+    Set<String> used = USED.getOrDefault(className, Set.of());
+    Map<String, @Nullable Object> kept = new TreeMap<>();
+    Set<String> passedOver = new TreeSet<>();
+    config
+        .settings()
+        .forEach(
+            (key, value) -> {
+              if (used.contains(key)) {
+                kept.put(key, value);
+              } else if (!key.startsWith("_") && value != null && !value.equals(false)) {
+                passedOver.add(key);
+              }
+            });
+    if (!passedOver.isEmpty() && LOG.isInfoEnabled()) {
+      LOG.info("{} does not use, and passes over, {}", className, Shown.list(passedOver));
+    }
+    return new SchedulerConfig(config.className(), kept);
+  }
+}

@@ -1,0 +1,35 @@
+package org.diffusion4j.samplers;
+
+import java.util.List;
+import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+
+/**
+ * Schedules whose last timestep is noise alone: Lin et al. 2024. What noise is in it says nothing
+ * about the clean samples, section 3.1, so that they do not follow from a prediction of the noise.
+ */
+final class ZeroTerminalSnr {
+
+  private ZeroTerminalSnr() {}
+
+  /** Checks that a model that predicts noise is not asked about noise alone. */
+  static void requireFits(Denoiser model, List<Transition> transitions) {
+    NoiseSchedule schedule = model.schedule();
+    int last = schedule.steps() - 1;
+    if (model.prediction() != Prediction.EPSILON || schedule.alphaBar(last) > 0) {
+      return;
+    }
+    for (Transition step : transitions) {
+      if (step.t() > last - 1) {
+        throw new IllegalArgumentException(
+            "the denoiser must predict velocities or samples where the schedule's alphaBar is 0, at"
+                + " timestep "
+                + last
+                + ", but predicts noise: use such a model, a schedule without zero terminal SNR, or"
+                + " timesteps below "
+                + last);
+      }
+    }
+  }
+}

@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
  * The settings of a schedule and of a sampler as diffusers writes them to {@code
  * scheduler_config.json}: what lets models cross between that library and this one. Immutable.
  *
- * <p>Settings that are missing or null have diffusers' defaults, but for flags, where null is false. Nothing is guessed: a value that is
- * unknown or not supported is refused with an {@link IllegalArgumentException} that names it.
+ * <p>Settings that are missing or null have diffusers' defaults, but for flags, where null is
+ * false. Nothing is guessed: a value that is unknown or not supported is refused with an {@link
+ * IllegalArgumentException} that names it.
  *
  * @param className the scheduler's class, such as {@code DDIMScheduler}
  * @param settings the settings by name: strings, booleans, whole numbers as {@code Long}, other

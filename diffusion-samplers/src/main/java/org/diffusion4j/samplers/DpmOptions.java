@@ -23,6 +23,8 @@ record DpmOptions(
     boolean lowerOrderAtEnd,
     X0Correction correction) {
 
+  private static final double LONGEST = Math.log(3);
+
   DpmOptions {
     Objects.requireNonNull(algorithm, "algorithm");
     Objects.requireNonNull(end, "end");
@@ -50,19 +52,22 @@ record DpmOptions(
     }
   }
 
-  /** Checks that the stochastic equation in epsilon, whose steps multiply noise, does not begin at it. */
-  List<Transition> requireSignal(List<Transition> steps) {
-    double alphaBar = steps.get(0).from().alphaBar();
-    if (stochasticInEpsilon() && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE) {
+  /**
+   * Checks that the stochastic equation in epsilon leaves noise alone in short steps: one of length
+   * h in lambda multiplies it by {@code 2 - e^h}.
+   */
+  List<Transition> requireStable(List<Transition> steps) {
+    Level from = steps.get(0).from();
+    double h = steps.get(0).to().lambda() - from.lambda();
+    boolean inNoise = algorithm.stochastic() && !algorithm.inX0();
+    if (inNoise && from.alphaBar() <= 2 * SigmaCurve.SMALLEST_SHARE && h > LONGEST) {
       throw new IllegalArgumentException(
-          "algorithm must not be SDE_DPM_SOLVER from noise alone, as of a schedule of zero terminal"
-              + " SNR, where its steps diverge: use SDE_DPM_SOLVER_PLUS_PLUS");
+          "steps of SDE_DPM_SOLVER from noise alone, as of a schedule of zero terminal SNR, must be"
+              + " at most log 3 in lambda but the first was "
+              + h
+              + ": take more, evenly in lambda, or SDE_DPM_SOLVER_PLUS_PLUS");
     }
     return steps;
-  }
-
-  private boolean stochasticInEpsilon() {
-    return algorithm.stochastic() && !algorithm.inX0();
   }
 
   INDArray addNoise(INDArray next, DpmAlgorithm.Shares shares, Supplier<INDArray> noise) {

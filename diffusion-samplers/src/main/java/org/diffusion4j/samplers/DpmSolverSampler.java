@@ -146,7 +146,7 @@ public final class DpmSolverSampler extends LoopSampler {
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
       options.requireEnd();
-      return options.requireSignal(
+      return options.requireStable(
           timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
     }
 

@@ -119,7 +119,7 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
       options.requireEnd();
-      return options.requireSignal(
+      return options.requireStable(
           timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
     }
 

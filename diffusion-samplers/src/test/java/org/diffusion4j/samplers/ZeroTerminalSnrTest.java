@@ -89,7 +89,7 @@ class ZeroTerminalSnrTest {
   }
 
   @Test
-  void stochasticEquationInNoise_fromNoiseAloneIsRefused() {
+  void stochasticEquationInNoise_inLongStepsFromNoiseAloneIsRefused() {
     for (LoopSampler sampler :
         new LoopSampler[] {
           new DpmSolverSampler(20)
@@ -101,7 +101,7 @@ class ZeroTerminalSnrTest {
         }) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> sample(sampler, Prediction.VELOCITY))
-          .withMessageStartingWith("algorithm must not be SDE_DPM_SOLVER from noise alone");
+          .withMessageStartingWith("steps of SDE_DPM_SOLVER from noise alone, ");
     }
   }
 

@@ -506,6 +506,7 @@ public final class ReferenceSampler {
                 Prediction.EPSILON,
                 x,
                 Nd4j.zerosLike(x),
+                true,
                 null,
                 earlier.at(),
                 X0Correction.none())) {

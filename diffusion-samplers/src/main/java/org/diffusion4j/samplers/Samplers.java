@@ -59,8 +59,7 @@ public final class Samplers {
           new HeunSampler(nodes(config, steps, SigmaTime.BETWEEN))
               .withCorrection(correction(config, false));
       case "LMSDiscreteScheduler" -> new LmsSampler(nodes(config, steps, SigmaTime.BETWEEN));
-      case "KDPM2DiscreteScheduler" ->
-          new Kdpm2Sampler(nodes(config, steps, SigmaTime.NEAREST));
+      case "KDPM2DiscreteScheduler" -> new Kdpm2Sampler(nodes(config, steps, SigmaTime.NEAREST));
       case "KDPM2AncestralDiscreteScheduler" ->
           new Kdpm2Sampler(nodes(config, steps, SigmaTime.NEAREST)).withAncestralNoise();
       case "DPMSolverMultistepScheduler" -> SolverSamplers.multistep(config, steps);

@@ -12,7 +12,6 @@ import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SamplingStep;
-import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.Detached;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -82,7 +81,6 @@ final class SamplingLoop {
   }
 
   private SamplingResult run() {
-    Backend.start();
     int count = request.count();
     int batchSize = BatchSize.of(request, model, transitions.size());
     NoiseSource.Run noise = request.noise().start();
@@ -194,9 +192,7 @@ final class SamplingLoop {
           "the noise source must return a new array FLOAT "
               + Arrays.toString(shape)
               + " but returned "
-              + (drawn == null
-                  ? "null"
-                  : drawn.dataType() + " " + Arrays.toString(drawn.shape())));
+              + (drawn == null ? "null" : drawn.dataType() + " " + Arrays.toString(drawn.shape())));
     }
     return drawn;
   }

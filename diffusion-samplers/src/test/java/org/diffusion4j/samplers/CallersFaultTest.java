@@ -38,8 +38,7 @@ class CallersFaultTest {
   @SuppressWarnings("NullAway")
   void denoiser_thatReturnsNullIsNamed() {
     assertFails(
-        (x, t, c) -> null,
-        "the denoiser must return an array but returned null at timestep 80");
+        (x, t, c) -> null, "the denoiser must return an array but returned null at timestep 80");
   }
 
   @Test
@@ -147,9 +146,7 @@ class CallersFaultTest {
   void samples_outliveTheCallersWorkspaceAndHaveTheirType() {
     Denoiser guided =
         ClassifierFreeGuidance.builder(
-                FunctionDenoiser.of(
-                    SCHEDULE, (x, t, c) -> x.mul(c.isNone() ? 0.2 : 0.5), 2),
-                3)
+                FunctionDenoiser.of(SCHEDULE, (x, t, c) -> x.mul(c.isNone() ? 0.2 : 0.5), 2), 3)
             .twoCalls()
             .build();
     SamplingRequest request =

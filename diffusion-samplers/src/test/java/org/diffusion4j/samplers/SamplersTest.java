@@ -135,8 +135,8 @@ class SamplersTest {
   void varianceType_thatIsUnknownIsRefused(String name) {
     assertRefused(
         () -> Samplers.of(config("DDPMScheduler", "variance_type", name), 10),
-        "variance_type must be one of [fixed_large, fixed_small, fixed_small_log, learned_range] but"
-            + " was "
+        "variance_type must be one of [fixed_large, fixed_small, fixed_small_log, learned_range]"
+            + " but was "
             + name);
   }
 

@@ -22,7 +22,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code Other.from_config(scheduler.config)} of diffusers: one scheduler's settings in another. */
+/**
+ * {@code Other.from_config(scheduler.config)} of diffusers: one scheduler's settings in another.
+ */
 class SchedulerPairsTest {
 
   private static final Map<String, Map<String, Object>> DEFAULTS = defaults();
@@ -33,7 +35,9 @@ class SchedulerPairsTest {
         Objects.requireNonNull(
             SchedulerPairsTest.class.getResourceAsStream("/scheduler-defaults.json"))) {
       Map<String, Map<String, Object>> all = new TreeMap<>();
-      JSON.std.mapFrom(in).forEach((name, settings) -> all.put(name, (Map<String, Object>) settings));
+      JSON.std
+          .mapFrom(in)
+          .forEach((name, settings) -> all.put(name, (Map<String, Object>) settings));
       return all;
     } catch (IOException e) {
       throw new IllegalStateException(e);
@@ -147,8 +151,7 @@ class SchedulerPairsTest {
     assertThat(config.prediction()).isEqualTo(Prediction.EPSILON);
     assertSame(
         Samplers.of(config, 10),
-        DdpmSampler.of(
-            DdpmSampler.Variance.POSTERIOR, Timesteps.of(10, StepSpacing.LEADING)));
+        DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(10, StepSpacing.LEADING)));
   }
 
   private static Map<String, Object> withClass(String name) {

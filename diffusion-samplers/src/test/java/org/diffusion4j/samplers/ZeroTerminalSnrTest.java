@@ -109,11 +109,7 @@ class ZeroTerminalSnrTest {
   private static double[] sample(LoopSampler sampler, Prediction prediction) {
     Denoiser exact =
         new MixtureDenoiser(
-            SCHEDULE,
-            prediction,
-            new double[][] {{0.3}},
-            new double[] {0.5},
-            new double[] {1});
+            SCHEDULE, prediction, new double[][] {{0.3}}, new double[] {0.5}, new double[] {1});
     float[] samples =
         SamplerMechanics.samples(
             sampler, exact, SamplingRequest.builder(400).batchSize(400).seed(1).build());

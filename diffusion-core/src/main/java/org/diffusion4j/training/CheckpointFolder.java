@@ -28,7 +28,10 @@ record CheckpointFolder(Path directory) {
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolder.class);
   private static final Pattern NAME = Pattern.compile("step-(\\d{8,18})");
   private static final Pattern LEFTOVER =
-      Pattern.compile("\\.{1,2}step-(\\d{8,18})\\.(.*)\\.(?:tmp|old)");
+      Pattern.compile("\\.{1,2}step-(\\d{8,18})\\.(.*)\\.(tmp|old)");
+
+  /** What the names of those end in that are to be replaced: see AtomicFiles. */
+  private static final String REPLACED = "old";
 
   /** What the names of those that are to be deleted end in. */
   private static final String PRUNED = "old";
@@ -98,7 +101,8 @@ record CheckpointFolder(Path directory) {
     Set<Long> there = byStep().keySet();
     for (Path file : leftovers()) {
       Matcher name = LEFTOVER.matcher(String.valueOf(file.getFileName()));
-      if (name.matches() && !PRUNED.equals(name.group(2))) {
+      // The others are not in their place yet, or not to be any more.
+      if (name.matches() && name.group(3).equals(REPLACED)) {
         long step = Long.parseLong(name.group(1));
         if (!there.contains(step) && isWhole(file)) {
           Files.move(file, at(step), StandardCopyOption.ATOMIC_MOVE);

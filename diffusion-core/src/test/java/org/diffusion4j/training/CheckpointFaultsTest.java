@@ -225,7 +225,8 @@ class CheckpointFaultsTest {
     train(10);
     MoreFiles.deleteRecursively(at(5), RecursiveDeleteOption.ALLOW_INSECURE);
     Files.move(at(10), folder.resolve(".step-00000010.some.old"));
-    Files.createDirectory(folder.resolve(".step-00000011.some.tmp"));
+    Path notInItsPlaceYet = Files.createDirectory(folder.resolve(".step-00000015.some.tmp"));
+    Files.createDirectory(notInItsPlaceYet.resolve("training"));
     try (Mlp model = mlp();
         DiffusionTrainer trainer = trainer(model, 0.01, 5, 3)) {
       assertThat(trainer.resume()).isEqualTo(10);

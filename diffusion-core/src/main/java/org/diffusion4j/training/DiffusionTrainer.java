@@ -18,7 +18,7 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.TrainingReport;
 import org.diffusion4j.TrainingStep;
-import org.diffusion4j.internal.Address;
+import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.unet.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser;

@@ -1,6 +1,6 @@
 package org.diffusion4j.training;
 
-import org.diffusion4j.internal.Address;
+import org.diffusion4j.engine.cpu.Address;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

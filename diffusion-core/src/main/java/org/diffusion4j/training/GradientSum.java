@@ -3,7 +3,7 @@ package org.diffusion4j.training;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.engine.cpu.WeightLoops;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 

@@ -5,7 +5,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.ObjLongConsumer;
 import org.diffusion4j.CancelToken;
-import org.diffusion4j.internal.Workers;
+import org.diffusion4j.engine.cpu.Workers;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 

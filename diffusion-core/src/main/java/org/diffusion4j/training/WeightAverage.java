@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.internal.WeightLoops;
+import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

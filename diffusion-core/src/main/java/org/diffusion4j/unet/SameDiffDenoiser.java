@@ -13,7 +13,8 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
-import org.diffusion4j.plan.Precision;
+import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.graph.Precision;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -288,7 +289,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *     the graph runs in SameDiff's session
    */
   public Denoiser inBfloat16() {
-    if (!Precision.BFLOAT16.isFast() || predictionBytes(1).isEmpty()) {
+    if (!CpuEngine.isFast(Precision.BFLOAT16) || predictionBytes(1).isEmpty()) {
       throw new UnsupportedOperationException(
           "bfloat16 must have a graph that runs as a plan on a processor with AVX512-BF16 or AMX");
     }

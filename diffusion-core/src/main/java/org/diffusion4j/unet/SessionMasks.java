@@ -3,7 +3,7 @@ package org.diffusion4j.unet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.plan.DropoutMasks;
+import org.diffusion4j.engine.graph.DropoutMasks;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.ndarray.INDArray;

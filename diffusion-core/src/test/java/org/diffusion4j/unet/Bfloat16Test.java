@@ -7,7 +7,8 @@ import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.plan.Precision;
+import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.graph.Precision;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -19,7 +20,7 @@ class Bfloat16Test {
 
   @Test
   void inBfloat16_isNearFloat_orRefusedByTheProcessor() {
-    if (!Precision.BFLOAT16.isFast()) {
+    if (!CpuEngine.isFast(Precision.BFLOAT16)) {
       assertThatExceptionOfType(UnsupportedOperationException.class)
           .isThrownBy(model::inBfloat16)
           .withMessageContaining("AVX512-BF16");
@@ -40,7 +41,7 @@ class Bfloat16Test {
   void inBfloat16_ofAModelThatLearnsTheVariance_saysSo() {
     try (UNet wide =
         UNet.create(Architectures.tiny().outChannels(2).build(), NoiseSchedule.linear(100), 1)) {
-      Assumptions.assumeTrue(Precision.BFLOAT16.isFast());
+      Assumptions.assumeTrue(CpuEngine.isFast(Precision.BFLOAT16));
       assertThat(wide.inBfloat16().learnsVariance()).isTrue();
       assertThat(model.inBfloat16().learnsVariance()).isFalse();
     }

@@ -14,7 +14,7 @@ import java.util.concurrent.Future;
 import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.plan.PlannedGraph;
+import org.diffusion4j.engine.PlannedGraph;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;

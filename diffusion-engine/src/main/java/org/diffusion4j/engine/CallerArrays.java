@@ -1,11 +1,13 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.internal.Address;
+import org.diffusion4j.engine.cpu.Address;
+import org.diffusion4j.engine.graph.Workspace;
+import org.diffusion4j.engine.samediff.Goal;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.LinkedHashMap;
 import java.util.Map;

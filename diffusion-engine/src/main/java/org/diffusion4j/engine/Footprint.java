@@ -1,6 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.Set;
+import org.diffusion4j.engine.graph.WeightCopy;
 
 /**
  * What is known of a plan without having it.
@@ -9,4 +10,4 @@ import java.util.Set;
  * @param packed weights that must be up to date before a run
  * @param batchwise whether a part of a batch gives the same results as in the whole batch
  */
-record Footprint(long workspaceBytes, Set<PackedWeight> packed, boolean batchwise) {}
+record Footprint(long workspaceBytes, Set<? extends WeightCopy> packed, boolean batchwise) {}

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -10,7 +10,8 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.diffusion4j.internal.Workers;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.Workspace;
 
 /** The plans of one call, and the workspaces that it runs in. */
 final class Held implements AutoCloseable {

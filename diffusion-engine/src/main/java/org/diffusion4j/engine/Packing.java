@@ -1,9 +1,13 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import org.diffusion4j.internal.Workers;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.WeightCopy;
 
 /**
  * Who reads packed weights and who writes them. Whoever runs reads; who finds a weight that is
@@ -17,6 +21,8 @@ final class Packing {
   private static final long LOOK_AGAIN_MILLIS = 50;
 
   private final Workers workers;
+  private final Map<WeightCopy, Integer> readers = new HashMap<>();
+  private final Set<WeightCopy> beingWritten = new HashSet<>();
   private int running;
   private boolean closed;
 
@@ -31,18 +37,18 @@ final class Packing {
    * @param version of the graph's weights
    * @return those that the caller must write first
    */
-  synchronized List<PackedWeight> enter(Set<PackedWeight> read, long version) {
+  synchronized List<WeightCopy> enter(Set<WeightCopy> read, long version) {
     boolean interrupted = false;
     while (true) {
       requireOpen();
       boolean nested = workers.isWorking() || workers.allAreInCallbacks();
-      List<PackedWeight> old = new ArrayList<>();
+      List<WeightCopy> old = new ArrayList<>();
       boolean ready = true;
-      for (PackedWeight weight : read) {
-        if (weight.isBeingWritten()) {
+      for (WeightCopy weight : read) {
+        if (beingWritten.contains(weight)) {
           ready = false;
         } else if (weight.isOlderThan(version)) {
-          if (weight.readers() == 0) {
+          if (!readers.containsKey(weight)) {
             old.add(weight);
           } else {
             ready &= nested;
@@ -51,8 +57,8 @@ final class Packing {
       }
       if (ready) {
         running++;
-        read.forEach(PackedWeight::addReader);
-        old.forEach(weight -> weight.beingWritten(true));
+        read.forEach(weight -> readers.merge(weight, 1, Integer::sum));
+        beingWritten.addAll(old);
         if (interrupted) {
           Thread.currentThread().interrupt();
         }
@@ -67,17 +73,17 @@ final class Packing {
   }
 
   /** Says that weights were written. */
-  synchronized void written(List<PackedWeight> weights) {
-    weights.forEach(weight -> weight.beingWritten(false));
+  synchronized void written(List<WeightCopy> weights) {
+    weights.forEach(beingWritten::remove);
     notifyAll();
   }
 
   /** Ends a run. */
-  synchronized void leave(Set<PackedWeight> read, List<PackedWeight> old) {
+  synchronized void leave(Set<WeightCopy> read, List<WeightCopy> old) {
     running--;
-    read.forEach(PackedWeight::removeReader);
+    read.forEach(weight -> readers.computeIfPresent(weight, (w, n) -> n == 1 ? null : n - 1));
     // Only those of a run that failed before it had written them.
-    old.forEach(weight -> weight.beingWritten(false));
+    old.forEach(beingWritten::remove);
     notifyAll();
   }
 

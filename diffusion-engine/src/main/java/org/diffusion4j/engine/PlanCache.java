@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -9,6 +9,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
+import org.diffusion4j.engine.graph.TooLargeException;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Workspace;
+import org.diffusion4j.engine.samediff.Goal;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import java.util.ArrayList;
 import java.util.Collection;
@@ -13,19 +13,34 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.diffusion4j.internal.Address;
-import org.diffusion4j.internal.WeightLoops;
-import org.diffusion4j.internal.Workers;
+import org.diffusion4j.engine.cpu.Address;
+import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.cpu.WeightLoops;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.Call;
+import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.graph.Engine;
+import org.diffusion4j.engine.graph.Losses;
+import org.diffusion4j.engine.graph.NodeGraph;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.graph.SampleLoss;
+import org.diffusion4j.engine.graph.TooLargeException;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.WeightCopy;
+import org.diffusion4j.engine.graph.Weights;
+import org.diffusion4j.engine.graph.Workspace;
+import org.diffusion4j.engine.samediff.Goal;
+import org.diffusion4j.engine.samediff.SameDiffPlanner;
+import org.diffusion4j.engine.samediff.Source;
 import org.diffusion4j.internal.common.MemoryLedger;
 import org.diffusion4j.internal.common.MemoryRefusedException;
 import org.diffusion4j.internal.common.NativeMemory;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.ops.executioner.OpExecutioner;
-import org.nd4j.linalg.factory.Nd4j;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,7 +56,8 @@ public final class PlannedGraph implements AutoCloseable {
   private static final long GATED_BYTES = 1 << 20;
 
   private final Source source;
-  private final WeightStore weights;
+  private final Weights weights;
+  private final Engine engine;
   private final MemoryLedger memory;
   private final Workers workers;
   private final PlanCache plans;
@@ -50,9 +66,11 @@ public final class PlannedGraph implements AutoCloseable {
   /** Graphs of SameDiff are read, and differentiated, by one thread at a time. */
   private final Object planning = new Object();
 
-  private PlannedGraph(Source source, WeightStore weights, MemoryLedger memory, Workers workers) {
+  private PlannedGraph(
+      Source source, Weights weights, Engine engine, MemoryLedger memory, Workers workers) {
     this.source = source;
     this.weights = weights;
+    this.engine = engine;
     this.memory = memory;
     this.workers = workers;
     plans = new PlanCache(this::plan, workers.threads());
@@ -81,8 +99,7 @@ public final class PlannedGraph implements AutoCloseable {
   }
 
   static Optional<PlannedGraph> of(Source source, MemoryLedger memory, Workers workers) {
-    if (Nd4j.getExecutioner().type() != OpExecutioner.ExecutionerType.NATIVE_CPU
-        || !OneDnn.available()) {
+    if (!CpuEngine.isAvailable()) {
       return Optional.empty();
     }
     Map<String, INDArray> variables = new LinkedHashMap<>();
@@ -104,8 +121,9 @@ public final class PlannedGraph implements AutoCloseable {
       }
     }
     constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
-    WeightStore weights = new WeightStore(variables, constants);
-    return Optional.of(new PlannedGraph(source, weights, memory, workers));
+    Weights weights = new Weights(variables, constants);
+    return CpuEngine.of(weights)
+        .map(engine -> new PlannedGraph(source, weights, engine, memory, workers));
   }
 
   /** Says that the variables were written to: the next run reads them anew. */
@@ -157,7 +175,7 @@ public final class PlannedGraph implements AutoCloseable {
     for (String input : of) {
       INDArray placeholder = placeholders.get(input);
       if (placeholder != null) {
-        written.put(Plan.gradientName(input), placeholder.shape());
+        written.put(NodeGraph.gradientName(input), placeholder.shape());
       }
     }
     Held held = new Held(plans);
@@ -171,12 +189,12 @@ public final class PlannedGraph implements AutoCloseable {
       Map<String, INDArray> own = arrays.takeResults();
       Map<String, INDArray> gradients = new LinkedHashMap<>();
       for (String wanted : of) {
-        INDArray gradient = own.get(Plan.gradientName(wanted));
+        INDArray gradient = own.get(NodeGraph.gradientName(wanted));
         gradients.put(
             wanted,
             gradient != null
                 ? gradient
-                : Workspace.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
+                : Address.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
       }
       return new Result(losses.sum(), gradients, held, own.values());
     } catch (RuntimeException | Error e) {
@@ -195,7 +213,9 @@ public final class PlannedGraph implements AutoCloseable {
           read,
           (pieces, n) -> {
             for (int i = 1; i < pieces.length; i++) {
-              Loops.add(pieces[0], pieces[i], n);
+              for (int k = 0; k < n; k++) {
+                pieces[0][k] += pieces[i][k];
+              }
             }
             return 0;
           });
@@ -271,14 +291,14 @@ public final class PlannedGraph implements AutoCloseable {
 
   /** All that the runs of a batch need. */
   private long bytes(Division division) {
-    Set<PackedWeight> packed = new HashSet<>();
+    Set<WeightCopy> packed = new HashSet<>();
     long bytes = 0;
     for (Map.Entry<PlanCache.Key, Integer> entry : division.workspaces(kept(division)).entrySet()) {
       Footprint footprint = plans.footprint(entry.getKey());
       bytes += entry.getValue() * footprint.workspaceBytes();
       packed.addAll(footprint.packed());
     }
-    for (PackedWeight weight : packed) {
+    for (WeightCopy weight : packed) {
       bytes += weight.bytes();
     }
     return bytes;
@@ -311,7 +331,7 @@ public final class PlannedGraph implements AutoCloseable {
         break;
       } catch (TooLargeException e) {
         if (count == batch) {
-          throw new UnplannableException(e.getMessage());
+          throw new UnplannableException(Shown.text(e.getMessage(), 200));
         }
         count = (int) Math.min(batch, 2L * count);
       }
@@ -323,7 +343,8 @@ public final class PlannedGraph implements AutoCloseable {
       int batch, Division.KeyOfPart keys, Function<PlanCache.Key, Footprint> footprints) {
     Division division = Division.of(batch, 1, workers.threads(), keys);
     try {
-      footprints.apply(division.key(0));
+      // Throws if it is too large.
+      Footprint unused = footprints.apply(division.key(0));
       return division;
     } catch (TooLargeException e) {
       throw new IllegalStateException(
@@ -341,7 +362,7 @@ public final class PlannedGraph implements AutoCloseable {
             (name, shape) -> shapes.put(name, shape.stream().mapToLong(Long::longValue).toArray()));
     long[] resultShape =
         Objects.requireNonNull(shapes.remove(key.goal().result()), key.goal().result());
-    key.goal().of().forEach(name -> shapes.remove(Plan.gradientName(name)));
+    key.goal().of().forEach(name -> shapes.remove(NodeGraph.gradientName(name)));
     // oneDNN fits an operation to the threads that it may use where it is made.
     return workers.alone(
         key.threads(),
@@ -354,7 +375,7 @@ public final class PlannedGraph implements AutoCloseable {
 
   private Plan plan(Map<String, long[]> shapes, Goal goal, long[] resultShape) {
     try {
-      return Plan.of(weights, source, shapes, goal, resultShape);
+      return Plan.of(SameDiffPlanner.plan(weights, source, shapes, goal, resultShape), engine);
     } catch (UnplannableException
         | TooLargeException
         | MemoryRefusedException
@@ -377,10 +398,10 @@ public final class PlannedGraph implements AutoCloseable {
     Division.KeyOfPart keys = (size, threads) -> arrays.key(size, threads, goal, shape);
     Division division = divide(arrays.batch(), keys, held::footprint);
     Map<PlanCache.Key, Integer> wanted = division.workspaces(kept(division));
-    Set<PackedWeight> packed = new LinkedHashSet<>();
+    Set<WeightCopy> packed = new LinkedHashSet<>();
     wanted.keySet().forEach(key -> packed.addAll(held.footprint(key).packed()));
     long version = weights.version();
-    List<PackedWeight> old = packing.enter(packed, version);
+    List<WeightCopy> old = packing.enter(packed, version);
     try {
       prepare(held, arrays, keys, wanted, old, version);
       packing.written(old);
@@ -420,12 +441,7 @@ public final class PlannedGraph implements AutoCloseable {
   private static Run run(Held held, PlanCache.Key key, CallerArrays arrays, Call call, int from) {
     Workspace workspace = held.workspace(key);
     arrays.show(held.plan(key), workspace, from);
-    workspace.partOf(call, from);
-    try {
-      workspace.run();
-    } finally {
-      workspace.partOf(Call.FORWARD, 0);
-    }
+    workspace.run(call, from);
     return new Run(key, workspace);
   }
 
@@ -435,14 +451,14 @@ public final class PlannedGraph implements AutoCloseable {
       CallerArrays arrays,
       Division.KeyOfPart keys,
       Map<PlanCache.Key, Integer> wanted,
-      List<PackedWeight> old,
+      List<WeightCopy> old,
       long version) {
     Map<PlanCache.Key, Integer> missing = held.take(wanted);
     long ours = 0;
     for (Map.Entry<PlanCache.Key, Integer> entry : missing.entrySet()) {
       ours += entry.getValue() * held.footprint(entry.getKey()).workspaceBytes();
     }
-    for (PackedWeight weight : old) {
+    for (WeightCopy weight : old) {
       ours += weight.isAllocated() ? 0 : weight.bytes();
     }
     long callers = arrays.bytes();
@@ -463,12 +479,12 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  private void pack(List<PackedWeight> old, long version) {
+  private void pack(List<WeightCopy> old, long version) {
     if (!old.isEmpty()) {
       workers.together(
           old.size(),
           (start, end) -> {
-            old.subList(start, end).forEach(weight -> weight.pack(version));
+            old.subList(start, end).forEach(weight -> weight.update(version));
             return 0;
           });
     }
@@ -508,6 +524,6 @@ public final class PlannedGraph implements AutoCloseable {
   public void close() {
     packing.close();
     plans.close();
-    weights.close();
+    engine.close();
   }
 }

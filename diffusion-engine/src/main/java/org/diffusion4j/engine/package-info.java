@@ -3,6 +3,6 @@
  * of memory, convolutions by oneDNN and the rest by kernels of our own. See docs/architecture.md.
  */
 @NullMarked
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -7,6 +7,8 @@ import java.util.Map;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.samediff.Goal;
 
 class DivisionTest {
 

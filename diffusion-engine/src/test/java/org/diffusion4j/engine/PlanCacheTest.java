@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -12,6 +12,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.graph.Engine;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Weights;
+import org.diffusion4j.engine.samediff.Goal;
+import org.diffusion4j.engine.samediff.SameDiffPlanner;
+import org.diffusion4j.engine.samediff.Source;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -23,7 +31,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 class PlanCacheTest {
 
   private final SameDiff graph = graph();
-  private final WeightStore weights = new WeightStore(Map.of(), Map.of());
+  private final Weights weights = new Weights(Map.of(), Map.of());
+  private final Engine engine = CpuEngine.of(weights).orElseThrow();
   private final AtomicInteger made = new AtomicInteger();
   private final CountDownLatch mayMake = new CountDownLatch(1);
   private final PlanCache cache = new PlanCache(this::make, 2);
@@ -43,8 +52,9 @@ class PlanCacheTest {
 
   private synchronized Plan plan(PlanCache.Key key) {
     long[] shape = key.shapes().get("x").stream().mapToLong(Long::longValue).toArray();
+    Source source = new Source(graph, () -> graph, List.of());
     return Plan.of(
-        weights, new Source(graph, () -> graph, List.of()), Map.of("x", shape), key.goal(), shape);
+        SameDiffPlanner.plan(weights, source, Map.of("x", shape), key.goal(), shape), engine);
   }
 
   private Plan make(PlanCache.Key key) {
@@ -67,6 +77,7 @@ class PlanCacheTest {
   void close() {
     mayMake.countDown();
     cache.close();
+    engine.close();
   }
 
   @Test

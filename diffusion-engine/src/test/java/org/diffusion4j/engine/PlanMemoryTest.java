@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.diffusion4j.internal.Workers;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.samediff.Source;
 import org.diffusion4j.internal.common.MemoryLedger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package org.diffusion4j.internal;
+package org.diffusion4j.engine.cpu;
 
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
@@ -6,6 +6,7 @@ import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -54,5 +55,15 @@ public final class Address extends FloatPointer {
   public static boolean isPlain(INDArray array) {
     return array.length() == 1
         || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'));
+  }
+
+  /** A part of an array, from a value on, in C order. */
+  public static INDArray view(INDArray base, long offset, long... shape) {
+    return Nd4j.create(
+        Nd4j.createBuffer(base.data(), offset, ArrayUtil.prodLong(shape)),
+        shape,
+        Nd4j.getStrides(shape, 'c'),
+        0,
+        'c');
   }
 }

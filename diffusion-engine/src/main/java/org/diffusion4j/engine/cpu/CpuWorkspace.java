@@ -1,10 +1,9 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
-import static org.diffusion4j.plan.OneDnn.check;
+import static org.diffusion4j.engine.cpu.OneDnn.check;
 
 import java.nio.FloatBuffer;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
@@ -13,17 +12,20 @@ import java.util.Objects;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.dnnl.global.dnnl;
-import org.diffusion4j.internal.Address;
+import org.diffusion4j.engine.graph.Call;
+import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.graph.Losses;
+import org.diffusion4j.engine.graph.Storage;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
+import org.diffusion4j.engine.graph.Workspace;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/**
- * The memory that one run of a plan works in, and the plan's operations bound to it. Used by one
- * thread at a time.
- */
-final class Workspace implements AutoCloseable {
+/** A block of native memory, and the kernels of a program bound to it. */
+final class CpuWorkspace implements Workspace {
 
   private static final long ALIGNMENT = 64;
 
@@ -33,8 +35,7 @@ final class Workspace implements AutoCloseable {
   private final Deque<Runnable> closers = new ArrayDeque<>();
   private final Map<Storage, INDArray> apart = new HashMap<>();
   private final Map<Integer, float[]> heap = new HashMap<>();
-  private final Map<Node, Storage> scratch;
-  private final WeightStore weights;
+  private final Weights weights;
   private final INDArray gradient;
   private final long[] callerAddresses;
   private List<Runnable> steps = List.of();
@@ -42,22 +43,16 @@ final class Workspace implements AutoCloseable {
   private int firstSample;
 
   /** A workspace of scratch memory alone. */
-  Workspace(long scratchFloats) {
-    this(scratchFloats, 0, 0, Map.of(), new WeightStore(Map.of(), Map.of()));
+  CpuWorkspace(long scratchFloats) {
+    this(scratchFloats, 0, 0, new Weights(Map.of(), Map.of()));
   }
 
   /**
    * @param arenaFloats size of the arena
    * @param gradientFloats size of the gradient of all weights, or 0
-   * @param arrays number of the caller's arrays, placeholders and outputs
-   * @param scratch where nodes work
+   * @param arrays number of the caller's arrays
    */
-  Workspace(
-      long arenaFloats,
-      long gradientFloats,
-      int arrays,
-      Map<Node, Storage> scratch,
-      WeightStore weights) {
+  CpuWorkspace(long arenaFloats, long gradientFloats, int arrays, Weights weights) {
     arena =
         Nd4j.createUninitialized(
             DataType.FLOAT, Math.max(1, arenaFloats) + ALIGNMENT / Float.BYTES);
@@ -67,30 +62,25 @@ final class Workspace implements AutoCloseable {
     Address.touch(arena);
     Address.touch(gradient);
     callerAddresses = new long[arrays];
-    this.scratch = scratch;
     this.weights = weights;
   }
 
-  /** Binds operations to this memory. */
-  void bind(List<Node> nodes) {
-    List<Runnable> bound = new ArrayList<>();
-    for (Node node : nodes) {
-      bound.add(Profile.timed(node, node.bind(this)));
-    }
-    steps = bound;
+  /** Says which operations a run is made of, each bound to this memory. */
+  void steps(List<Runnable> bound) {
+    steps = List.copyOf(bound);
   }
 
-  /** Runs the operations that were bound. */
-  void run() {
-    for (Runnable step : steps) {
-      step.run();
-    }
-  }
-
-  /** Says which call the next run is part of, and where its samples begin in the batch. */
-  void partOf(Call ofCall, int first) {
+  @Override
+  public void run(Call ofCall, int first) {
     call = ofCall;
     firstSample = first;
+    try {
+      for (Runnable step : steps) {
+        step.run();
+      }
+    } finally {
+      call = Call.FORWARD;
+    }
   }
 
   int firstSample() {
@@ -114,23 +104,17 @@ final class Workspace implements AutoCloseable {
     return start;
   }
 
-  /** Where a node may work. */
-  long scratchAddress(Node node) {
-    Storage storage = scratch.get(node);
-    return storage == null ? start : address(storage);
-  }
-
   long address(Storage storage) {
     return switch (storage.kind()) {
       case ARENA -> start + storage.offset() * Float.BYTES;
-      case WEIGHT -> weights.address(storage.weight());
+      case WEIGHT -> Address.of(weights.array(storage.weight()));
       case GRADIENT -> Address.of(gradient) + weights.offset(storage.weight()) * Float.BYTES;
       case APART -> throw new IllegalStateException(storage.weight() + " is not FLOAT");
     };
   }
 
   long address(Value value) {
-    return address(value.storage);
+    return address(value.storage());
   }
 
   FloatBuffer floats(Value value) {
@@ -143,29 +127,21 @@ final class Workspace implements AutoCloseable {
 
   /** The value as an array in C order over the workspace's own memory. */
   INDArray array(Value value, long... shape) {
-    return switch (value.storage.kind()) {
-      case ARENA -> view(arena, (address(value) - Address.of(arena)) / Float.BYTES, shape);
-      case WEIGHT -> weights.array(value.storage.weight()).reshape('c', shape);
-      case GRADIENT -> view(gradient, weights.offset(value.storage.weight()), shape);
+    return switch (value.storage().kind()) {
+      case ARENA -> Address.view(arena, (address(value) - Address.of(arena)) / Float.BYTES, shape);
+      case WEIGHT -> weights.array(value.storage().weight()).reshape('c', shape);
+      case GRADIENT -> Address.view(gradient, weights.offset(value.storage().weight()), shape);
       case APART ->
           apart
               .computeIfAbsent(
-                  value.storage.root(), s -> Nd4j.createUninitialized(value.type, value.length()))
+                  value.storage().root(),
+                  s -> Nd4j.createUninitialized(value.type(), value.length()))
               .reshape('c', shape);
     };
   }
 
-  static INDArray view(INDArray base, long offset, long... shape) {
-    return Nd4j.create(
-        Nd4j.createBuffer(base.data(), offset, Value.length(shape)),
-        shape,
-        Nd4j.getStrides(shape, 'c'),
-        0,
-        'c');
-  }
-
-  /** The gradient of all weights, one after the other. */
-  INDArray gradient() {
+  @Override
+  public INDArray gradient() {
     return gradient;
   }
 
@@ -182,8 +158,8 @@ final class Workspace implements AutoCloseable {
     return array;
   }
 
-  /** Says where the caller's array lies that a run copies from or to. */
-  void caller(int index, long address) {
+  @Override
+  public void caller(int index, long address) {
     callerAddresses[index] = address;
   }
 

@@ -1,9 +1,12 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
-import static org.diffusion4j.plan.OneDnn.check;
+import static org.diffusion4j.engine.cpu.OneDnn.check;
 
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.global.dnnl;
+import org.diffusion4j.engine.graph.Matrices;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.graph.Value;
 
 /** A shape, a type and a layout of values, as oneDNN describes them. */
 final class Desc implements AutoCloseable {
@@ -31,6 +34,17 @@ final class Desc implements AutoCloseable {
     return strided(new long[] {value.length()}, new long[] {1});
   }
 
+  static Desc of(Matrices matrices) {
+    return strided(matrices.dims(), matrices.strides());
+  }
+
+  private static int type(Precision precision) {
+    return switch (precision) {
+      case FLOAT32 -> dnnl.dnnl_f32;
+      case BFLOAT16 -> dnnl.dnnl_bf16;
+    };
+  }
+
   static Desc strided(long[] dims, long[] strides) {
     return strided(Precision.FLOAT32, dims, strides);
   }
@@ -44,7 +58,7 @@ final class Desc implements AutoCloseable {
     dnnl_memory_desc handle = new dnnl_memory_desc();
     check(
         dnnl.dnnl_memory_desc_create_with_strides(
-            handle, dims.length, dims, precision.type(), strides),
+            handle, dims.length, dims, type(precision), strides),
         "memory description");
     return new Desc(handle, true);
   }
@@ -54,7 +68,7 @@ final class Desc implements AutoCloseable {
     dnnl_memory_desc handle = new dnnl_memory_desc();
     check(
         dnnl.dnnl_memory_desc_create_with_tag(
-            handle, dims.length, dims, precision.type(), dnnl.dnnl_format_tag_any),
+            handle, dims.length, dims, type(precision), dnnl.dnnl_format_tag_any),
         "memory description");
     return new Desc(handle, true);
   }

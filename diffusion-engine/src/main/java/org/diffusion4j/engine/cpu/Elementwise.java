@@ -1,140 +1,108 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
+import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
+import org.diffusion4j.engine.graph.Affine;
+import org.diffusion4j.engine.graph.Binary;
+import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Silu;
+import org.diffusion4j.engine.graph.SiluGradient;
+import org.diffusion4j.engine.graph.Value;
 
-/** A function of each value: {@code alpha x + beta}, or SiLU. */
-final class Eltwise extends Node {
+/** Kernels that compute each value from the values in its place. */
+final class Elementwise {
 
-  private final int algorithm;
-  private final float alpha;
-  private final float beta;
-  private final Value x;
-  private final Value y;
-  private final Desc desc;
-  private final Primitive primitive;
+  private Elementwise() {}
 
-  private Eltwise(String name, int algorithm, double alpha, double beta, Value x, Value y) {
-    super(name, List.of(x), List.of(y));
-    this.algorithm = algorithm;
-    this.alpha = (float) alpha;
-    this.beta = (float) beta;
-    this.x = x;
-    this.y = y;
-    desc = Desc.flat(y);
-    primitive =
-        Primitive.of(
-            name,
-            (pd, attributes) ->
-                dnnl.dnnl_eltwise_forward_primitive_desc_create(
-                    pd,
-                    OneDnn.engine(),
-                    dnnl.dnnl_forward_training,
-                    algorithm,
-                    desc.handle(),
-                    desc.handle(),
-                    this.alpha,
-                    this.beta,
-                    attributes));
+  static Kernel affine(Affine node, KernelContext context) {
+    float alpha = (float) node.alpha();
+    float beta = (float) node.beta();
+    return forward(node, dnnl.dnnl_eltwise_linear, alpha, beta, node.x(), node.y(), context);
   }
 
-  static Eltwise linear(String name, double alpha, double beta, Value x, Value y) {
-    return new Eltwise(name, dnnl.dnnl_eltwise_linear, alpha, beta, x, y);
+  static Kernel silu(Silu node, KernelContext context) {
+    return forward(node, dnnl.dnnl_eltwise_swish, 1, 0, node.x(), node.y(), context);
   }
 
-  static Eltwise silu(String name, Value x, Value y) {
-    return new Eltwise(name, dnnl.dnnl_eltwise_swish, 1, 0, x, y);
+  private static Kernel forward(
+      Node node, int function, float alpha, float beta, Value x, Value y, KernelContext context) {
+    Desc desc = context.flat(y);
+    Primitive primitive =
+        context.own(Primitive.of(node.name(), eltwise(function, alpha, beta, desc)));
+    return PrimitiveKernel.of(
+        primitive,
+        new Operand(dnnl.DNNL_ARG_SRC, desc, x),
+        new Operand(dnnl.DNNL_ARG_DST, desc, y));
   }
 
-  @Override
-  List<Value> overwritable() {
-    return List.of(x);
+  private static Primitive.Describer eltwise(int function, float alpha, float beta, Desc desc) {
+    return (pd, attributes) ->
+        dnnl.dnnl_eltwise_forward_primitive_desc_create(
+            pd,
+            OneDnn.engine(),
+            dnnl.dnnl_forward_training,
+            function,
+            desc.handle(),
+            desc.handle(),
+            alpha,
+            beta,
+            attributes);
   }
 
-  @Override
-  long scratch() {
-    return primitive.scratch();
+  static Kernel siluGradient(SiluGradient node, KernelContext context) {
+    Desc desc = context.flat(node.dx());
+    Primitive.Description forward =
+        context.own(Primitive.describe(node.name(), eltwise(dnnl.dnnl_eltwise_swish, 1, 0, desc)));
+    Primitive primitive =
+        context.own(
+            Primitive.of(
+                node.name(),
+                (pd, attributes) ->
+                    dnnl.dnnl_eltwise_backward_primitive_desc_create(
+                        pd,
+                        OneDnn.engine(),
+                        dnnl.dnnl_eltwise_swish,
+                        desc.handle(),
+                        desc.handle(),
+                        desc.handle(),
+                        1,
+                        0,
+                        forward.handle(),
+                        attributes)));
+    return PrimitiveKernel.of(
+        primitive,
+        new Operand(dnnl.DNNL_ARG_SRC, desc, node.of().x()),
+        new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, node.dy()),
+        new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, node.dx()));
   }
 
-  @Override
-  void differentiate(Tape tape) {
-    Value dy = tape.gradientOf(y);
-    Value dx = x.likeThis(x.name + "-grad");
-    if (algorithm == dnnl.dnnl_eltwise_linear) {
-      tape.add(linear(dx.name, alpha, 0, dy, dx));
-    } else {
-      tape.add(new Backward(dy, dx));
-    }
-    tape.contribute(x, dx);
-  }
-
-  @Override
-  Runnable bind(Workspace workspace) {
-    return primitive.bind(
-        workspace,
-        workspace.scratchAddress(this),
+  static Kernel binary(Binary node, KernelContext context) {
+    Desc desc = context.flat(node.y());
+    int function =
+        switch (node.kind()) {
+          case ADD -> dnnl.dnnl_binary_add;
+          case SUBTRACT -> dnnl.dnnl_binary_sub;
+          case MULTIPLY -> dnnl.dnnl_binary_mul;
+        };
+    Primitive primitive =
+        context.own(
+            Primitive.of(
+                node.name(),
+                (pd, attributes) ->
+                    dnnl.dnnl_binary_primitive_desc_create(
+                        pd,
+                        OneDnn.engine(),
+                        function,
+                        desc.handle(),
+                        desc.handle(),
+                        desc.handle(),
+                        attributes)));
+    return new PrimitiveKernel(
+        primitive,
         List.of(
-            new Primitive.Argument(dnnl.DNNL_ARG_SRC, desc, workspace.address(x)),
-            new Primitive.Argument(dnnl.DNNL_ARG_DST, desc, workspace.address(y))));
-  }
-
-  @Override
-  public void close() {
-    primitive.close();
-    desc.close();
-  }
-
-  private final class Backward extends Node {
-
-    private final Value dy;
-    private final Value dx;
-    private final Primitive backward;
-
-    Backward(Value dy, Value dx) {
-      super(dx.name, List.of(dy, x), List.of(dx));
-      this.dy = dy;
-      this.dx = dx;
-      backward =
-          Primitive.of(
-              dx.name,
-              (pd, attributes) ->
-                  dnnl.dnnl_eltwise_backward_primitive_desc_create(
-                      pd,
-                      OneDnn.engine(),
-                      algorithm,
-                      desc.handle(),
-                      desc.handle(),
-                      desc.handle(),
-                      alpha,
-                      beta,
-                      primitive.description(),
-                      attributes));
-    }
-
-    @Override
-    List<Value> overwritable() {
-      return List.of(dy);
-    }
-
-    @Override
-    long scratch() {
-      return backward.scratch();
-    }
-
-    @Override
-    Runnable bind(Workspace workspace) {
-      return backward.bind(
-          workspace,
-          workspace.scratchAddress(this),
-          List.of(
-              new Primitive.Argument(dnnl.DNNL_ARG_SRC, desc, workspace.address(x)),
-              new Primitive.Argument(dnnl.DNNL_ARG_DIFF_DST, desc, workspace.address(dy)),
-              new Primitive.Argument(dnnl.DNNL_ARG_DIFF_SRC, desc, workspace.address(dx))));
-    }
-
-    @Override
-    public void close() {
-      backward.close();
-    }
+            new Operand(dnnl.DNNL_ARG_SRC_0, desc, node.a()),
+            new Operand(dnnl.DNNL_ARG_SRC_1, desc, node.b()),
+            new Operand(dnnl.DNNL_ARG_DST, desc, node.y())));
   }
 }

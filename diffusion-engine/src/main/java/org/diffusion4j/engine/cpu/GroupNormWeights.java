@@ -1,6 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import java.nio.FloatBuffer;
+import org.diffusion4j.engine.graph.GroupNorm;
 import org.jspecify.annotations.Nullable;
 
 /** A group norm's weights for one sample: gamma and beta with its scale and shift applied. */
@@ -15,7 +16,7 @@ final class GroupNormWeights {
   private final @Nullable FloatBuffer scales;
   private final @Nullable FloatBuffer shifts;
 
-  GroupNormWeights(Workspace workspace, GroupNorm.Inputs in) {
+  GroupNormWeights(CpuWorkspace workspace, GroupNorm.Inputs in) {
     channels = Math.toIntExact(in.gamma().length());
     gamma = new float[channels];
     beta = new float[channels];

@@ -1,6 +1,4 @@
-package org.diffusion4j.plan;
-
-import java.util.stream.IntStream;
+package org.diffusion4j.engine.cpu;
 
 /**
  * Loops over floats of the one form that JDK 17's C2 turns into vector instructions: every array
@@ -10,9 +8,6 @@ final class Loops {
 
   /** Beyond this the hyperbolic tangent is 1 in float. */
   private static final float BOUND = 7.905311f;
-
-  /** An index is no vector in C2's eyes; what an array holds is. */
-  private static final int[] PLACES = IntStream.range(0, DropoutMasks.TILE).toArray();
 
   private Loops() {}
 
@@ -71,22 +66,6 @@ final class Loops {
   static void scale(float[] a, float factor, int n) {
     for (int i = 0; i < n; i++) {
       a[i] *= factor;
-    }
-  }
-
-  /**
-   * Sets to zero what a hash of a key and of the place, of 24 bits, finds below a threshold. The
-   * hash is MurmurHash3's finaliser.
-   *
-   * @param bits of floats, at most {@link DropoutMasks#TILE}
-   */
-  static void drop(int[] bits, int key, int threshold, int n) {
-    for (int i = 0; i < n; i++) {
-      int h = PLACES[i] ^ key;
-      h = (h ^ (h >>> 16)) * 0x85EBCA6B;
-      h = (h ^ (h >>> 13)) * 0xC2B2AE35;
-      h = (h ^ (h >>> 16)) >>> 8;
-      bits[i] &= ~((h - threshold) >> 31);
     }
   }
 

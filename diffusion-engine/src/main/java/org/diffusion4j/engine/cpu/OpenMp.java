@@ -1,4 +1,4 @@
-package org.diffusion4j.internal;
+package org.diffusion4j.engine.cpu;
 
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;

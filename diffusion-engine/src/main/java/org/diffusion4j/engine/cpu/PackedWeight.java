@@ -1,8 +1,8 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
-import org.diffusion4j.internal.Address;
+import org.diffusion4j.engine.graph.WeightCopy;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -11,7 +11,7 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * A copy of a weight in the layout that oneDNN's operations want, remade when the weight changes.
  */
-final class PackedWeight implements AutoCloseable {
+final class PackedWeight implements WeightCopy, AutoCloseable {
 
   private final Desc desc;
   private final Desc from;
@@ -19,8 +19,6 @@ final class PackedWeight implements AutoCloseable {
   private final Primitive reorder;
   private @Nullable Copy copy;
   private volatile long version = -1;
-  private int readers;
-  private boolean beingWritten;
 
   /**
    * @param from how the weight lies in memory, and {@code address} where
@@ -30,22 +28,14 @@ final class PackedWeight implements AutoCloseable {
     this.from = from.copy();
     fromAddress = address;
     desc = to.copy();
-    reorder = reorder("weight", from, desc);
-  }
-
-  static Primitive reorder(String what, Desc from, Desc to) {
-    return Primitive.of(
-        "reorder of " + what,
-        (pd, attributes) ->
-            dnnl.dnnl_reorder_primitive_desc_create(
-                pd, from.handle(), OneDnn.engine(), to.handle(), OneDnn.engine(), attributes));
+    reorder = Primitive.reorder("weight", from, desc);
   }
 
   /** The memory, allocated at the first use. */
   private final class Copy {
 
     final INDArray memory = Nd4j.createUninitialized(DataType.FLOAT, desc.floats());
-    final Workspace workspace = new Workspace(reorder.scratch());
+    final CpuWorkspace workspace = new CpuWorkspace(reorder.scratch());
     final Runnable pack =
         reorder.bind(
             workspace,
@@ -62,7 +52,8 @@ final class PackedWeight implements AutoCloseable {
     return copy;
   }
 
-  synchronized boolean isAllocated() {
+  @Override
+  public synchronized boolean isAllocated() {
     return copy != null;
   }
 
@@ -70,43 +61,24 @@ final class PackedWeight implements AutoCloseable {
     return desc;
   }
 
-  long address() {
-    return Address.of(copy().memory);
+  /** What a kernel is given for the weight. */
+  Primitive.Argument argument() {
+    return new Primitive.Argument(dnnl.DNNL_ARG_WEIGHTS, desc, Address.of(copy().memory));
   }
 
-  boolean isOlderThan(long weightsVersion) {
+  @Override
+  public boolean isOlderThan(long weightsVersion) {
     return version < weightsVersion;
   }
 
-  // The next five belong to Packing, under its lock.
-
-  int readers() {
-    return readers;
-  }
-
-  void addReader() {
-    readers++;
-  }
-
-  void removeReader() {
-    readers--;
-  }
-
-  boolean isBeingWritten() {
-    return beingWritten;
-  }
-
-  void beingWritten(boolean now) {
-    beingWritten = now;
-  }
-
-  void pack(long weightsVersion) {
+  @Override
+  public void update(long weightsVersion) {
     copy().pack.run();
     version = weightsVersion;
   }
 
-  /** The memory that it takes once it is allocated. */
-  long bytes() {
+  @Override
+  public long bytes() {
     return desc.floats() * Float.BYTES;
   }
 

@@ -1,12 +1,13 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
-import static org.diffusion4j.plan.OneDnn.check;
+import static org.diffusion4j.engine.cpu.OneDnn.check;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntFunction;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
+import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
@@ -19,19 +20,50 @@ import org.bytedeco.dnnl.global.dnnl;
 final class Primitive implements AutoCloseable {
 
   private final String what;
-  private final dnnl_primitive_desc description;
-  private final dnnl_primitive primitive;
+  private final Description description;
+  private final dnnl_primitive primitive = new dnnl_primitive();
 
-  private Primitive(String what, dnnl_primitive_desc description) {
+  private Primitive(String what, Description description) {
     this.what = what;
     this.description = description;
-    primitive = new dnnl_primitive();
-    check(dnnl.dnnl_primitive_create(primitive, description), what);
+    check(dnnl.dnnl_primitive_create(primitive, description.handle), what);
   }
 
   /** A function of oneDNN that describes an operation, given where to and with which attributes. */
   interface Describer {
     int describe(dnnl_primitive_desc description, dnnl_primitive_attr attributes);
+  }
+
+  /** An operation that is described and not yet compiled; gradients are described by theirs. */
+  record Description(dnnl_primitive_desc handle) implements AutoCloseable {
+
+    static Description of(
+        String what, ToIntFunction<dnnl_primitive_attr> attribute, Describer describer) {
+      dnnl_primitive_attr attributes = new dnnl_primitive_attr();
+      check(dnnl.dnnl_primitive_attr_create(attributes), what);
+      try {
+        check(
+            dnnl.dnnl_primitive_attr_set_scratchpad_mode(
+                attributes, dnnl.dnnl_scratchpad_mode_user),
+            what);
+        check(attribute.applyAsInt(attributes), what);
+        dnnl_primitive_desc handle = new dnnl_primitive_desc();
+        check(describer.describe(handle, attributes), what);
+        return new Description(handle);
+      } finally {
+        dnnl.dnnl_primitive_attr_destroy(attributes);
+      }
+    }
+
+    @Override
+    public void close() {
+      dnnl.dnnl_primitive_desc_destroy(handle);
+    }
+  }
+
+  /** Describes an operation without attributes. */
+  static Description describe(String what, Describer describer) {
+    return Description.of(what, attributes -> dnnl.dnnl_success, describer);
   }
 
   static Primitive of(String what, Describer describer) {
@@ -40,28 +72,37 @@ final class Primitive implements AutoCloseable {
 
   static Primitive of(
       String what, ToIntFunction<dnnl_primitive_attr> attribute, Describer describer) {
-    dnnl_primitive_attr attributes = new dnnl_primitive_attr();
-    check(dnnl.dnnl_primitive_attr_create(attributes), what);
+    Description description = Description.of(what, attribute, describer);
     try {
-      check(
-          dnnl.dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl.dnnl_scratchpad_mode_user),
-          what);
-      check(attribute.applyAsInt(attributes), what);
-      dnnl_primitive_desc description = new dnnl_primitive_desc();
-      check(describer.describe(description, attributes), what);
       return new Primitive(what, description);
-    } finally {
-      dnnl.dnnl_primitive_attr_destroy(attributes);
+    } catch (RuntimeException | Error e) {
+      description.close();
+      throw e;
     }
   }
 
-  dnnl_primitive_desc description() {
-    return description;
+  /** The copy of what lies in one layout to another. */
+  static Primitive reorder(String what, Desc from, Desc to) {
+    return of(
+        "reorder of " + what,
+        (pd, attributes) ->
+            dnnl.dnnl_reorder_primitive_desc_create(
+                pd, from.handle(), OneDnn.engine(), to.handle(), OneDnn.engine(), attributes));
+  }
+
+  /** What is to be done with each value of a result while it is written. */
+  static int then(dnnl_primitive_attr attributes, ToIntFunction<dnnl_post_ops> operations) {
+    dnnl_post_ops then = new dnnl_post_ops();
+    int status = dnnl.dnnl_post_ops_create(then);
+    status |= operations.applyAsInt(then);
+    status |= dnnl.dnnl_primitive_attr_set_post_ops(attributes, then);
+    dnnl.dnnl_post_ops_destroy(then);
+    return status;
   }
 
   /** The layout of one of its arguments, which lives as long as the primitive. */
   Desc query(int query) {
-    return Desc.borrowed(dnnl.dnnl_primitive_desc_query_md(description, query, 0));
+    return Desc.borrowed(dnnl.dnnl_primitive_desc_query_md(description.handle, query, 0));
   }
 
   /** Floats that it needs while it runs. */
@@ -73,7 +114,7 @@ final class Primitive implements AutoCloseable {
   record Argument(int role, Desc desc, long address) {}
 
   /** The primitive on given memory. */
-  Runnable bind(Workspace workspace, long scratchAddress, List<Argument> arguments) {
+  Runnable bind(CpuWorkspace workspace, long scratchAddress, List<Argument> arguments) {
     List<Argument> all = new ArrayList<>(arguments);
     if (scratch() > 0) {
       all.add(
@@ -91,13 +132,13 @@ final class Primitive implements AutoCloseable {
     return () -> execute(workspace, count, args);
   }
 
-  void execute(Workspace workspace, int count, dnnl_exec_arg_t args) {
+  void execute(CpuWorkspace workspace, int count, dnnl_exec_arg_t args) {
     check(dnnl.dnnl_primitive_execute(primitive, workspace.stream(), count, args), what);
   }
 
   @Override
   public void close() {
     dnnl.dnnl_primitive_destroy(primitive);
-    dnnl.dnnl_primitive_desc_destroy(description);
+    description.close();
   }
 }

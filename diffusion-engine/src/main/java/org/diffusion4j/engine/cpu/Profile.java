@@ -1,9 +1,10 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import java.util.Comparator;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.diffusion4j.engine.graph.Node;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

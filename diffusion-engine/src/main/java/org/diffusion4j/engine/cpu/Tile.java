@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 /**
  * Values per channel, repeated so that loops over pixels and channels become one loop over floats,

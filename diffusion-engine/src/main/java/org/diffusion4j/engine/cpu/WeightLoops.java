@@ -1,4 +1,4 @@
-package org.diffusion4j.internal;
+package org.diffusion4j.engine.cpu;
 
 import java.nio.FloatBuffer;
 import java.util.ArrayList;

@@ -1,8 +1,9 @@
-package org.diffusion4j.internal;
+package org.diffusion4j.engine.cpu;
 
 import com.google.common.util.concurrent.Uninterruptibles;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -254,8 +255,8 @@ public final class Workers {
   private <T> T await(int openMp, FutureTask<T> future) throws ExecutionException {
     while (true) {
       try {
-        return Uninterruptibles.getUninterruptibly(
-            future, LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS);
+        return Objects.requireNonNull(
+            Uninterruptibles.getUninterruptibly(future, LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS));
       } catch (TimeoutException e) {
         // A callback may have started the very thread that waits here.
         if (allAreInCallbacks()) {

@@ -1,46 +1,48 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.ToLongFunction;
 
 /**
  * The layout of one block of memory in which all results of a plan lie: those that never live at
  * the same time share places. The largest are placed first, each in the smallest gap that fits.
  */
-final class Arena {
+public final class Arena {
 
   /** Floats in a cache line, of which all places are multiples. */
   private static final int LINE = 16;
 
-  private final Map<Node, Storage> scratch = new HashMap<>();
+  private final Map<Node, Storage> scratch = new IdentityHashMap<>();
   private final long floats;
 
   /**
    * @param nodes in the order of their execution
+   * @param scratchOf floats that a node's kernel needs only while it runs
    * @param last values that are read after the last of them
    */
-  Arena(List<Node> nodes, List<Value> last) {
+  public Arena(List<? extends Node> nodes, ToLongFunction<Node> scratchOf, List<Value> last) {
     for (int i = 0; i < nodes.size(); i++) {
       Node node = nodes.get(i);
       for (Value value : node.inputs()) {
-        value.storage.touch(i);
+        value.storage().touch(i);
       }
       for (Value value : node.outputs()) {
-        value.storage.touch(i);
+        value.storage().touch(i);
       }
-      if (node.scratch() > 0) {
-        Storage storage = new Storage(node.scratch());
+      long floatsOfScratch = scratchOf.applyAsLong(node);
+      if (floatsOfScratch > 0) {
+        Storage storage = new Storage(floatsOfScratch);
         storage.touch(i);
         scratch.put(node, storage);
       }
     }
-    last.forEach(value -> value.storage.touch(nodes.size()));
+    last.forEach(value -> value.storage().touch(nodes.size()));
     for (int i = 0; i < nodes.size(); i++) {
       reuseInput(nodes.get(i), i);
     }
@@ -49,12 +51,12 @@ final class Arena {
 
   /** Lets a node write over an input that nobody reads later. */
   private static void reuseInput(Node node, int index) {
-    Storage output = node.outputs().isEmpty() ? null : node.outputs().get(0).storage;
+    Storage output = node.outputs().isEmpty() ? null : node.outputs().get(0).storage();
     if (output == null || output.kind() != Storage.Kind.ARENA) {
       return;
     }
     for (Value input : node.overwritable()) {
-      Storage candidate = input.storage;
+      Storage candidate = input.storage();
       if (candidate.kind() == Storage.Kind.ARENA
           && candidate.root() != output.root()
           && candidate.last() == index
@@ -65,13 +67,13 @@ final class Arena {
     }
   }
 
-  private Set<Storage> storages(List<Node> nodes) {
+  private Set<Storage> storages(List<? extends Node> nodes) {
     Set<Storage> all = Collections.newSetFromMap(new IdentityHashMap<>());
     all.addAll(scratch.values());
     for (Node node : nodes) {
       for (Value value : node.outputs()) {
-        if (value.storage.kind() == Storage.Kind.ARENA) {
-          all.add(value.storage.root());
+        if (value.storage().kind() == Storage.Kind.ARENA) {
+          all.add(value.storage().root());
         }
       }
     }
@@ -120,12 +122,12 @@ final class Arena {
   }
 
   /** Its size. */
-  long floats() {
+  public long floats() {
     return floats;
   }
 
   /** Where nodes work that need memory only while they run. */
-  Map<Node, Storage> scratch() {
+  public Map<Node, Storage> scratch() {
     return scratch;
   }
 }

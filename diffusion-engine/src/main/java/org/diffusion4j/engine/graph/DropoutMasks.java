@@ -1,6 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * Which values each dropout layer drops in one call, as a function of a seed, the sample, the layer
@@ -12,9 +13,12 @@ import java.util.Arrays;
 public final class DropoutMasks {
 
   /** Values that are masked at once. */
-  static final int TILE = 1024;
+  public static final int TILE = 1024;
 
   private static final int BITS = 24;
+
+  /** An index is no vector in C2's eyes; what an array holds is. */
+  private static final int[] PLACES = IntStream.range(0, TILE).toArray();
 
   private final long seed;
   private final int firstSample;
@@ -32,7 +36,7 @@ public final class DropoutMasks {
   }
 
   /** What values that are kept are multiplied by. */
-  float factor() {
+  public float factor() {
     return (float) (1 / (1 - probability));
   }
 
@@ -45,9 +49,25 @@ public final class DropoutMasks {
    * @param sample index within the batch
    * @param tile number of the tile within the sample, whose channels are last
    */
-  void drop(int[] bits, int n, int layer, int sample, int tile) {
+  public void drop(int[] bits, int n, int layer, int sample, int tile) {
     long key = mix(mix(mix(mix(seed) + layer) + firstSample + sample) + tile);
-    Loops.drop(bits, (int) key, (int) Math.round(probability * (1 << BITS)), n);
+    drop(bits, (int) key, (int) Math.round(probability * (1 << BITS)), n);
+  }
+
+  /**
+   * A loop that JDK 17's C2 turns into vector instructions: sets to zero what a hash of a key and
+   * of the place, of 24 bits, finds below a threshold. The hash is MurmurHash3's finaliser.
+   *
+   * @param bits of floats, at most {@link #TILE}
+   */
+  private static void drop(int[] bits, int key, int threshold, int n) {
+    for (int i = 0; i < n; i++) {
+      int h = PLACES[i] ^ key;
+      h = (h ^ (h >>> 16)) * 0x85EBCA6B;
+      h = (h ^ (h >>> 13)) * 0xC2B2AE35;
+      h = (h ^ (h >>> 16)) >>> 8;
+      bits[i] &= ~((h - threshold) >> 31);
+    }
   }
 
   /**

@@ -1,323 +1,65 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
-import java.nio.FloatBuffer;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The gradient of {@link GroupNorm}: Wu and He 2018 by the chain rule. It computes xHat again from
  * x and the statistics, which is cheaper than keeping it.
+ *
+ * @param before what is added to the gradient with respect to x, or null
  */
-final class GroupNormGradient extends Node {
+public record GroupNormGradient(
+    GroupNorm of,
+    Value dy,
+    @Nullable Value before,
+    Value dx,
+    Value dGamma,
+    Value dBeta,
+    @Nullable Value dBias,
+    @Nullable Value dScale,
+    @Nullable Value dShift)
+    implements Node {
 
-  private final GroupNorm norm;
-
-  private final Value dy;
-  private final @Nullable Value before;
-  final Value dx;
-  final Value dGamma;
-  final Value dBeta;
-  final @Nullable Value dBias;
-  final @Nullable Value dScale;
-  final @Nullable Value dShift;
-
-  /**
-   * @param before what is added to the gradient with respect to x, or null
-   */
-  GroupNormGradient(GroupNorm norm, Value dy, @Nullable Value before) {
-    this(
+  static GroupNormGradient of(GroupNorm norm, Value dy, @Nullable Value before) {
+    GroupNorm.Inputs in = norm.in();
+    return new GroupNormGradient(
         norm,
         dy,
         before,
-        norm.in.x().likeThis(norm.in.x().name + "-grad"),
-        norm.in.gamma().likeThis(norm.in.gamma().name + "-grad"),
-        norm.in.beta().likeThis(norm.in.beta().name + "-grad"),
-        gradientLike(norm.in.bias()),
-        gradientLike(norm.in.scale()),
-        gradientLike(norm.in.shift()));
+        in.x().gradient(),
+        in.gamma().gradient(),
+        in.beta().gradient(),
+        gradient(in.bias()),
+        gradient(in.scale()),
+        gradient(in.shift()));
   }
 
-  private GroupNormGradient(
-      GroupNorm norm,
-      Value dy,
-      @Nullable Value before,
-      Value dx,
-      Value dGamma,
-      Value dBeta,
-      @Nullable Value dBias,
-      @Nullable Value dScale,
-      @Nullable Value dShift) {
-    super(
-        "group norm " + dx.name,
-        nonNull(
-            dy,
-            before,
-            norm.in.x(),
-            norm.in.bias(),
-            norm.in.gamma(),
-            norm.in.beta(),
-            norm.in.scale(),
-            norm.in.shift(),
-            norm.stats),
-        nonNull(dx, dGamma, dBeta, dBias, dScale, dShift));
-    this.norm = norm;
-    this.dy = dy;
-    this.before = before;
-    this.dx = dx;
-    this.dGamma = dGamma;
-    this.dBeta = dBeta;
-    this.dBias = dBias;
-    this.dScale = dScale;
-    this.dShift = dShift;
+  private static @Nullable Value gradient(@Nullable Value value) {
+    return value == null ? null : value.gradient();
   }
 
   @Override
-  List<Value> overwritable() {
+  public String name() {
+    return "group norm " + dx.name();
+  }
+
+  @Override
+  public List<Value> inputs() {
+    GroupNorm.Inputs in = of.in();
+    return GroupNorm.present(
+        dy, before, in.x(), in.bias(), in.gamma(), in.beta(), in.scale(), in.shift(), of.stats());
+  }
+
+  @Override
+  public List<Value> outputs() {
+    return GroupNorm.present(dx, dGamma, dBeta, dBias, dScale, dShift);
+  }
+
+  @Override
+  public List<Value> overwritable() {
     // The kernel keeps something in dx before it reads what it adds.
-    boolean shared = before != null && before.storage.root() == dy.storage.root();
+    boolean shared = before != null && before.storage().root() == dy.storage().root();
     return shared ? List.of() : List.of(dy);
-  }
-
-  @Override
-  Runnable bind(Workspace workspace) {
-    Kernel kernel = new Kernel(workspace);
-    return kernel::run;
-  }
-
-  private static List<Value> nonNull(@Nullable Value... values) {
-    List<Value> list = new ArrayList<>();
-    for (Value value : values) {
-      if (value != null) {
-        list.add(value);
-      }
-    }
-    return list;
-  }
-
-  private static @Nullable Value gradientLike(@Nullable Value value) {
-    return value == null ? null : value.likeThis(value.name + "-grad");
-  }
-
-  private final class Kernel {
-
-    private final int batch = norm.batch;
-    private final int channels = norm.channels;
-    private final int groups = norm.groups;
-    private final int pixels = norm.pixels;
-    private final Tile tile = norm.tile;
-    private final FloatBuffer xs;
-    private final FloatBuffer dys;
-    private final @Nullable FloatBuffer befores;
-    private final @Nullable FloatBuffer biases;
-    private final FloatBuffer statistics;
-    private final FloatBuffer dxs;
-    private final FloatBuffer dGammas;
-    private final FloatBuffer dBetas;
-    private final @Nullable FloatBuffer dBiases;
-    private final @Nullable FloatBuffer dScales;
-    private final @Nullable FloatBuffer dShifts;
-    private final FloatBuffer gammas;
-    private final FloatBuffer betas;
-    private final @Nullable FloatBuffer scales;
-    private final GroupNormWeights coefficients;
-    private final int size = channels * pixels;
-    private final float[] h;
-    private final float[] d;
-    private final float[] z;
-    private final float[] sigmoid;
-    private final float[] p;
-    private final float[] q;
-    private final float[] r;
-    private final float[] s;
-    private final float[] t;
-    private final float[] means;
-    private final float[] inverses;
-    private final float[] sumsOfD;
-    private final float[] sumsOfDh;
-    private final float[] sumsOfH;
-    private final double[] foldedD = new double[channels];
-    private final double[] foldedDh = new double[channels];
-    private final double[] foldedH = new double[channels];
-    private final double[] totalGamma = new double[channels];
-    private final double[] totalBeta = new double[channels];
-    private final float[] meanAndInverse = new float[2 * groups];
-    private final float[] bias = new float[channels];
-    private final float[] row = new float[channels];
-    private final float[] gamma = new float[channels];
-    private final float[] beta = new float[channels];
-    private final float[] scale = new float[channels];
-
-    Kernel(Workspace workspace) {
-      GroupNorm.Inputs in = norm.in;
-      xs = workspace.floats(in.x());
-      dys = workspace.floats(dy);
-      befores = workspace.floatsOrNull(before);
-      biases = workspace.floatsOrNull(in.bias());
-      statistics = workspace.floats(norm.stats);
-      dxs = workspace.floats(dx);
-      dGammas = workspace.floats(dGamma);
-      dBetas = workspace.floats(dBeta);
-      dBiases = workspace.floatsOrNull(dBias);
-      dScales = workspace.floatsOrNull(dScale);
-      dShifts = workspace.floatsOrNull(dShift);
-      gammas = workspace.floats(in.gamma());
-      betas = workspace.floats(in.beta());
-      scales = workspace.floatsOrNull(in.scale());
-      coefficients = new GroupNormWeights(workspace, in);
-      h = workspace.heap(0, tile.length());
-      d = workspace.heap(1, tile.length());
-      z = workspace.heap(2, tile.length());
-      sigmoid = workspace.heap(3, tile.length());
-      p = workspace.heap(4, tile.length());
-      q = workspace.heap(5, tile.length());
-      r = workspace.heap(6, tile.length());
-      s = workspace.heap(7, tile.length());
-      t = workspace.heap(8, tile.length());
-      means = workspace.heap(9, tile.length());
-      inverses = workspace.heap(10, tile.length());
-      sumsOfD = workspace.heap(11, tile.length());
-      sumsOfDh = workspace.heap(12, tile.length());
-      sumsOfH = workspace.heap(13, tile.length());
-    }
-
-    void run() {
-      Arrays.fill(totalGamma, 0);
-      Arrays.fill(totalBeta, 0);
-      gammas.get(0, gamma);
-      betas.get(0, beta);
-      Arrays.fill(scale, 1);
-      for (int sample = 0; sample < batch; sample++) {
-        statistics.get(sample * 2 * groups, meanAndInverse);
-        if (biases != null) {
-          biases.get(sample * channels, bias);
-        }
-        if (scales != null) {
-          scales.get(sample * channels, scale);
-        }
-        coefficients.load(sample);
-        throughSilu(sample * size);
-        ofWeights(sample);
-        ofInput(sample);
-      }
-      put(dGammas, totalGamma);
-      put(dBetas, totalBeta);
-    }
-
-    /** Sums the gradient before SiLU, alone and times xHat, and keeps it in dx. */
-    private void throughSilu(int start) {
-      int grouped = channels / groups;
-      for (int c = 0; c < channels; c++) {
-        row[c] = meanAndInverse[2 * (c / grouped)] - bias[c];
-      }
-      tile.fill(means, row);
-      for (int c = 0; c < channels; c++) {
-        row[c] = meanAndInverse[2 * (c / grouped) + 1];
-      }
-      tile.fill(inverses, row);
-      tile.fill(p, coefficients.gamma);
-      tile.fill(q, coefficients.beta);
-      Arrays.fill(sumsOfD, 0);
-      Arrays.fill(sumsOfDh, 0);
-      Arrays.fill(sumsOfH, 0);
-      for (int o = 0; o < size; o += tile.length()) {
-        int n = Math.min(tile.length(), size - o);
-        load(dys, start + o, n);
-        if (norm.silu) {
-          Loops.affineTo(z, h, p, q, n);
-          Loops.sigmoid(sigmoid, z, n);
-          Loops.timesSiluDerivative(d, z, sigmoid, n);
-          dxs.put(start + o, d, 0, n);
-        }
-        if (dBiases != null) {
-          Loops.add(sumsOfH, h, n);
-        }
-        Loops.addProducts(sumsOfD, sumsOfDh, d, h, n);
-      }
-      tile.fold(sumsOfD, foldedD);
-      tile.fold(sumsOfDh, foldedDh);
-    }
-
-    /** Makes h xHat, and d a gradient. */
-    private void load(FloatBuffer gradient, int at, int n) {
-      xs.get(at, h, 0, n);
-      gradient.get(at, d, 0, n);
-      Loops.normalise(h, means, inverses, n);
-    }
-
-    private void ofWeights(int sample) {
-      for (int c = 0; c < channels; c++) {
-        totalGamma[c] += foldedDh[c] * scale[c];
-        totalBeta[c] += foldedD[c] * scale[c];
-      }
-      if (dScales != null && dShifts != null) {
-        for (int c = 0; c < channels; c++) {
-          row[c] = (float) (gamma[c] * foldedDh[c] + beta[c] * foldedD[c]);
-        }
-        dScales.put(sample * channels, row);
-        for (int c = 0; c < channels; c++) {
-          row[c] = (float) foldedD[c];
-        }
-        dShifts.put(sample * channels, row);
-      }
-    }
-
-    /** d becomes (gamma d - mean(gamma d) - xHat mean(gamma d xHat)) / deviation. */
-    private void ofInput(int sample) {
-      int grouped = channels / groups;
-      double count = (double) grouped * pixels;
-      float[] g = coefficients.gamma;
-      double[] constants = new double[groups];
-      double[] slopes = new double[groups];
-      for (int c = 0; c < channels; c++) {
-        double inverse = meanAndInverse[2 * (c / grouped) + 1];
-        constants[c / grouped] -= inverse * g[c] * foldedD[c] / count;
-        slopes[c / grouped] -= inverse * g[c] * foldedDh[c] / count;
-      }
-      spread(constants);
-      tile.fill(r, row);
-      spread(slopes);
-      tile.fill(s, row);
-      for (int c = 0; c < channels; c++) {
-        row[c] = g[c] * meanAndInverse[2 * (c / grouped) + 1];
-      }
-      tile.fill(t, row);
-      if (dBiases != null) {
-        tile.fold(sumsOfH, foldedH);
-        float[] sums = new float[channels];
-        for (int c = 0; c < channels; c++) {
-          double slope = slopes[c / grouped];
-          double constant = constants[c / grouped];
-          sums[c] = (float) (row[c] * foldedD[c] + slope * foldedH[c] + constant * pixels);
-        }
-        dBiases.put(sample * channels, sums);
-      }
-      for (int o = 0; o < size; o += tile.length()) {
-        int n = Math.min(tile.length(), size - o);
-        int at = sample * size + o;
-        load(norm.silu ? dxs : dys, at, n);
-        Loops.combine(d, h, t, r, s, n);
-        if (befores != null) {
-          befores.get(at, z, 0, n);
-          Loops.add(d, z, n);
-        }
-        dxs.put(at, d, 0, n);
-      }
-    }
-
-    private void spread(double[] perGroup) {
-      int grouped = channels / groups;
-      for (int c = 0; c < channels; c++) {
-        row[c] = (float) perGroup[c / grouped];
-      }
-    }
-
-    private void put(FloatBuffer to, double[] sums) {
-      for (int c = 0; c < channels; c++) {
-        row[c] = (float) sums[c];
-      }
-      to.put(0, row);
-    }
   }
 }

@@ -1,7 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 /** A value read as matrices. */
-final class Matrices {
+public final class Matrices {
 
   private final Value value;
   private final long[] dims;
@@ -18,20 +18,20 @@ final class Matrices {
     this.strides = strides;
   }
 
-  Value value() {
+  public Value value() {
     return value;
   }
 
-  int rank() {
+  public int rank() {
     return dims.length;
   }
 
-  long columns() {
+  public long columns() {
     return dims[dims.length - 1];
   }
 
   /** A value in C order, whose last two dimensions are rows and columns. */
-  static Matrices of(Value value) {
+  public static Matrices of(Value value) {
     return new Matrices(value, value.shape(), value.strides());
   }
 
@@ -39,7 +39,7 @@ final class Matrices {
    * The heads of an image {@code [batch, channels, height, width]}: for each sample and head a
    * matrix of pixels and the head's channels.
    */
-  static Matrices heads(Value image, long heads) {
+  public static Matrices heads(Value image, long heads) {
     long channels = image.size(1);
     long pixels = image.size(2) * image.size(3);
     long perHead = channels / heads;
@@ -49,11 +49,11 @@ final class Matrices {
         new long[] {pixels * channels, perHead, channels, 1});
   }
 
-  Matrices in(Value other) {
+  public Matrices in(Value other) {
     return new Matrices(other, dims, strides);
   }
 
-  Matrices transposed() {
+  public Matrices transposed() {
     long[] d = dims.clone();
     long[] s = strides.clone();
     int last = d.length - 1;
@@ -65,11 +65,17 @@ final class Matrices {
   }
 
   /** Whether the values of a row lie side by side. */
-  boolean byRows() {
+  public boolean byRows() {
     return strides[strides.length - 1] == 1;
   }
 
-  Desc desc() {
-    return Desc.strided(dims, strides);
+  /** Batches if any, rows, columns. */
+  public long[] dims() {
+    return dims.clone();
+  }
+
+  /** The distance in floats from one to the next in each dimension. */
+  public long[] strides() {
+    return strides.clone();
   }
 }

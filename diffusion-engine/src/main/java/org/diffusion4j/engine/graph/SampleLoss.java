@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 /** A loss that is a sum over samples, each a function of the graph's output for it. */
 @FunctionalInterface

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import org.jspecify.annotations.Nullable;
 
@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
  * Where values live: a part of the arena, an array of the graph, or a part of the gradient. Several
  * values share one when they are views of each other or when a step writes over what it read last.
  */
-final class Storage {
+public final class Storage {
 
-  enum Kind {
+  public enum Kind {
     /** In the arena, for as long as it is needed. */
     ARENA,
     /** A weight or a constant, which belongs to the graph. */
@@ -27,19 +27,19 @@ final class Storage {
   private int last = -1;
   private long offset = -1;
 
-  Storage(long floats) {
+  public Storage(long floats) {
     this.floats = floats;
   }
 
   /** A weight's or a constant's array, or its gradient. */
-  static Storage of(Kind kind, String weight, long floats) {
+  public static Storage of(Kind kind, String weight, long floats) {
     Storage storage = new Storage(floats);
     storage.kind = kind;
     storage.weight = weight;
     return storage;
   }
 
-  Storage root() {
+  public Storage root() {
     Storage s = this;
     while (s.sameAs != null) {
       s = s.sameAs;
@@ -60,7 +60,7 @@ final class Storage {
   }
 
   /** Moves an arena storage to a weight's gradient. */
-  void becomeGradient(String name) {
+  public void becomeGradient(String name) {
     Storage root = root();
     root.kind = Kind.GRADIENT;
     root.weight = name;
@@ -73,15 +73,15 @@ final class Storage {
     root.last = Math.max(root.last, index);
   }
 
-  Kind kind() {
+  public Kind kind() {
     return root().kind;
   }
 
-  String weight() {
+  public String weight() {
     return root().weight;
   }
 
-  long floats() {
+  public long floats() {
     return root().floats;
   }
 
@@ -93,7 +93,7 @@ final class Storage {
     return root().last;
   }
 
-  long offset() {
+  public long offset() {
     return root().offset;
   }
 

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -12,16 +12,11 @@ import org.jspecify.annotations.Nullable;
  * Reverse-mode differentiation of a list of nodes: each, last to first, adds the nodes that carry
  * the gradient of its outputs to its inputs.
  */
-final class Tape {
+public final class Tape {
 
-  private final WeightStore weights;
   private final List<Node> added = new ArrayList<>();
   private final Map<Storage, Value> gradients = new HashMap<>();
   private final Set<Storage> wanted = new HashSet<>();
-
-  Tape(WeightStore weights) {
-    this.weights = weights;
-  }
 
   /**
    * Differentiates.
@@ -30,11 +25,11 @@ final class Tape {
    * @param of what the gradients are wanted of
    * @param output what is differentiated, and {@code seed} its gradient
    */
-  void run(List<Node> nodes, List<Value> of, Value output, Value seed) {
-    of.forEach(value -> wanted.add(value.storage.root()));
+  public void run(List<Node> nodes, List<Value> of, Value output, Value seed) {
+    of.forEach(value -> wanted.add(value.storage().root()));
     for (Node node : nodes) {
       if (node.inputs().stream().anyMatch(this::wants)) {
-        node.outputs().forEach(value -> wanted.add(value.storage.root()));
+        node.outputs().forEach(value -> wanted.add(value.storage().root()));
       }
     }
     contribute(output, seed);
@@ -47,36 +42,30 @@ final class Tape {
     }
   }
 
-  /** The nodes that were added, in order, from now on the receiver's. */
-  List<Node> takeNodes() {
-    List<Node> taken = List.copyOf(added);
-    added.clear();
-    return taken;
-  }
-
-  WeightStore weights() {
-    return weights;
+  /** The nodes of the gradient so far, in order. */
+  public List<Node> nodes() {
+    return List.copyOf(added);
   }
 
   /** Whether the gradient with respect to a value is needed. */
-  boolean wants(Value value) {
-    return wanted.contains(value.storage.root());
+  public boolean wants(Value value) {
+    return wanted.contains(value.storage().root());
   }
 
   /** The gradient with respect to a value as far as it is known, in the value's own shape. */
-  @Nullable Value gradient(Value value) {
-    Value gradient = gradients.get(value.storage.root());
+  public @Nullable Value gradient(Value value) {
+    Value gradient = gradients.get(value.storage().root());
     if (gradient == null || gradient.sameShape(value)) {
       return gradient;
     }
-    String name = gradient.name;
-    return value.channelsLast
+    String name = gradient.name();
+    return value.channelsLast()
         ? gradient.activationView(name, value.shape())
         : gradient.view(name, value.shape());
   }
 
   /** {@link #gradient} of a value that the loss depends on. */
-  Value gradientOf(Value value) {
+  public Value gradientOf(Value value) {
     Value gradient = gradient(value);
     if (gradient == null) {
       throw new IllegalStateException("the loss does not depend on " + value);
@@ -85,29 +74,29 @@ final class Tape {
   }
 
   /** Removes what was contributed so far, for a node that adds to it itself. */
-  @Nullable Value take(Value value) {
+  public @Nullable Value take(Value value) {
     Value gradient = gradient(value);
-    gradients.remove(value.storage.root());
+    gradients.remove(value.storage().root());
     return gradient;
   }
 
   /** Adds a node of the gradient. */
-  void add(Node node) {
+  public void add(Node node) {
     added.add(node);
   }
 
   /** Adds to the gradient with respect to a value, if that is wanted. */
-  void contribute(Value value, Value gradient) {
+  public void contribute(Value value, Value gradient) {
     if (!wants(value)) {
       return;
     }
     Value known = gradient(value);
     if (known == null) {
-      gradients.put(value.storage.root(), gradient);
+      gradients.put(value.storage().root(), gradient);
     } else {
-      Value sum = value.likeThis(value.name + "-grad");
-      add(Binary.add(sum.name, known, gradient, sum));
-      gradients.put(value.storage.root(), sum);
+      Value sum = value.gradient();
+      add(new Binary(sum.name(), Binary.Kind.ADD, known, gradient, sum));
+      gradients.put(value.storage().root(), sum);
     }
   }
 }

@@ -1,11 +1,11 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 /** A batch that is too large for one plan. Smaller ones may have plans. */
-final class TooLargeException extends RuntimeException {
+public final class TooLargeException extends RuntimeException {
 
   private static final long serialVersionUID = 1;
 
-  TooLargeException(String reason) {
+  public TooLargeException(String reason) {
     super(reason);
   }
 }

@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import java.util.Arrays;
 import org.diffusion4j.internal.common.NativeMemory;
@@ -8,12 +8,12 @@ import org.nd4j.linalg.api.buffer.DataType;
  * A tensor of a plan. An activation of rank 4 has the shape {@code [batch, channels, height,
  * width]} and lies in memory with its channels last; everything else lies in C order.
  */
-final class Value {
+public final class Value {
 
-  final String name;
-  final DataType type;
-  final boolean channelsLast;
-  final Storage storage;
+  private final String name;
+  private final DataType type;
+  private final boolean channelsLast;
+  private final Storage storage;
   private final long[] shape;
 
   private Value(String name, long[] shape, DataType type, boolean channelsLast, Storage storage) {
@@ -25,70 +25,92 @@ final class Value {
   }
 
   /** A result, or a copy of a placeholder. */
-  static Value activation(String name, long... shape) {
+  public static Value activation(String name, long... shape) {
     return new Value(
         name, shape, DataType.FLOAT, shape.length == 4, new Storage(requireLength(name, shape)));
   }
 
   /** A result in C order whatever its rank. */
-  static Value plain(String name, DataType type, long... shape) {
+  public static Value plain(String name, DataType type, long... shape) {
     long length = requireLength(name, shape);
     Storage storage =
         type == DataType.FLOAT ? new Storage(length) : Storage.of(Storage.Kind.APART, name, length);
     return new Value(name, shape, type, false, storage);
   }
 
-  static Value weight(String name, DataType type, long... shape) {
+  public static Value weight(String name, DataType type, long... shape) {
     return new Value(
         name, shape, type, false, Storage.of(Storage.Kind.WEIGHT, name, length(shape)));
   }
 
   /** The same memory under another shape, in C order. */
-  Value view(String viewName, long... other) {
+  public Value view(String viewName, long... other) {
     return new Value(viewName, other, type, false, storage);
   }
 
   /** The same memory under another shape, with channels last if of rank 4. */
-  Value activationView(String viewName, long... other) {
+  public Value activationView(String viewName, long... other) {
     return new Value(viewName, other, type, other.length == 4, storage);
   }
 
-  /** A new value for the gradient with respect to this one, laid out as it. */
-  Value likeThis(String gradientName) {
-    return new Value(gradientName, shape, type, channelsLast, new Storage(length()));
+  /** A new value laid out as this one. */
+  public Value likeThis(String otherName) {
+    return new Value(otherName, shape, type, channelsLast, new Storage(length()));
   }
 
-  long[] shape() {
+  /** A new value for the gradient with respect to this one, laid out as it. */
+  public Value gradient() {
+    return likeThis(name + "-grad");
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public DataType type() {
+    return type;
+  }
+
+  /** Whether it is an image that lies in memory with its channels last. */
+  public boolean channelsLast() {
+    return channelsLast;
+  }
+
+  public Storage storage() {
+    return storage;
+  }
+
+  public long[] shape() {
     return shape.clone();
   }
 
-  int rank() {
+  public int rank() {
     return shape.length;
   }
 
-  long size(int dimension) {
+  public long size(int dimension) {
     return shape[dimension];
   }
 
-  long length() {
+  public long length() {
     return length(shape);
   }
 
-  boolean sameShape(Value other) {
+  public boolean sameShape(Value other) {
     return Arrays.equals(shape, other.shape);
   }
 
-  boolean isWeight() {
+  public boolean isWeight() {
     return storage.kind() == Storage.Kind.WEIGHT;
   }
 
   /** Whether the order of the values in memory is C order too. */
-  boolean isPlain() {
+  public boolean isPlain() {
     return !channelsLast || shape[1] == 1 || shape[2] * shape[3] == 1;
   }
 
   /** The strides in memory of each dimension of the shape. */
-  long[] strides() {
+  public long[] strides() {
     if (channelsLast) {
       long c = shape[1];
       long w = shape[3];
@@ -118,7 +140,7 @@ final class Value {
     return length;
   }
 
-  static long length(long[] shape) {
+  public static long length(long[] shape) {
     long length = 1;
     for (long size : shape) {
       length = Math.multiplyExact(length, size);

@@ -1,7 +1,8 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.samediff;
 
 import com.google.common.collect.ImmutableSet;
 import java.util.Collection;
+import org.diffusion4j.engine.graph.Precision;
 
 /**
  * What a plan computes.
@@ -12,14 +13,14 @@ import java.util.Collection;
  * @param of what the gradients are wanted of
  * @param drops whether dropouts drop
  */
-record Goal(
+public record Goal(
     String result, Precision precision, boolean gradients, ImmutableSet<String> of, boolean drops) {
 
-  static Goal result(String name, Precision precision) {
+  public static Goal result(String name, Precision precision) {
     return new Goal(name, precision, false, ImmutableSet.of(), false);
   }
 
-  static Goal gradients(String name, Collection<String> of, boolean drops) {
+  public static Goal gradients(String name, Collection<String> of, boolean drops) {
     return new Goal(name, Precision.FLOAT32, true, ImmutableSet.copyOf(of), drops);
   }
 }

@@ -1,5 +1,6 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.samediff;
 
+import com.google.common.primitives.Longs;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -9,11 +10,30 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.diffusion4j.engine.graph.Affine;
+import org.diffusion4j.engine.graph.Binary;
+import org.diffusion4j.engine.graph.Concat;
+import org.diffusion4j.engine.graph.Convolution;
+import org.diffusion4j.engine.graph.Dropout;
+import org.diffusion4j.engine.graph.GroupNorm;
+import org.diffusion4j.engine.graph.Matrices;
+import org.diffusion4j.engine.graph.Nd4jOp;
+import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.graph.Product;
+import org.diffusion4j.engine.graph.Relayout;
+import org.diffusion4j.engine.graph.Resample;
+import org.diffusion4j.engine.graph.Silu;
+import org.diffusion4j.engine.graph.Softmax;
+import org.diffusion4j.engine.graph.Split;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
+import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
+import org.diffusion4j.engine.samediff.Patterns.Group;
+import org.diffusion4j.engine.samediff.Patterns.GroupNormMatch;
+import org.diffusion4j.engine.samediff.Patterns.SumMatch;
 import org.diffusion4j.internal.common.NativeMemory;
-import org.diffusion4j.plan.Patterns.AttentionMatch;
-import org.diffusion4j.plan.Patterns.Group;
-import org.diffusion4j.plan.Patterns.GroupNormMatch;
-import org.diffusion4j.plan.Patterns.SumMatch;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -32,7 +52,7 @@ final class GraphReader {
   /** Smaller examples are not worth a question. */
   private static final long GATED_BYTES = 1 << 20;
 
-  private final WeightStore weights;
+  private final Weights weights;
   private final Nd4jOp.LocalGradient localGradient;
   private final Precision precision;
   private final Map<String, Value> values = new HashMap<>();
@@ -42,17 +62,15 @@ final class GraphReader {
   private boolean drops;
   private boolean batchwise = true;
 
-  GraphReader(WeightStore weights, Nd4jOp.LocalGradient localGradient, Precision precision) {
+  GraphReader(Weights weights, Nd4jOp.LocalGradient localGradient, Precision precision) {
     this.weights = weights;
     this.precision = precision;
     this.localGradient = localGradient;
   }
 
-  /** The nodes that were read, in order, from now on the receiver's. */
-  List<Node> takeNodes() {
-    List<Node> taken = List.copyOf(nodes);
-    nodes.clear();
-    return taken;
+  /** The nodes so far, in order. */
+  List<Node> nodes() {
+    return nodes;
   }
 
   /** Whether no view mixes the samples of a batch. */
@@ -149,7 +167,7 @@ final class GraphReader {
     }
     Value y = Value.activation(m.group().last().result(), x.shape());
     add(
-        new GroupNorm(
+        GroupNorm.of(
             new GroupNorm.Inputs(
                 x,
                 rows(m.bias(), x),
@@ -185,7 +203,7 @@ final class GraphReader {
     }
     long heads = q.size(1) / m.headChannels();
     long pixels = q.size(2) * q.size(3);
-    Value scores = Value.plain(name + "-scores", q.type, q.size(0), heads, pixels, pixels);
+    Value scores = Value.plain(name + "-scores", q.type(), q.size(0), heads, pixels, pixels);
     Value probabilities = scores.likeThis(name + "-weights");
     Value mixed = Value.activation(name, q.shape());
     nodes.add(
@@ -245,7 +263,7 @@ final class GraphReader {
       emitDropout(op, dropouts.indexOf(op.in().get(1)));
       return;
     }
-    boolean floats = op.in().stream().allMatch(name -> value(name).type == DataType.FLOAT);
+    boolean floats = op.in().stream().allMatch(name -> value(name).type() == DataType.FLOAT);
     boolean done = floats && emitKnown(op);
     if (!done) {
       emitNd4j(op);
@@ -282,7 +300,7 @@ final class GraphReader {
   private void emitDropout(Op op, int layer) {
     Value x = image(value(op.in().get(0)));
     if (drops) {
-      add(new DropoutLayer(op.result(), layer, x, x.likeThis(op.result())));
+      add(new Dropout(op.result(), layer, x, x.likeThis(op.result())));
     } else {
       emitView(op, x);
     }
@@ -351,8 +369,9 @@ final class GraphReader {
     if (addend != null && !addend.sameShape(y)) {
       return Optional.empty();
     }
-    Convolution.Geometry geometry = new Convolution.Geometry(strides, before, after);
-    return Optional.of(new Convolution(weights, geometry, x, w, b, addend, y, precision));
+    Convolution.Geometry geometry =
+        new Convolution.Geometry(Longs.asList(strides), Longs.asList(before), Longs.asList(after));
+    return Optional.of(new Convolution(geometry, x, w, b, addend, y, precision));
   }
 
   private boolean emitMatmul(Op op) {
@@ -367,26 +386,26 @@ final class GraphReader {
 
   private boolean emitSilu(Op op) {
     Value x = value(op.in().get(0));
-    add(Eltwise.silu(op.result(), x, x.likeThis(op.result())));
+    add(new Silu(op.result(), x, x.likeThis(op.result())));
     return true;
   }
 
   private boolean emitLinear(Op op, double alpha, double beta) {
     Value x = value(op.in().get(0));
-    if (x.type != DataType.FLOAT) {
+    if (x.type() != DataType.FLOAT) {
       return false;
     }
-    add(Eltwise.linear(op.result(), alpha, beta, x, x.likeThis(op.result())));
+    add(new Affine(op.result(), alpha, beta, x, x.likeThis(op.result())));
     return true;
   }
 
   private boolean emitBinary(Op op, Binary.Kind kind) {
     Value a = value(op.in().get(0));
     Value b = value(op.in().get(1));
-    if (!a.sameShape(b) || a.type != DataType.FLOAT || b.type != DataType.FLOAT) {
+    if (!a.sameShape(b) || a.type() != DataType.FLOAT || b.type() != DataType.FLOAT) {
       return false;
     }
-    if (a.channelsLast != b.channelsLast) {
+    if (a.channelsLast() != b.channelsLast()) {
       a = image(a);
       b = image(b);
     }
@@ -411,7 +430,7 @@ final class GraphReader {
     }
     long[] shape = parts.get(0).shape();
     shape[1] = channels;
-    add(Concat.join(op.result(), parts, Value.activation(op.result(), shape)));
+    add(new Concat(op.result(), parts, Value.activation(op.result(), shape)));
     return true;
   }
 
@@ -428,7 +447,7 @@ final class GraphReader {
     for (String name : op.out()) {
       parts.add(Value.activation(name, shape));
     }
-    add(Concat.split("split " + op.result(), whole, parts));
+    add(new Split("split " + op.result(), whole, parts));
     return true;
   }
 
@@ -439,7 +458,7 @@ final class GraphReader {
     }
     Value x = image(value(op.in().get(0)));
     Value y = Value.activation(op.result(), x.size(0), x.size(1), 2 * x.size(2), 2 * x.size(3));
-    add(Resample.up(op.result(), 1, x, y));
+    add(new Resample(op.result(), true, 1, x, y));
     return true;
   }
 
@@ -459,7 +478,7 @@ final class GraphReader {
       return false;
     }
     Value y = Value.activation(op.result(), x.size(0), x.size(1), x.size(2) / 2, x.size(3) / 2);
-    add(Resample.down(op.result(), 0.25, image(x), y));
+    add(new Resample(op.result(), false, 0.25, image(x), y));
     return true;
   }
 
@@ -473,21 +492,21 @@ final class GraphReader {
       in.add(elementwise ? value(name) : plain(value(name)));
     }
     for (Value value : in) {
-      if (value.type != DataType.FLOAT
+      if (value.type() != DataType.FLOAT
           && !value.isWeight()
           && !READS_INTEGERS.contains(op.kind())) {
-        throw new UnplannableException(op.kind() + " may take its shape from " + value.name);
+        throw new UnplannableException(op.kind() + " may take its shape from " + value.name());
       }
     }
     List<LongShapeDescriptor> shapes = shapes(function, in);
     List<Value> out = new ArrayList<>();
     for (int i = 0; i < op.out().size(); i++) {
       LongShapeDescriptor shape = shapes.get(i);
-      if (!Nd4jOp.isSupported(shape.dataType())) {
+      if (!Nd4jShapes.isSupported(shape.dataType())) {
         throw new UnplannableException(op.kind() + " makes " + shape.dataType());
       }
       boolean like =
-          elementwise && shape.dataType() == DataType.FLOAT && in.get(0).type == DataType.FLOAT;
+          elementwise && shape.dataType() == DataType.FLOAT && in.get(0).type() == DataType.FLOAT;
       out.add(
           like
               ? in.get(0).likeThis(op.out().get(i))
@@ -499,7 +518,7 @@ final class GraphReader {
   private List<LongShapeDescriptor> shapes(DifferentialFunction function, List<Value> in) {
     List<INDArray> examples = examples(in);
     try {
-      return Nd4jOp.resultsOf(function, examples);
+      return Nd4jShapes.of(function, examples);
     } finally {
       for (int i = 0; i < in.size(); i++) {
         if (!in.get(i).isWeight()) {
@@ -513,7 +532,7 @@ final class GraphReader {
   private List<INDArray> examples(List<Value> in) {
     long bytes = 0;
     for (Value value : in) {
-      bytes += value.isWeight() ? 0 : value.length() * value.type.width();
+      bytes += value.isWeight() ? 0 : value.length() * value.type().width();
     }
     if (bytes >= GATED_BYTES) {
       NativeMemory.require("planning " + in.get(0), bytes);
@@ -522,8 +541,8 @@ final class GraphReader {
     for (Value value : in) {
       arrays.add(
           value.isWeight()
-              ? weights.array(value.storage.weight()).reshape('c', value.shape())
-              : Nd4j.createUninitialized(value.type, value.shape()));
+              ? weights.array(value.storage().weight()).reshape('c', value.shape())
+              : Nd4j.createUninitialized(value.type(), value.shape()));
     }
     return arrays;
   }
@@ -531,7 +550,7 @@ final class GraphReader {
   private void add(Node node) {
     nodes.add(node);
     for (Value output : node.outputs()) {
-      values.putIfAbsent(output.name, output);
+      values.putIfAbsent(output.name(), output);
     }
   }
 
@@ -543,25 +562,25 @@ final class GraphReader {
     return relaid.computeIfAbsent(
         value,
         v -> {
-          Value copy = Value.plain(v.name + "-plain", v.type, v.shape());
-          nodes.add(Transfer.relayout(copy.name, v, copy));
+          Value copy = Value.plain(v.name() + "-plain", v.type(), v.shape());
+          nodes.add(new Relayout(copy.name(), v, copy));
           return copy;
         });
   }
 
   /** The value with its channels last. */
   Value image(Value value) {
-    if (value.channelsLast || value.rank() != 4) {
+    if (value.channelsLast() || value.rank() != 4) {
       return value;
     }
-    Value last = Value.activation(value.name, value.shape());
+    Value last = Value.activation(value.name(), value.shape());
     if (last.isPlain() && !value.isWeight()) {
-      return value.activationView(value.name, value.shape());
+      return value.activationView(value.name(), value.shape());
     }
     return relaid.computeIfAbsent(
         value,
         v -> {
-          nodes.add(Transfer.relayout(v.name + "-image", v, last));
+          nodes.add(new Relayout(v.name() + "-image", v, last));
           return last;
         });
   }

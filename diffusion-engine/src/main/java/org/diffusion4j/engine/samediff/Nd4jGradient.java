@@ -1,14 +1,22 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.samediff;
 
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.diffusion4j.engine.graph.Nd4jOp;
+import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.engine.graph.Tape;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.internal.Variable;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -20,13 +28,13 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
   private static final String SEED = "-incoming-gradient";
 
   private final Supplier<SameDiff> gradientGraph;
-  private final WeightStore weights;
+  private final Weights weights;
 
   /**
    * @param gradientGraph gives ND4J's own copy of the graph, made for gradients, to which
    *     operations may be added
    */
-  Nd4jGradient(Supplier<SameDiff> gradientGraph, WeightStore weights) {
+  Nd4jGradient(Supplier<SameDiff> gradientGraph, Weights weights) {
     this.gradientGraph = gradientGraph;
     this.weights = weights;
   }
@@ -36,11 +44,9 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     SameDiff scratch = gradientGraph.get();
     Set<String> ops = Set.copyOf(scratch.getOps().keySet());
     Set<String> variables = Set.copyOf(scratch.getVariables().keySet());
-    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
     try {
-      differentiate(node, tape, scratch, reader);
+      differentiate(node, tape, scratch);
     } finally {
-      reader.takeNodes().forEach(Node::close);
       remove(scratch, ops, variables);
     }
   }
@@ -49,36 +55,36 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
   private static void remove(SameDiff scratch, Set<String> ops, Set<String> variables) {
     scratch.getOps().keySet().retainAll(ops);
     for (String name : List.copyOf(scratch.getVariables().keySet())) {
+      Variable variable = Objects.requireNonNull(scratch.getVariables().get(name));
+      List<String> readers = variable.getInputsForOp();
       if (!variables.contains(name)) {
         scratch.getVariables().remove(name);
         scratch.getConstantArrays().removeArray(name);
-      } else {
-        List<String> readers = scratch.getVariables().get(name).getInputsForOp();
-        if (readers != null && !ops.containsAll(readers)) {
-          readers.removeIf(op -> !ops.contains(op));
-        }
+      } else if (readers != null && !ops.containsAll(readers)) {
+        readers.removeIf(op -> !ops.contains(op));
       }
     }
   }
 
-  private void differentiate(Nd4jOp node, Tape tape, SameDiff scratch, GraphReader reader) {
-    DifferentialFunction function = scratch.getVariableOutputOp(node.outputs().get(0).name);
+  private void differentiate(Nd4jOp node, Tape tape, SameDiff scratch) {
+    DifferentialFunction function = scratch.getVariableOutputOp(node.outputs().get(0).name());
     if (function == null) {
       throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
     }
+    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
     List<SDVariable> seeds = new ArrayList<>();
     for (Value output : node.outputs()) {
       Value dy = tape.gradient(output);
       if (dy == null) {
         throw new UnplannableException("not every result of " + node.name() + " is used");
       }
-      String name = output.name + SEED;
+      String name = output.name() + SEED;
       seeds.add(
           scratch.hasVariable(name)
               ? scratch.getVariable(name)
               : scratch.placeHolder(name, DataType.FLOAT, output.shape()));
       reader.define(name, dy);
-      reader.define(output.name, output);
+      reader.define(output.name(), output);
     }
     String[] names = function.argNames();
     for (int i = 0; i < names.length; i++) {
@@ -104,14 +110,15 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
 
   private static void contribute(
       Tape tape, GraphReader reader, SameDiff scratch, Value input, String result) {
+    int before = reader.nodes().size();
     Set<String> known = new HashSet<>(reader.known());
     reader.read(new Ops(scratch, List.of(result), known), List.of(result));
     Value gradient = reader.value(result);
     if (!gradient.sameShape(input)) {
-      gradient = gradient.view(gradient.name, input.shape());
+      gradient = gradient.view(gradient.name(), input.shape());
     }
-    Value laidOut = input.channelsLast ? reader.image(gradient) : reader.plain(gradient);
-    reader.takeNodes().forEach(tape::add);
+    Value laidOut = input.channelsLast() ? reader.image(gradient) : reader.plain(gradient);
+    reader.nodes().subList(before, reader.nodes().size()).forEach(tape::add);
     tape.contribute(input, laidOut);
   }
 }

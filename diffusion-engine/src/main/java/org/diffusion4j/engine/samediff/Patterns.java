@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.samediff;
 
 import java.util.Arrays;
 import java.util.HashSet;

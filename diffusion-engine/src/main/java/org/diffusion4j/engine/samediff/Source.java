@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.samediff;
 
 import java.util.List;
 import java.util.function.Supplier;
@@ -11,9 +11,9 @@ import org.nd4j.autodiff.samediff.SameDiff;
  * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
  * @param dropouts placeholders, factors of images, that stand for the masks of dropout layers
  */
-record Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
+public record Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
 
-  Source {
+  public Source {
     dropouts = List.copyOf(dropouts);
   }
 }

@@ -1,8 +1,7 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +11,13 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.constraints.IntRange;
+import org.diffusion4j.engine.graph.Call;
+import org.diffusion4j.engine.graph.GroupNorm;
+import org.diffusion4j.engine.graph.Load;
+import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Program;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -21,23 +27,6 @@ import org.nd4j.linalg.factory.Nd4j;
 class GroupNormTest {
 
   private static final double EPS = 1e-5;
-
-  /** Makes a value of given numbers. */
-  private static final class Given extends Node {
-
-    private final float[] numbers;
-
-    Given(Value value, float[] numbers) {
-      super(value.name, List.of(), List.of(value));
-      this.numbers = numbers;
-    }
-
-    @Override
-    Runnable bind(Workspace workspace) {
-      FloatBuffer to = workspace.floats(outputs().get(0));
-      return () -> to.put(0, numbers);
-    }
-  }
 
   private static float[] gaussian(Random random, int length, double mean, double deviation) {
     float[] values = new float[length];
@@ -68,21 +57,22 @@ class GroupNormTest {
     float @Nullable [] shift = scaled ? gaussian(random, batch * channels, 0, 0.5) : null;
 
     List<Node> nodes = new ArrayList<>();
-    Value image = given(nodes, "x", x, batch, channels, height, width);
+    List<INDArray> given = new ArrayList<>();
+    Value image = given(nodes, given, "x", x, batch, channels, height, width);
     Map<String, INDArray> weights = new LinkedHashMap<>();
     weights.put("gamma", Nd4j.createFromArray(gamma));
     weights.put("beta", Nd4j.createFromArray(beta));
     GroupNorm.Inputs inputs =
         new GroupNorm.Inputs(
             image,
-            bias == null ? null : given(nodes, "bias", bias, batch, channels),
+            bias == null ? null : given(nodes, given, "bias", bias, batch, channels),
             Value.weight("gamma", DataType.FLOAT, channels),
             Value.weight("beta", DataType.FLOAT, channels),
-            scale == null ? null : given(nodes, "scale", scale, batch, channels),
-            shift == null ? null : given(nodes, "shift", shift, batch, channels));
+            scale == null ? null : given(nodes, given, "scale", scale, batch, channels),
+            shift == null ? null : given(nodes, given, "shift", shift, batch, channels));
     Value y = Value.activation("y", batch, channels, height, width);
-    nodes.add(new GroupNorm(inputs, groups, EPS, silu, y));
-    float[] actual = run(nodes, y, new WeightStore(weights, Map.of()));
+    nodes.add(GroupNorm.of(inputs, groups, EPS, silu, y));
+    float[] actual = run(nodes, given, y, new Weights(weights, Map.of()));
 
     for (int n = 0; n < batch; n++) {
       for (int g = 0; g < groups; g++) {
@@ -103,17 +93,24 @@ class GroupNormTest {
     }
   }
 
-  private static Value given(List<Node> nodes, String name, float[] numbers, long... shape) {
-    Value value = Value.activation(name, shape);
-    nodes.add(new Given(value, numbers));
+  /** A value that is loaded from the caller, in the order in which the kernel reads memory. */
+  private static Value given(
+      List<Node> nodes, List<INDArray> given, String name, float[] numbers, long... shape) {
+    Value value = Value.plain(name, DataType.FLOAT, shape);
+    nodes.add(new Load(given.size(), value));
+    given.add(Nd4j.createFromArray(numbers));
     return value;
   }
 
-  private static float[] run(List<Node> nodes, Value result, WeightStore weights) {
-    Arena arena = new Arena(nodes, List.of(result));
-    try (Workspace workspace = new Workspace(arena.floats(), 0, 0, arena.scratch(), weights)) {
-      workspace.bind(nodes);
-      workspace.run();
+  private static float[] run(
+      List<Node> nodes, List<INDArray> given, Value result, Weights weights) {
+    try (CpuEngine engine = CpuEngine.of(weights).orElseThrow();
+        Program program = engine.compile(nodes, given.size(), false);
+        CpuWorkspace workspace = (CpuWorkspace) program.workspace()) {
+      for (int i = 0; i < given.size(); i++) {
+        workspace.caller(i, Address.of(given.get(i)));
+      }
+      workspace.run(Call.FORWARD, 0);
       float[] numbers = new float[Math.toIntExact(result.length())];
       workspace.floats(result).get(0, numbers);
       return numbers;

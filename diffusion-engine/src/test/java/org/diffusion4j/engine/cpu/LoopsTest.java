@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;

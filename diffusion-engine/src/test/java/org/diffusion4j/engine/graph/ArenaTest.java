@@ -1,4 +1,4 @@
-package org.diffusion4j.plan;
+package org.diffusion4j.engine.graph;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -16,31 +16,22 @@ import org.nd4j.linalg.api.buffer.DataType;
 class ArenaTest {
 
   /** Reads and writes nothing but what it says. */
-  private static final class Step extends Node {
+  private record Step(List<Value> inputs, Value output, List<Value> overwritable, long scratch)
+      implements Node {
 
-    private final List<Value> overwritable;
-    private final long scratch;
-
-    Step(List<Value> inputs, Value output, List<Value> overwritable, long scratch) {
-      super(output.name, inputs, List.of(output));
-      this.overwritable = overwritable;
-      this.scratch = scratch;
+    @Override
+    public String name() {
+      return output.name();
     }
 
     @Override
-    List<Value> overwritable() {
-      return overwritable;
+    public List<Value> outputs() {
+      return List.of(output);
     }
+  }
 
-    @Override
-    long scratch() {
-      return scratch;
-    }
-
-    @Override
-    Runnable bind(Workspace workspace) {
-      return () -> {};
-    }
+  private static Arena arena(List<Node> nodes, List<Value> last) {
+    return new Arena(nodes, node -> ((Step) node).scratch, last);
   }
 
   private static Value value(String name, long floats) {
@@ -56,7 +47,7 @@ class ArenaTest {
    * and every input must still hold the marks of the step that made it.
    */
   private static void run(List<Node> nodes, List<Value> last) {
-    Arena arena = new Arena(nodes, last);
+    Arena arena = arena(nodes, last);
     int[] memory = new int[Math.toIntExact(arena.floats())];
     Map<Value, Integer> marks = new HashMap<>();
     for (int i = 0; i < nodes.size(); i++) {
@@ -64,14 +55,14 @@ class ArenaTest {
       node.inputs().forEach(input -> requireMarks(memory, input, marks.get(input)));
       Storage scratch = arena.scratch().get(node);
       if (scratch != null) {
-        fill(memory, scratch.offset(), node.scratch(), -1);
+        fill(memory, scratch.offset(), ((Step) node).scratch, -1);
         node.inputs().forEach(input -> requireMarks(memory, input, marks.get(input)));
       }
       Value output = node.outputs().get(0);
-      fill(memory, output.storage.offset(), output.length(), i + 1);
+      fill(memory, output.storage().offset(), output.length(), i + 1);
       marks.put(output, i + 1);
       if (scratch != null) {
-        fill(memory, scratch.offset(), node.scratch(), -1);
+        fill(memory, scratch.offset(), ((Step) node).scratch, -1);
         requireMarks(memory, output, i + 1);
       }
     }
@@ -85,9 +76,9 @@ class ArenaTest {
   }
 
   private static void requireMarks(int[] memory, Value value, int mark) {
-    assertThat(value.storage.offset() % 16).isZero();
+    assertThat(value.storage().offset() % 16).isZero();
     for (long i = 0; i < value.length(); i++) {
-      if (memory[Math.toIntExact(value.storage.offset() + i)] != mark) {
+      if (memory[Math.toIntExact(value.storage().offset() + i)] != mark) {
         throw new AssertionError(value + " was overwritten while it was needed");
       }
     }
@@ -124,17 +115,17 @@ class ArenaTest {
       nodes.add(new Step(inputs, output, List.of(), 0));
       made.add(output);
     }
-    Arena arena = new Arena(nodes, List.of());
+    Arena arena = arena(nodes, List.of());
     long sum = 0;
     for (Value a : made) {
       sum += (a.length() + 15) / 16 * 16;
-      assertThat(a.storage.offset()).isNotNegative();
-      assertThat(a.storage.offset() + a.length()).isLessThanOrEqualTo(arena.floats());
+      assertThat(a.storage().offset()).isNotNegative();
+      assertThat(a.storage().offset() + a.length()).isLessThanOrEqualTo(arena.floats());
       for (Value b : made) {
         boolean apart =
-            a.storage.offset() + a.length() <= b.storage.offset()
-                || b.storage.offset() + b.length() <= a.storage.offset();
-        assertThat(a == b || apart || !a.storage.overlapsInTime(b.storage)).isTrue();
+            a.storage().offset() + a.length() <= b.storage().offset()
+                || b.storage().offset() + b.length() <= a.storage().offset();
+        assertThat(a == b || apart || !a.storage().overlapsInTime(b.storage())).isTrue();
       }
     }
     assertThat(arena.floats()).isLessThanOrEqualTo(sum);
@@ -150,15 +141,15 @@ class ArenaTest {
       nodes.add(new Step(List.of(before), next, List.of(), 0));
       before = next;
     }
-    assertThat(new Arena(nodes, List.of()).floats()).isEqualTo(128);
+    assertThat(arena(nodes, List.of()).floats()).isEqualTo(128);
   }
 
   @Test
   void output_ofAStepWhoseInputDies_takesItsPlace() {
     Value x = value("x", 64);
     Value y = value("y", 64);
-    assertThat(new Arena(List.of(step(x), step(y, x)), List.of()).floats()).isEqualTo(64);
-    assertThat(y.storage.root()).isSameAs(x.storage.root());
+    assertThat(arena(List.of(step(x), step(y, x)), List.of()).floats()).isEqualTo(64);
+    assertThat(y.storage().root()).isSameAs(x.storage().root());
   }
 
   @Test
@@ -166,25 +157,25 @@ class ArenaTest {
     Value x = value("x", 64);
     Value y = value("y", 64);
     Value z = value("z", 64);
-    new Arena(List.of(step(x), step(y, x), step(z, x, y)), List.of());
-    assertThat(y.storage.root()).isNotSameAs(x.storage.root());
-    assertThat(z.storage.root()).isSameAs(x.storage.root());
+    arena(List.of(step(x), step(y, x), step(z, x, y)), List.of());
+    assertThat(y.storage().root()).isNotSameAs(x.storage().root());
+    assertThat(z.storage().root()).isSameAs(x.storage().root());
   }
 
   @Test
   void output_ofAStepWhoseInputIsReadAtTheEnd_hasItsOwnPlace() {
     Value x = value("x", 64);
     Value y = value("y", 64);
-    new Arena(List.of(step(x), step(y, x)), List.of(x));
-    assertThat(y.storage.root()).isNotSameAs(x.storage.root());
+    arena(List.of(step(x), step(y, x)), List.of(x));
+    assertThat(y.storage().root()).isNotSameAs(x.storage().root());
   }
 
   @Test
   void output_ofAnotherSizeThanItsInput_hasItsOwnPlace() {
     Value x = value("x", 64);
     Value y = value("y", 63);
-    new Arena(List.of(step(x), step(y, x)), List.of());
-    assertThat(y.storage.root()).isNotSameAs(x.storage.root());
+    arena(List.of(step(x), step(y, x)), List.of());
+    assertThat(y.storage().root()).isNotSameAs(x.storage().root());
   }
 
   @Test
@@ -193,16 +184,16 @@ class ArenaTest {
     Value y = value("y", 64);
     Value view = x.view("view", 8, 8);
     Value z = value("z", 64);
-    new Arena(List.of(step(x), step(y, x), step(z, view, y)), List.of());
-    assertThat(y.storage.root()).isNotSameAs(x.storage.root());
+    arena(List.of(step(x), step(y, x), step(z, view, y)), List.of());
+    assertThat(y.storage().root()).isNotSameAs(x.storage().root());
   }
 
   @Test
   void output_whoseInputIsAWeight_leavesTheWeightAlone() {
     Value w = Value.weight("w", DataType.FLOAT, 64);
     Value y = value("y", 64);
-    new Arena(List.of(step(y, w)), List.of());
-    assertThat(y.storage.kind()).isEqualTo(Storage.Kind.ARENA);
-    assertThat(w.storage.kind()).isEqualTo(Storage.Kind.WEIGHT);
+    arena(List.of(step(y, w)), List.of());
+    assertThat(y.storage().kind()).isEqualTo(Storage.Kind.ARENA);
+    assertThat(w.storage().kind()).isEqualTo(Storage.Kind.WEIGHT);
   }
 }

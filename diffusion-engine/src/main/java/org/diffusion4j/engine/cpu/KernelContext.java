@@ -1,0 +1,52 @@
+package org.diffusion4j.engine.cpu;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.diffusion4j.engine.graph.Value;
+
+/** What kernels are made with; owns what is native in them. */
+final class KernelContext implements AutoCloseable {
+
+  private final PackedWeights packed;
+  private final Deque<Runnable> closers = new ArrayDeque<>();
+
+  KernelContext(PackedWeights packed) {
+    this.packed = packed;
+  }
+
+  Desc own(Desc desc) {
+    closers.push(desc::close);
+    return desc;
+  }
+
+  Primitive own(Primitive primitive) {
+    closers.push(primitive::close);
+    return primitive;
+  }
+
+  Primitive.Description own(Primitive.Description description) {
+    closers.push(description::close);
+    return description;
+  }
+
+  /** The value as it lies in memory. */
+  Desc desc(Value value) {
+    return own(Desc.of(value));
+  }
+
+  /** The value as if it were one row. */
+  Desc flat(Value value) {
+    return own(Desc.flat(value));
+  }
+
+  /** The weight in another layout; one copy for all kernels of a graph that ask for the same. */
+  PackedWeight packed(Value weight, Desc from, Desc to) {
+    return packed.of(weight, from, to);
+  }
+
+  @Override
+  public void close() {
+    closers.forEach(Runnable::run);
+    closers.clear();
+  }
+}

@@ -1,0 +1,76 @@
+package org.diffusion4j.engine.cpu;
+
+import java.util.Map;
+import java.util.Objects;
+import org.diffusion4j.engine.graph.Affine;
+import org.diffusion4j.engine.graph.Binary;
+import org.diffusion4j.engine.graph.ColumnSums;
+import org.diffusion4j.engine.graph.Concat;
+import org.diffusion4j.engine.graph.Convolution;
+import org.diffusion4j.engine.graph.ConvolutionInputGradient;
+import org.diffusion4j.engine.graph.ConvolutionWeightGradient;
+import org.diffusion4j.engine.graph.Dropout;
+import org.diffusion4j.engine.graph.GroupNorm;
+import org.diffusion4j.engine.graph.GroupNormGradient;
+import org.diffusion4j.engine.graph.Load;
+import org.diffusion4j.engine.graph.LossOfOutput;
+import org.diffusion4j.engine.graph.Nd4jOp;
+import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Product;
+import org.diffusion4j.engine.graph.Relayout;
+import org.diffusion4j.engine.graph.Resample;
+import org.diffusion4j.engine.graph.Silu;
+import org.diffusion4j.engine.graph.SiluGradient;
+import org.diffusion4j.engine.graph.Softmax;
+import org.diffusion4j.engine.graph.SoftmaxGradient;
+import org.diffusion4j.engine.graph.Split;
+import org.diffusion4j.engine.graph.Store;
+
+/** Which kernel runs which node: the one place where that is chosen. */
+final class Kernels {
+
+  private static final Map<Class<? extends Node>, Maker<Node>> TABLE =
+      Map.ofEntries(
+          kernel(Load.class, Transfers::load),
+          kernel(Store.class, Transfers::store),
+          kernel(Relayout.class, Transfers::relayout),
+          kernel(Convolution.class, ConvolutionKernel::new),
+          kernel(ConvolutionInputGradient.class, ConvolutionInputGradientKernel::new),
+          kernel(ConvolutionWeightGradient.class, ConvolutionWeightGradientKernel::new),
+          kernel(Product.class, Products::of),
+          kernel(ColumnSums.class, ColumnSumsKernel::of),
+          kernel(GroupNorm.class, GroupNormKernel::of),
+          kernel(GroupNormGradient.class, GroupNormGradientKernel::of),
+          kernel(Softmax.class, Softmaxes::forward),
+          kernel(SoftmaxGradient.class, Softmaxes::gradient),
+          kernel(Affine.class, Elementwise::affine),
+          kernel(Silu.class, Elementwise::silu),
+          kernel(SiluGradient.class, Elementwise::siluGradient),
+          kernel(Binary.class, Elementwise::binary),
+          kernel(Dropout.class, DropoutKernel::of),
+          kernel(Concat.class, ChannelKernels::concat),
+          kernel(Split.class, ChannelKernels::split),
+          kernel(Resample.class, ResampleKernel::of),
+          kernel(LossOfOutput.class, LossKernel::of),
+          kernel(Nd4jOp.class, Nd4jKernel::of));
+
+  private Kernels() {}
+
+  /** Makes the kernel of a node; what is native in it belongs to the context. */
+  private interface Maker<N extends Node> {
+    Kernel make(N node, KernelContext context);
+  }
+
+  private static <N extends Node> Map.Entry<Class<? extends Node>, Maker<Node>> kernel(
+      Class<N> kind, Maker<N> maker) {
+    return Map.entry(kind, (node, context) -> maker.make(kind.cast(node), context));
+  }
+
+  static boolean has(Node node) {
+    return TABLE.containsKey(node.getClass());
+  }
+
+  static Kernel of(Node node, KernelContext context) {
+    return Objects.requireNonNull(TABLE.get(node.getClass()), node::name).make(node, context);
+  }
+}

@@ -1,0 +1,39 @@
+package org.diffusion4j.engine.cpu;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
+
+/** The copies of a graph's weights in oneDNN's layouts, which all its programs share. */
+final class PackedWeights implements AutoCloseable {
+
+  private final Weights weights;
+  private final Map<String, List<PackedWeight>> copies = new LinkedHashMap<>();
+
+  PackedWeights(Weights weights) {
+    this.weights = weights;
+  }
+
+  /** The weight in another layout; one copy for all who ask for the same. */
+  synchronized PackedWeight of(Value weight, Desc from, Desc to) {
+    String name = weight.storage().weight();
+    List<PackedWeight> known = copies.computeIfAbsent(name, n -> new ArrayList<>());
+    for (PackedWeight copy : known) {
+      if (copy.desc().sameAs(to)) {
+        return copy;
+      }
+    }
+    PackedWeight copy = new PackedWeight(from, Address.of(weights.array(name)), to);
+    known.add(copy);
+    return copy;
+  }
+
+  @Override
+  public synchronized void close() {
+    copies.values().stream().flatMap(List::stream).forEach(PackedWeight::close);
+    copies.clear();
+  }
+}

@@ -1,0 +1,5 @@
+/** The kernels that run nodes on the CPU: oneDNN's primitives, loops of our own, and ND4J. */
+@NullMarked
+package org.diffusion4j.engine.cpu;
+
+import org.jspecify.annotations.NullMarked;

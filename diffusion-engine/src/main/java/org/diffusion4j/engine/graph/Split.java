@@ -1,0 +1,46 @@
+package org.diffusion4j.engine.graph;
+
+import java.util.List;
+
+/**
+ * Takes a value {@code [batch, channels, ...]} apart along dimension 1, as {@link Concat} joins.
+ */
+public record Split(String name, Value whole, List<Value> parts) implements Node {
+
+  public Split {
+    parts = List.copyOf(parts);
+  }
+
+  @Override
+  public List<Value> inputs() {
+    return List.of(whole);
+  }
+
+  @Override
+  public List<Value> outputs() {
+    return parts;
+  }
+
+  @Override
+  public boolean batchwise() {
+    return !whole.isWeight();
+  }
+
+  @Override
+  public void differentiate(Tape tape) {
+    Value dx = whole.gradient();
+    tape.add(new Concat(dx.name(), parts.stream().map(part -> gradient(tape, part)).toList(), dx));
+    tape.contribute(whole, dx);
+  }
+
+  /** The gradient of a part, which is zero if nobody uses it. */
+  private static Value gradient(Tape tape, Value part) {
+    Value known = tape.gradient(part);
+    if (known != null) {
+      return known;
+    }
+    Value zeros = part.gradient();
+    tape.add(new Affine(zeros.name(), 0, 0, part, zeros));
+    return zeros;
+  }
+}

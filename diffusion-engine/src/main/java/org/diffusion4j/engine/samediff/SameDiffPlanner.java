@@ -1,0 +1,113 @@
+package org.diffusion4j.engine.samediff;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.diffusion4j.engine.graph.Affine;
+import org.diffusion4j.engine.graph.Load;
+import org.diffusion4j.engine.graph.LossOfOutput;
+import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.NodeGraph;
+import org.diffusion4j.engine.graph.Storage;
+import org.diffusion4j.engine.graph.Store;
+import org.diffusion4j.engine.graph.Tape;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.Weights;
+import org.nd4j.linalg.api.buffer.DataType;
+
+/** Turns a SameDiff graph into nodes for placeholders of given shapes. */
+public final class SameDiffPlanner {
+
+  private final GraphReader reader;
+  private final List<Node> nodes = new ArrayList<>();
+  private final Map<String, Integer> callers = new LinkedHashMap<>();
+  private final boolean batchwise;
+
+  private SameDiffPlanner(
+      Weights weights, Source source, Map<String, long[]> placeholders, Goal goal) {
+    Set<String> results = Set.of(goal.result());
+    Nd4jGradient nd4j = new Nd4jGradient(source.gradientGraph(), weights);
+    reader = new GraphReader(weights, nd4j, goal.precision());
+    reader.dropouts(source.dropouts(), goal.drops());
+    Ops ops = new Ops(source.graph(), results, placeholders.keySet());
+    placeholders.forEach(
+        (name, shape) -> {
+          boolean used = !ops.consumers(name).isEmpty();
+          Value value = Value.activation(name, shape.clone());
+          reader.define(name, value);
+          int caller = caller(name);
+          if (used) {
+            nodes.add(new Load(caller, value));
+          }
+        });
+    reader.read(ops, results);
+    nodes.addAll(reader.nodes());
+    batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
+  }
+
+  /**
+   * Reads a graph. The gradients of variables lie in the workspace, those of placeholders go to the
+   * caller's arrays.
+   *
+   * @param placeholders their shapes by name, without those of dropouts
+   * @param shape what the result must be, the batch first
+   * @throws UnplannableException if only SameDiff's session can run the graph
+   */
+  public static NodeGraph plan(
+      Weights weights, Source source, Map<String, long[]> placeholders, Goal goal, long[] shape) {
+    SameDiffPlanner planner = new SameDiffPlanner(weights, source, placeholders, goal);
+    Value result = planner.result(goal.result(), shape);
+    if (goal.gradients()) {
+      planner.differentiate(result, goal.of());
+    } else {
+      planner.nodes.add(new Store(planner.caller(goal.result()), result));
+    }
+    return new NodeGraph(planner.nodes, planner.callers, goal.gradients(), planner.batchwise);
+  }
+
+  private Value result(String name, long[] shape) {
+    Value result = reader.value(name);
+    if (result.type() != DataType.FLOAT || !Arrays.equals(result.shape(), shape)) {
+      throw new UnplannableException(
+          name + " must be " + Arrays.toString(shape) + " but is " + result);
+    }
+    return result;
+  }
+
+  private int caller(String name) {
+    return callers.computeIfAbsent(name, n -> callers.size());
+  }
+
+  private void differentiate(Value output, Set<String> of) {
+    List<Value> wanted = of.stream().map(reader::value).toList();
+    Value seed = output.gradient();
+    Tape tape = new Tape();
+    tape.run(nodes, wanted, output, seed);
+    nodes.add(new LossOfOutput(output, seed));
+    nodes.addAll(tape.nodes());
+    Set<Storage> taken = new HashSet<>();
+    for (Value value : wanted) {
+      Value result = tape.gradient(value);
+      if (result == null) {
+        throw new IllegalArgumentException("the loss does not depend on " + value.name());
+      }
+      Storage storage = result.storage();
+      if (!value.isWeight()) {
+        nodes.add(new Store(caller(NodeGraph.gradientName(value.name())), result));
+      } else if (storage.kind() == Storage.Kind.ARENA
+          && storage.floats() == value.length()
+          && taken.add(storage.root())) {
+        storage.becomeGradient(value.name());
+      } else {
+        Value copy = result.likeThis(result.name() + "-copy");
+        nodes.add(new Affine(copy.name(), 1, 0, result, copy));
+        copy.storage().becomeGradient(value.name());
+      }
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Turns the operations of a SameDiff graph into nodes, for given shapes of its placeholders. */
+@NullMarked
+package org.diffusion4j.engine.samediff;
+
+import org.jspecify.annotations.NullMarked;

@@ -13,6 +13,7 @@ import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.samplers.X0Correction;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -34,12 +35,12 @@ public final class Quality implements Callable<Integer> {
 
   /** A variance of DDPM. */
   enum Reference {
-    POSTERIOR(SamplingMethod.DDPM_POSTERIOR),
-    BETA(SamplingMethod.DDPM);
+    POSTERIOR("ddpm-posterior"),
+    BETA("ddpm");
 
-    private final SamplingMethod method;
+    private final String method;
 
-    Reference(SamplingMethod method) {
+    Reference(String method) {
       this.method = method;
     }
   }
@@ -65,8 +66,8 @@ public final class Quality implements Callable<Integer> {
   @Option(
       names = "--samplers",
       split = ",",
-      description = "Some of ${COMPLETION-CANDIDATES}; default all.")
-  private @Nullable List<SamplingMethod> samplers;
+      description = "Names as Samplers.names() has them; default all but lcm and tcd.")
+  private @Nullable List<String> samplers;
 
   @Option(
       names = "--reference",
@@ -111,8 +112,8 @@ public final class Quality implements Callable<Integer> {
               "steps must be in [1, " + total + "] but one was " + count);
         }
       }
-      X0Correction clipping = SamplingMethod.clipping(trained.scheduler());
-      Sampler ddpm = reference.method.sampler(total, clipping);
+      X0Correction clipping = Samplers.correction(trained.scheduler());
+      Sampler ddpm = Samplers.named(reference.method, total, clipping);
       Made real = sample(trained, ddpm, REFERENCE_SEED);
       Distances distances =
           new Distances(new SlicedWasserstein(real.pixels()), new PcaFrechet(real.pixels()));
@@ -122,12 +123,12 @@ public final class Quality implements Callable<Integer> {
       Made again = sample(trained, ddpm, SEED);
       Measured floor = distances.of(again);
       out.println(row("floor: the reference again", steps.stream().map(s -> floor).toList()));
-      for (SamplingMethod method : samplers != null ? samplers : List.of(SamplingMethod.values())) {
+      for (String method : samplers != null ? samplers : SamplerOverhead.usual()) {
         List<Measured> cells =
             steps.stream()
-                .map(s -> distances.of(sample(trained, method.sampler(s, clipping), SEED)))
+                .map(s -> distances.of(sample(trained, Samplers.named(method, s, clipping), SEED)))
                 .toList();
-        out.println(row(method.toString(), cells));
+        out.println(row(method, cells));
       }
     }
     return 0;

@@ -2,7 +2,7 @@ package org.diffusion4j.benchmarks;
 
 import java.io.PrintStream;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -13,6 +13,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.samplers.X0Correction;
 import org.diffusion4j.unet.UNet;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -67,14 +68,14 @@ public final class SamplerOverhead implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<SamplingMethod, List<Times>> measured = new EnumMap<>(SamplingMethod.class);
+    Map<String, List<Times>> measured = new LinkedHashMap<>();
     try (UNet model = UNet.create(NET.config(), NoiseSchedule.linear(TIMESTEPS), 1);
         INDArray pictures = OurNetwork.pictures(NET, batch);
         INDArray t =
             Nd4j.valueArrayOf(new long[] {batch}, (double) TIMESTEPS / 2, pictures.dataType())) {
       Clocked clocked = new Clocked(model);
       for (int round = 0; round <= rounds; round++) {
-        for (SamplingMethod method : SamplingMethod.values()) {
+        for (String method : usual()) {
           Times times = measure(method, clocked, pictures, t);
           if (round > 0) {
             measured.computeIfAbsent(method, absent -> new ArrayList<>()).add(times);
@@ -86,6 +87,13 @@ public final class SamplerOverhead implements Callable<Integer> {
     out.println(header());
     measured.forEach((method, times) -> out.println(row(method, times)));
     return 0;
+  }
+
+  /** The names of all samplers but those for distilled models. */
+  static List<String> usual() {
+    return Samplers.names().stream()
+        .filter(name -> !name.equals("lcm") && !name.equals("tcd"))
+        .toList();
   }
 
   /** Mean times of a round, in milliseconds a call of the network. */
@@ -102,13 +110,13 @@ public final class SamplerOverhead implements Callable<Integer> {
     }
   }
 
-  private Times measure(SamplingMethod method, Clocked model, INDArray pictures, INDArray t) {
+  private Times measure(String method, Clocked model, INDArray pictures, INDArray t) {
     model.reset();
     for (int call = 0; call < steps; call++) {
       model.predict(pictures, t, Condition.none()).close();
     }
     double bare = model.meanMs();
-    Sampler sampler = method.sampler(steps, X0Correction.clip(1));
+    Sampler sampler = Samplers.named(method, steps, X0Correction.clip(1));
     SamplingRequest request = SamplingRequest.builder(batch).batchSize(batch).build();
     model.reset();
     long start = System.nanoTime();
@@ -118,13 +126,14 @@ public final class SamplerOverhead implements Callable<Integer> {
   }
 
   static String header() {
-    return "| sampler | bare call ms | step ms | its call ms | sampler adds | step beyond bare call |"
+    return "| sampler | bare call ms | step ms | its call ms | sampler adds | step beyond bare call"
+        + " |"
         + System.lineSeparator()
         + "|---|--:|--:|--:|--:|--:|";
   }
 
   /** The medians of the rounds. */
-  static String row(SamplingMethod method, List<Times> times) {
+  static String row(String method, List<Times> times) {
     return String.format(
         Locale.ROOT,
         "| %s | %.2f | %.2f | %.2f | %.2f %% | %+.2f %% |",

@@ -49,15 +49,16 @@ final class CompareCommand implements Callable<Integer> {
   @Option(
       names = "--model",
       description =
-          "Model directory, or fashion for the one that comes with the examples (${DEFAULT-VALUE}).")
+          "Model directory, or fashion for the one that comes with the examples"
+              + " (${DEFAULT-VALUE}).")
   private Path model = Path.of(Clothes.NAME);
 
   @Option(
       names = "--samplers",
       split = ",",
-      converter = SamplingMethod.Converter.class,
+      converter = NamedSampler.Converter.class,
       description = "Those to compare (all that generate offers).")
-  private @Nullable List<SamplingMethod> samplers;
+  private @Nullable List<NamedSampler> samplers;
 
   @Option(
       names = "--steps",
@@ -118,7 +119,7 @@ final class CompareCommand implements Callable<Integer> {
     int count = samples != null ? samples : SAMPLES;
     SamplingRequest request = request(trained.model(), count, 1);
     List<PictureTable.Row> rows = new ArrayList<>();
-    for (SamplingMethod method : samplers != null ? samplers : List.of(SamplingMethod.values())) {
+    for (NamedSampler method : samplers != null ? samplers : NamedSampler.ofUsualModels()) {
       List<BufferedImage> cells = new ArrayList<>();
       List<Integer> calls = new ArrayList<>();
       for (int column : columns) {
@@ -148,7 +149,7 @@ final class CompareCommand implements Callable<Integer> {
     requireSteps(taken, denoiser);
     int each = samples != null ? samples : 1;
     SamplingRequest request = request(denoiser, classes * each, each);
-    Sampler ddim = SamplingMethod.DDIM.sampler(trailing(trained), taken);
+    Sampler ddim = NamedSampler.DDIM.sampler(trailing(trained), taken);
     List<PictureTable.Row> rows = new ArrayList<>();
     for (double scale : scales) {
       List<BufferedImage> cells = new ArrayList<>();

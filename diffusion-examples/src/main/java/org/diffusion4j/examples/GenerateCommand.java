@@ -41,16 +41,18 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--model",
       description =
-          "Model directory, or fashion for the one that comes with the examples (${DEFAULT-VALUE}).")
+          "Model directory, or fashion for the one that comes with the examples"
+              + " (${DEFAULT-VALUE}).")
   private Path model = Path.of("out/digits/model");
 
   @Option(
       names = "--sampler",
-      converter = SamplingMethod.Converter.class,
+      converter = NamedSampler.Converter.class,
       description =
-          "ddpm, ddpm-posterior, ddim, euler, euler-ancestral, heun, kdpm2, lms, pndm, dpm-solver,"
-              + " unipc or deis (${DEFAULT-VALUE}).")
-  private SamplingMethod method = SamplingMethod.DDIM;
+          "ddpm, ddpm-posterior, ddim, euler, euler-ancestral, heun, kdpm2, kdpm2-ancestral, lms,"
+              + " pndm, dpm++2m, dpm++2m-sde, dpm++3m, dpm++2s, unipc, deis, lcm or tcd"
+              + " (${DEFAULT-VALUE}).")
+  private NamedSampler method = NamedSampler.DDIM;
 
   @Option(
       names = "--count",
@@ -104,7 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
     boolean png = file.toString().endsWith(".png");
     require(png || file.toString().endsWith(".npy"), "--out must end in .png or .npy: " + file);
     require(
-        eta == 0 || method == SamplingMethod.DDIM,
+        eta == 0 || method.equals(NamedSampler.DDIM),
         "--eta is for ddim but the sampler is " + method);
     require(eta >= 0 && eta <= 1, "--eta must be in [0, 1] but was " + eta);
     try (PretrainedModel trained = Clothes.orModel(model)) {
@@ -120,8 +122,8 @@ final class GenerateCommand implements Callable<Integer> {
   private SamplingResult sample(PretrainedModel trained) {
     SameDiffDenoiser denoiser = trained.model();
     int total = denoiser.schedule().steps();
-    boolean all = method == SamplingMethod.DDPM || method == SamplingMethod.DDPM_POSTERIOR;
-    int chosen = steps != null ? steps : all ? total : Math.min(FEWER_STEPS, total);
+    int chosen =
+        steps != null ? steps : method.takesAllSteps() ? total : Math.min(FEWER_STEPS, total);
     condition = condition(denoiser.classes());
     long batches = (count + batch - 1L) / batch;
     try (Progress progress =
@@ -146,7 +148,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private Sampler sampler(SchedulerConfig config, int chosen) {
-    return eta == 0 ? method.sampler(config, chosen) : SamplingMethod.ddim(config, chosen, eta);
+    return eta == 0 ? method.sampler(config, chosen) : NamedSampler.ddim(config, chosen, eta);
   }
 
   private Condition condition(int classes) {

@@ -165,7 +165,7 @@ final class ImageTraining {
             .build();
     int steps = Math.min(PREVIEW_STEPS, scheduler.schedule().steps());
     try (SamplingResult result =
-        SamplingMethod.DDIM.sampler(scheduler, steps).sample(model, request)) {
+        NamedSampler.DDIM.sampler(scheduler, steps).sample(model, request)) {
       Path folder = Files.createDirectories(options.out.resolve("previews"));
       String name = String.format(Locale.ROOT, "step-%08d.png", step);
       Pictures.write(folder.resolve(name), Pictures.grid(result.samples(), COLUMNS));

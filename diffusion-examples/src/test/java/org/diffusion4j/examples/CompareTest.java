@@ -60,7 +60,7 @@ class CompareTest {
     Path file = directory.resolve("all.png");
     byte[] first = all(file, 1);
     assertThat(ImageIO.read(file.toFile()).getHeight())
-        .isEqualTo(height(SamplingMethod.values().length));
+        .isEqualTo(height(NamedSampler.ofUsualModels().size()));
     assertThat(all(file, 1)).isEqualTo(first);
     assertThat(all(file, 2)).isNotEqualTo(first);
   }

@@ -1,5 +1,8 @@
 package org.diffusion4j.samplers;
 
+import java.util.function.Supplier;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
 /**
  * How much noise is added anew before a step: EDM (Karras et al. 2022), algorithm 2.
  *
@@ -41,8 +44,22 @@ public record Churn(double amount, double sigmaMin, double sigmaMax, double nois
     return sigma >= sigmaMin && sigma <= sigmaMax ? Math.min(amount / steps, Math.sqrt(2) - 1) : 0;
   }
 
-  /** The standard deviation of what is added to {@code x / signal}. */
-  double deviation(double sigma, double raised) {
-    return noise * Math.sqrt(raised * raised - sigma * sigma);
+  /** The level to which it raises another in one of some steps; the same where it adds nothing. */
+  Level raised(Level level, int steps) {
+    double gamma = gamma(level.sigma(), steps);
+    return gamma == 0 ? level : Level.ofSigma(level.sigma() * (1 + gamma));
+  }
+
+  /**
+   * Samples at a raised level.
+   *
+   * @param x at the level {@code from}; left unchanged
+   * @return new samples
+   */
+  INDArray addTo(INDArray x, Level from, Level raised, Supplier<INDArray> drawn) {
+    double sigma = from.sigma();
+    double deviation = noise * Math.sqrt(raised.sigma() * raised.sigma() - sigma * sigma);
+    return Linear.addNoise(
+        x.mul(raised.signal() / from.signal()), raised.signal() * deviation, drawn);
   }
 }

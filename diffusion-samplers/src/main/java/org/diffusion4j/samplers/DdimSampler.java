@@ -43,24 +43,44 @@ public final class DdimSampler extends LoopSampler {
    * @param eta how random, in [0, 1]
    */
   public DdimSampler(Timesteps timesteps, double eta) {
-    this(new Implicit(timesteps, eta, X0Correction.none(), false, 1));
+    this(new Implicit(timesteps, eta, X0Correction.none(), false, false, 1));
   }
 
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  /**
+   * This sampler with a correction of the predicted clean samples, such as clipping. The noise is
+   * taken anew from the corrected samples, as GLIDE does: what was predicted beside samples beyond
+   * the range, as guided ones are, does not fit the corrected ones.
+   */
   public DdimSampler withCorrection(X0Correction correction) {
     return new DdimSampler(
         new Implicit(
             method.timesteps,
             method.eta,
             correction,
-            method.epsilonFromCorrected,
+            true,
+            method.predictedEpsilon,
             method.finalAlphaBar));
   }
 
-  /** This sampler with the noise taken anew from the corrected samples, as GLIDE does. */
+  /** This sampler with the noise as it was predicted, whatever the correction: as in diffusers. */
+  public DdimSampler withPredictedEpsilon() {
+    return withEpsilon(true);
+  }
+
+  /** This sampler with the noise taken anew from the corrected samples, which is the default. */
   public DdimSampler withEpsilonFromCorrected() {
+    return withEpsilon(false);
+  }
+
+  private DdimSampler withEpsilon(boolean predicted) {
     return new DdimSampler(
-        new Implicit(method.timesteps, method.eta, method.correction, true, method.finalAlphaBar));
+        new Implicit(
+            method.timesteps,
+            method.eta,
+            method.correction,
+            method.corrects,
+            predicted,
+            method.finalAlphaBar));
   }
 
   /**
@@ -75,7 +95,8 @@ public final class DdimSampler extends LoopSampler {
             method.timesteps,
             method.eta,
             method.correction,
-            method.epsilonFromCorrected,
+            method.corrects,
+            method.predictedEpsilon,
             alphaBar));
   }
 
@@ -93,7 +114,8 @@ public final class DdimSampler extends LoopSampler {
       Timesteps timesteps,
       double eta,
       X0Correction correction,
-      boolean epsilonFromCorrected,
+      boolean corrects,
+      boolean predictedEpsilon,
       double finalAlphaBar)
       implements Method {
 
@@ -130,7 +152,7 @@ public final class DdimSampler extends LoopSampler {
       double x0Share = Math.sqrt(alphaBarNext);
       double epsilonShare = Math.sqrt(Math.max(1 - alphaBarNext - sigma * sigma, 0));
       INDArray next;
-      if (epsilonFromCorrected) {
+      if (corrects && !predictedEpsilon) {
         // epsilon = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar)
         double root = Math.sqrt(1 - alphaBar);
         next =

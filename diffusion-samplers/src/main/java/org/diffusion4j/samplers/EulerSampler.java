@@ -1,5 +1,6 @@
 package org.diffusion4j.samplers;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
@@ -34,29 +35,50 @@ public final class EulerSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public EulerSampler(Timesteps timesteps) {
-    this(new Euler(timesteps, FinalSigma.ZERO, Churn.NONE, false, X0Correction.none()));
+    this(new Euler(timesteps, FinalSigma.ZERO, Churn.NONE, false, false, X0Correction.none()));
   }
 
   /** This sampler with a correction of the predicted clean samples, such as clipping. */
   public EulerSampler withCorrection(X0Correction correction) {
     return new EulerSampler(
-        new Euler(method.timesteps, method.end, method.churn, method.logLinear, correction));
+        new Euler(
+            method.timesteps,
+            method.end,
+            method.churn,
+            method.unseenChurn,
+            method.logLinear,
+            correction));
   }
 
   /** This sampler with another end of its last step. */
   public EulerSampler withFinalSigma(FinalSigma end) {
     return new EulerSampler(
-        new Euler(method.timesteps, end, method.churn, method.logLinear, method.correction));
+        new Euler(
+            method.timesteps,
+            end,
+            method.churn,
+            method.unseenChurn,
+            method.logLinear,
+            method.correction));
+  }
+
+  /** This sampler with noise added anew before each step: algorithm 2. */
+  public EulerSampler withChurn(Churn churn) {
+    return with(churn, false);
   }
 
   /**
-   * This sampler with noise added anew before each step. As in diffusers it is added after the
-   * denoiser was asked, so that the denoiser does not see it; {@link HeunSampler} adds it before,
-   * as the paper does.
+   * {@link #withChurn} as in diffusers, which adds the noise after the denoiser was asked, so that
+   * the denoiser does not see it.
    */
-  public EulerSampler withChurn(Churn churn) {
+  EulerSampler withUnseenChurn(Churn churn) {
+    return with(churn, true);
+  }
+
+  private EulerSampler with(Churn churn, boolean unseen) {
     return new EulerSampler(
-        new Euler(method.timesteps, method.end, churn, method.logLinear, method.correction));
+        new Euler(
+            method.timesteps, method.end, churn, unseen, method.logLinear, method.correction));
   }
 
   /**
@@ -66,7 +88,13 @@ public final class EulerSampler extends LoopSampler {
    */
   EulerSampler withLogLinearLevels() {
     return new EulerSampler(
-        new Euler(method.timesteps, method.end, method.churn, true, method.correction));
+        new Euler(
+            method.timesteps,
+            method.end,
+            method.churn,
+            method.unseenChurn,
+            true,
+            method.correction));
   }
 
   @Override
@@ -86,7 +114,12 @@ public final class EulerSampler extends LoopSampler {
   }
 
   record Euler(
-      Timesteps timesteps, FinalSigma end, Churn churn, boolean logLinear, X0Correction correction)
+      Timesteps timesteps,
+      FinalSigma end,
+      Churn churn,
+      boolean unseenChurn,
+      boolean logLinear,
+      X0Correction correction)
       implements Method {
 
     Euler {
@@ -98,33 +131,66 @@ public final class EulerSampler extends LoopSampler {
 
     @Override
     public List<Transition> transitions(NoiseSchedule schedule) {
+      NoiseLevels nodes = nodes(schedule);
+      if (unseenChurn || churn.amount() == 0) {
+        return nodes.transitions();
+      }
+      SigmaCurve curve = new SigmaCurve(schedule);
+      List<Transition> raised = new ArrayList<>();
+      for (Transition step : nodes.transitions()) {
+        Level from = churn.raised(step.from(), nodes.t().length);
+        double t = from == step.from() ? step.t() : curve.t(from.sigma());
+        raised.add(Transition.of(step.index(), t, from, step.to(), step.last()));
+      }
+      return raised;
+    }
+
+    private NoiseLevels nodes(NoiseSchedule schedule) {
       NoiseLevels nodes = timesteps.nodes(schedule, end);
-      return logLinear ? nodes.withLogLinear(schedule).transitions() : nodes.transitions();
+      return logLinear ? nodes.withLogLinear(schedule) : nodes;
     }
 
     @Override
     public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      // diffusers counts one level more where they are log-linear.
-      int parts = steps.size() + (logLinear ? 1 : 0);
-      return (step, estimate, x, noise) -> step(step, estimate, x, noise, parts);
+      if (churn.amount() == 0) {
+        return (step, estimate, x, noise) -> step(step, estimate, x);
+      }
+      if (unseenChurn) {
+        // diffusers counts one level more where they are log-linear.
+        int parts = steps.size() + (logLinear ? 1 : 0);
+        return (step, estimate, x, noise) -> unseen(step, estimate, x, noise, parts);
+      }
+      Level[] nodes = nodes(schedule).levels();
+      return new Run() {
+        @Override
+        public INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
+          Level node = nodes[step.index()];
+          boolean raised = step.from().sigma() > node.sigma();
+          return raised ? churn.addTo(x, node, step.from(), noise) : x;
+        }
+
+        @Override
+        public INDArray step(
+            Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+          return Euler.step(step, estimate, x);
+        }
+      };
     }
 
-    private INDArray step(
+    private static INDArray step(Transition step, Estimate estimate, INDArray x) {
+      return Flow.euler(x, estimate.x0(), step.from(), step.to().sigma(), step.to());
+    }
+
+    private INDArray unseen(
         Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise, int parts) {
       Level from = step.from();
-      Level to = step.to();
-      double sigma = from.sigma();
-      double gamma = churn.gamma(sigma, parts);
-      if (gamma == 0) {
-        return Flow.euler(x, estimate.x0(), from, to.sigma(), to);
+      Level raised = churn.raised(from, parts);
+      if (raised == from) {
+        return step(step, estimate, x);
       }
-      Level raised = Level.ofSigma(sigma * (1 + gamma));
-      double deviation = churn.deviation(sigma, raised.sigma());
-      try (INDArray noisier = x.mul(raised.signal() / from.signal())) {
-        Linear.addNoise(noisier, raised.signal() * deviation, noise);
-        try (INDArray x0 = x0(estimate, noisier, from, raised)) {
-          return Flow.euler(noisier, x0, raised, to.sigma(), to);
-        }
+      try (INDArray noisier = churn.addTo(x, from, raised, noise);
+          INDArray x0 = x0(estimate, noisier, from, raised)) {
+        return Flow.euler(noisier, x0, raised, step.to().sigma(), step.to());
       }
     }
 

@@ -21,12 +21,13 @@ public final class HeunSampler extends LoopSampler {
   }
 
   /**
-   * With evenly spaced steps from T-1 to 0.
+   * With Karras's noise levels, for which the algorithm was made: where levels are farther apart,
+   * as those of evenly spaced timesteps are at first, the second stage overshoots.
    *
    * @param steps in [1, T]
    */
   public HeunSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, SigmaSpacing.KARRAS));
   }
 
   /**
@@ -76,7 +77,7 @@ public final class HeunSampler extends LoopSampler {
       NoiseLevels nodes = timesteps.nodes(schedule, FinalSigma.ZERO);
       SigmaCurve curve = new SigmaCurve(schedule);
       for (Transition step : nodes.transitions()) {
-        Level from = raised(step.from(), nodes.t().length);
+        Level from = churn.raised(step.from(), nodes.t().length);
         Level to = step.to();
         double t = from == step.from() ? step.t() : curve.t(from.sigma());
         stages.add(Transition.of(stages.size(), t, from, to, step.last()));
@@ -86,12 +87,6 @@ public final class HeunSampler extends LoopSampler {
         }
       }
       return stages;
-    }
-
-    /** The level to which churn raises another. */
-    private Level raised(Level level, int steps) {
-      double gamma = churn.gamma(level.sigma(), steps);
-      return gamma == 0 ? level : Level.ofSigma(level.sigma() * (1 + gamma));
     }
 
     @Override
@@ -119,9 +114,7 @@ public final class HeunSampler extends LoopSampler {
       if (direction != null || raised.sigma() <= node.sigma()) {
         return x;
       }
-      double deviation = churn.deviation(node.sigma(), raised.sigma());
-      return Linear.addNoise(
-          x.mul(raised.signal() / node.signal()), raised.signal() * deviation, noise);
+      return churn.addTo(x, node, raised, noise);
     }
 
     @Override

@@ -27,12 +27,13 @@ public final class PndmSampler extends LoopSampler {
   }
 
   /**
-   * With evenly spaced steps from T-1 down.
+   * With evenly spaced steps down to 0, which begin below T-1: the first step is taken twice, and
+   * that goes wrong where there is hardly any signal.
    *
    * @param steps in [1, T]
    */
   public PndmSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.TRAILING));
+    this(Timesteps.of(steps, StepSpacing.LEADING));
   }
 
   /**

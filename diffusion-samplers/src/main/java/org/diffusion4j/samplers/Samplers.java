@@ -1,5 +1,6 @@
 package org.diffusion4j.samplers;
 
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.diffusion4j.Prediction;
@@ -8,8 +9,8 @@ import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.common.Shown;
 
 /**
- * The samplers that diffusers' scheduler configurations describe, with all their settings. What is
- * not supported is refused by its name.
+ * The samplers by name, and those that diffusers' scheduler configurations describe, with all their
+ * settings. What is not supported is refused by its name.
  */
 public final class Samplers {
 
@@ -20,6 +21,36 @@ public final class Samplers {
   private static final double TCD_ETA = 0.3;
 
   private Samplers() {}
+
+  /**
+   * A sampler by its name, with the steps that serve it best, and without a correction.
+   *
+   * @param name one of {@link #names()}, or another usual name of one: {@code euler-a}, {@code
+   *     dpm2}, {@code dpm2-a}
+   * @param steps in [1, T]
+   * @throws IllegalArgumentException if there is no such sampler; the message lists all
+   */
+  public static Sampler named(String name, int steps) {
+    return named(name, steps, X0Correction.none());
+  }
+
+  /**
+   * A sampler by its name, with the steps that serve it best.
+   *
+   * @param name one of {@link #names()}
+   * @param steps in [1, T]
+   * @param correction of the clean samples that each step predicts, such as {@link
+   *     X0Correction#clip clipping} for pictures
+   * @throws IllegalArgumentException if there is no such sampler; the message lists all
+   */
+  public static Sampler named(String name, int steps, X0Correction correction) {
+    return SamplerNames.sampler(name, steps, correction);
+  }
+
+  /** The names of the samplers. {@code lcm} and {@code tcd} are for distilled models. */
+  public static List<String> names() {
+    return SamplerNames.all();
+  }
 
   /**
    * The sampler that a configuration describes.
@@ -97,6 +128,7 @@ public final class Samplers {
     SchedulerConfig config = SchedulerKeys.of(given, "DDIMScheduler");
     return new DdimSampler(timesteps(config, steps), eta)
         .withCorrection(correction(config, true))
+        .withPredictedEpsilon()
         .withFinalAlphaBar(finalAlphaBar(config, true));
   }
 
@@ -177,6 +209,16 @@ public final class Samplers {
       case "learned_range" -> DdpmSampler.Variance.LEARNED_RANGE;
       default -> DdpmSampler.Variance.POSTERIOR;
     };
+  }
+
+  /**
+   * The correction of predicted samples that a configuration asks for: dynamic thresholding,
+   * clipping unless it says otherwise, or none.
+   *
+   * @param config of any scheduler
+   */
+  public static X0Correction correction(SchedulerConfig config) {
+    return correction(config, true);
   }
 
   static X0Correction correction(SchedulerConfig config, boolean clipsByDefault) {

@@ -123,20 +123,22 @@ class DdimSamplerTest {
   }
 
   @Test
-  void withCorrection_keepsTheNoiseThatWasPredicted() {
+  void withPredictedEpsilon_keepsTheNoiseThatWasPredicted() {
     double two = Math.sqrt(0.72) * 0.5 + Math.sqrt(0.28) * 0.75;
-    assertThat((double) states(new DdimSampler(3).withCorrection(X0Correction.clip(0.5))).get(0)[0])
-        .isCloseTo(two, within(1e-6));
+    DdimSampler sampler =
+        new DdimSampler(3).withPredictedEpsilon().withCorrection(X0Correction.clip(0.5));
+    assertThat((double) states(sampler).get(0)[0]).isCloseTo(two, within(1e-6));
   }
 
   @Test
-  void withEpsilonFromCorrected_takesTheNoiseAnew() {
+  void withCorrection_takesTheNoiseAnew() {
     // x0 = 0.66457 is clipped to 0.5: epsilon = (1 - sqrt(0.504) 0.5) / sqrt(0.496).
     double epsilon = (1 - Math.sqrt(0.504) * 0.5) / Math.sqrt(0.496);
     double two = Math.sqrt(0.72) * 0.5 + Math.sqrt(0.28) * epsilon;
-    DdimSampler sampler =
-        new DdimSampler(3).withCorrection(X0Correction.clip(0.5)).withEpsilonFromCorrected();
+    DdimSampler sampler = new DdimSampler(3).withCorrection(X0Correction.clip(0.5));
     assertThat((double) states(sampler).get(0)[0]).isCloseTo(two, within(1e-6));
+    assertThat(states(sampler.withPredictedEpsilon().withEpsilonFromCorrected()).get(0))
+        .isEqualTo(states(sampler).get(0));
   }
 
   @Test

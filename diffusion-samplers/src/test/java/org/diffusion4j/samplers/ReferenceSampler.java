@@ -197,7 +197,7 @@ public final class ReferenceSampler {
       }
       case "EulerDiscreteScheduler" -> {
         return ((EulerSampler) Samplers.of(config, n))
-            .withChurn(
+            .withUnseenChurn(
                 new Churn(
                     argument("s_churn", 0),
                     argument("s_tmin", 0),

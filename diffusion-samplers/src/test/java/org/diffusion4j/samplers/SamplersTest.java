@@ -28,7 +28,8 @@ class SamplersTest {
         Samplers.of(config("DDPMScheduler"), 10),
         DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, leading).withCorrection(clip));
     assertSame(
-        Samplers.of(config("DDIMScheduler"), 10), new DdimSampler(leading, 0).withCorrection(clip));
+        Samplers.of(config("DDIMScheduler"), 10),
+        new DdimSampler(leading, 0).withCorrection(clip).withPredictedEpsilon());
     assertSame(
         Samplers.of(config("DDIMInverseScheduler"), 10),
         new DdimInversion(leading).withCorrection(clip));
@@ -74,7 +75,7 @@ class SamplersTest {
     Timesteps leading = Timesteps.of(8, StepSpacing.LEADING);
     assertSame(
         Samplers.of(config("DDIMScheduler", "clip_sample_range", 2.0), 8),
-        new DdimSampler(leading, 0).withCorrection(X0Correction.clip(2)));
+        new DdimSampler(leading, 0).withCorrection(X0Correction.clip(2)).withPredictedEpsilon());
     assertSame(
         Samplers.of(
             config(
@@ -86,7 +87,9 @@ class SamplersTest {
                 "sample_max_value",
                 1.5),
             8),
-        new DdimSampler(leading, 0).withCorrection(X0Correction.dynamicThreshold(0.5, 1.5)));
+        new DdimSampler(leading, 0)
+            .withCorrection(X0Correction.dynamicThreshold(0.5, 1.5))
+            .withPredictedEpsilon());
   }
 
   @Test
@@ -215,5 +218,26 @@ class SamplersTest {
         SamplingRequest.builder(10).seed(3).start(Values.normal(2, 10, 3)).build();
     assertThat(SamplerMechanics.samples(one, model, request))
         .isEqualTo(SamplerMechanics.samples(other, model, request));
+  }
+
+  @Test
+  void named_everyName_isASampler() {
+    for (String name : Samplers.names()) {
+      assertThat(Samplers.named(name, 4).toString()).contains("Sampler[");
+    }
+    assertThat(Samplers.names()).contains("ddpm", "ddim", "heun", "dpm++2m", "unipc");
+  }
+
+  @Test
+  void named_anotherUsualName_isTheSame() {
+    assertThat(Samplers.named("euler-a", 4)).hasToString(Samplers.named("euler-ancestral", 4) + "");
+  }
+
+  @Test
+  void named_unknown_listsAll() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Samplers.named("dpm\n", 4))
+        .withMessageStartingWith("sampler must be one of ddpm, ddpm-posterior, ddim, euler, ")
+        .withMessageEndingWith(" but was dpm\\n");
   }
 }

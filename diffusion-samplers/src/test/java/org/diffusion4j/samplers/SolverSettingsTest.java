@@ -32,7 +32,7 @@ class SolverSettingsTest {
     Timesteps nodes = Timesteps.of(10, StepSpacing.LINSPACE);
     assertSame("EulerDiscreteScheduler", new EulerSampler(10));
     assertSame("EulerAncestralDiscreteScheduler", new EulerAncestralSampler(10));
-    assertSame("HeunDiscreteScheduler", new HeunSampler(10));
+    assertSame("HeunDiscreteScheduler", new HeunSampler(Timesteps.of(10, StepSpacing.LINSPACE)));
     assertSame("LMSDiscreteScheduler", new LmsSampler(10));
     assertSame("KDPM2DiscreteScheduler", new Kdpm2Sampler(10));
     assertSame("KDPM2AncestralDiscreteScheduler", new Kdpm2Sampler(10).withAncestralNoise());

@@ -32,7 +32,7 @@ class ZeroTerminalSnrTest {
         new LmsSampler(20),
         new Kdpm2Sampler(20),
         new Kdpm2Sampler(20).withAncestralNoise(),
-        new PndmSampler(20),
+        new PndmSampler(TRAILING),
         new DpmSolverSampler(TRAILING),
         new DpmSolverSampler(20).withOrder(3),
         new DpmSolverSampler(20)

@@ -1,0 +1,81 @@
+package org.diffusion4j.samplers;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.diffusion4j.Sampler;
+import org.diffusion4j.internal.common.Shown;
+
+/** The samplers by name, each with the steps that serve it best. */
+final class SamplerNames {
+
+  /** Makes a sampler of a number of steps, with a correction of the samples that it predicts. */
+  private interface Maker {
+    Sampler make(int steps, X0Correction correction);
+  }
+
+  private static final Map<String, Maker> MAKERS = new LinkedHashMap<>();
+
+  /** What other programs call some of them. */
+  private static final Map<String, String> ALIASES =
+      Map.of(
+          "euler-a", "euler-ancestral",
+          "dpm2", "kdpm2",
+          "dpm2-a", "kdpm2-ancestral",
+          "dpm-solver", "dpm++2m");
+
+  static {
+    MAKERS.put(
+        "ddpm", (n, c) -> DdpmSampler.of(DdpmSampler.Variance.BETA, trailing(n)).withCorrection(c));
+    MAKERS.put(
+        "ddpm-posterior",
+        (n, c) -> DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, trailing(n)).withCorrection(c));
+    MAKERS.put("ddim", (n, c) -> new DdimSampler(n).withCorrection(c));
+    MAKERS.put("euler", (n, c) -> new EulerSampler(trailing(n)).withCorrection(c));
+    MAKERS.put(
+        "euler-ancestral", (n, c) -> new EulerAncestralSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("heun", (n, c) -> new HeunSampler(n).withCorrection(c));
+    MAKERS.put("kdpm2", (n, c) -> new Kdpm2Sampler(trailing(n)).withCorrection(c));
+    MAKERS.put(
+        "kdpm2-ancestral",
+        (n, c) -> new Kdpm2Sampler(trailing(n)).withAncestralNoise().withCorrection(c));
+    MAKERS.put("lms", (n, c) -> new LmsSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("pndm", (n, c) -> new PndmSampler(n).withCorrection(c));
+    MAKERS.put("dpm++2m", (n, c) -> new DpmSolverSampler(trailing(n)).withCorrection(c));
+    MAKERS.put(
+        "dpm++2m-sde",
+        (n, c) ->
+            new DpmSolverSampler(trailing(n))
+                .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS)
+                .withCorrection(c));
+    MAKERS.put(
+        "dpm++3m", (n, c) -> new DpmSolverSampler(trailing(n)).withOrder(3).withCorrection(c));
+    MAKERS.put("dpm++2s", (n, c) -> new DpmSolverSinglestepSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("unipc", (n, c) -> new UniPcSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("deis", (n, c) -> new DeisSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("lcm", (n, c) -> new LcmSampler(n).withCorrection(c));
+    MAKERS.put("tcd", (n, c) -> new TcdSampler(n).withCorrection(c));
+  }
+
+  private SamplerNames() {}
+
+  private static Timesteps trailing(int steps) {
+    return Timesteps.of(steps, StepSpacing.TRAILING);
+  }
+
+  static List<String> all() {
+    return List.copyOf(MAKERS.keySet());
+  }
+
+  static Sampler sampler(String name, int steps, X0Correction correction) {
+    Maker maker = MAKERS.get(ALIASES.getOrDefault(name, name));
+    if (maker == null) {
+      throw new IllegalArgumentException(
+          "sampler must be one of "
+              + String.join(", ", MAKERS.keySet())
+              + " but was "
+              + Shown.text(name));
+    }
+    return maker.make(steps, correction);
+  }
+}

@@ -8,14 +8,13 @@ import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.Gradients;
-import org.diffusion4j.unet.OutputLoss;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Steps down the gradient of an objective, which leave finite weights or none changed. */
+/** Steps down the gradient of a loss, which leave finite weights or none changed. */
 final class Descent implements AutoCloseable {
 
   private static final double LARGEST_NORM = Math.sqrt(Float.MAX_VALUE);
@@ -23,16 +22,16 @@ final class Descent implements AutoCloseable {
   private static final String ADVICE = "; lower the learning rate or maxGradientNorm";
 
   private final SameDiffDenoiser model;
-  private final Objective objective;
+  private final Loss loss;
   private final double maxNorm;
   private final Optimizer.Run optimizer;
   private final List<INDArray> weights;
   private final List<INDArray> lastGood = new ArrayList<>();
   private @Nullable GradientSum sum;
 
-  Descent(SameDiffDenoiser model, Objective objective, Optimizer optimizer, double maxNorm) {
+  Descent(SameDiffDenoiser model, Loss loss, Optimizer optimizer, double maxNorm) {
     this.model = model;
-    this.objective = objective;
+    this.loss = loss;
     this.maxNorm = maxNorm;
     this.optimizer = optimizer.start(model.parameters());
     weights = List.copyOf(model.parameters().values());
@@ -66,26 +65,28 @@ final class Descent implements AutoCloseable {
     double[] losses = new double[pieces.stream().mapToInt(Piece::size).sum()];
     double rate = optimizer.learningRate();
     if (pieces.size() == 1) {
-      try (Gradients gradients = gradients(pieces.get(0), losses, 0)) {
+      try (Gradients gradients = gradients(pieces.get(0))) {
+        copyLosses(gradients, losses, 0);
         double norm = descend(gradients.loss(), gradients.of(), where);
         return new Outcome(gradients.loss(), losses, norm, rate);
       }
     }
     GradientSum total = sum == null ? new GradientSum(model.parameters()) : sum;
     sum = total;
-    double loss = 0;
+    double mean = 0;
     int first = 0;
     for (Piece piece : pieces) {
       double share = (double) piece.size() / losses.length;
-      try (Gradients gradients = gradients(piece, losses, first)) {
+      try (Gradients gradients = gradients(piece)) {
+        copyLosses(gradients, losses, first);
         total.add(first == 0, gradients.of(), (float) share);
-        loss += share * gradients.loss();
+        mean += share * gradients.loss();
       }
       first += piece.size();
     }
-    double norm = descend(loss, total.of(), where);
+    double norm = descend(mean, total.of(), where);
     model.weightsChanged();
-    return new Outcome(loss, losses, norm, rate);
+    return new Outcome(mean, losses, norm, rate);
   }
 
   /**
@@ -98,16 +99,16 @@ final class Descent implements AutoCloseable {
   void prove(Piece piece, Where where) {
     List<INDArray> state =
         optimizer.state().values().stream().filter(Descent::isPlainFloats).toList();
-    double loss;
+    double found;
     double norm;
-    try (Gradients gradients = gradients(piece, new double[piece.size()], 0)) {
-      loss = gradients.loss();
+    try (Gradients gradients = gradients(piece)) {
+      found = gradients.loss();
       norm = Math.sqrt(WeightLoops.sumOfSquares(List.copyOf(gradients.of().values())));
     }
     boolean finiteState = state.isEmpty() || Double.isFinite(WeightLoops.sumOfSquares(state));
     // Optimizers square gradients in single precision.
     if (finiteState
-        && Double.isFinite(loss)
+        && Double.isFinite(found)
         && Double.isFinite(norm)
         && Math.min(norm, maxNorm) < LARGEST_NORM) {
       return;
@@ -118,7 +119,7 @@ final class Descent implements AutoCloseable {
         "training diverged in "
             + where
             + ": with its weights loss and gradient norm are "
-            + loss
+            + found
             + " and "
             + norm
             + (finiteState ? "" : " and the optimizer's state is not finite")
@@ -129,29 +130,30 @@ final class Descent implements AutoCloseable {
     return array.dataType() == DataType.FLOAT && Address.isPlain(array);
   }
 
-  private Gradients gradients(Piece piece, double[] losses, int first) {
-    NoisyBatch batch = piece.batch();
-    OutputLoss loss = objective.loss(batch);
-    OutputLoss recorded =
-        (sample, output, gradient) -> {
-          double ofSample = loss.of(sample, output, gradient);
-          losses[first + sample] = ofSample * piece.size();
-          return ofSample;
-        };
+  private Gradients gradients(Piece piece) {
+    Loss.NoisyBatch batch = piece.batch();
     try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()))) {
-      return model.gradients(batch.xt(), time, piece.condition(), recorded, piece.dropout());
+      return model.gradients(batch.xt(), time, piece.condition(), loss.of(batch), piece.dropout());
     }
   }
 
-  private double descend(double loss, Map<String, INDArray> gradients, Where where) {
+  /** The losses of samples, of which those of a batch are the mean and not the sum. */
+  private static void copyLosses(Gradients gradients, double[] losses, int first) {
+    double[] shares = gradients.losses();
+    for (int i = 0; i < shares.length; i++) {
+      losses[first + i] = shares[i] * shares.length;
+    }
+  }
+
+  private double descend(double found, Map<String, INDArray> gradients, Where where) {
     List<INDArray> plain = List.copyOf(gradients.values());
     double norm = Math.sqrt(WeightLoops.sumOfSquares(plain));
-    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+    if (!Double.isFinite(found) || !Double.isFinite(norm)) {
       restore();
       throw new TrainingException(
           where.step,
           "loss and gradient norm must be finite but were "
-              + loss
+              + found
               + " and "
               + norm
               + " at "

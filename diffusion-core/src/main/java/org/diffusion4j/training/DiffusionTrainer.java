@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Trains a denoiser by DDPM's algorithm 1 (Ho et al. 2020): a batch of data, a uniform timestep and
- * noise for each sample, and a step down the gradient of an {@link Objective}, by default the mean
+ * noise for each sample, and a step down the gradient of a {@link Loss}, by default the mean
  * squared error between the model's output and what it should have been.
  *
  * <p>What is drawn in a step depends on the seed and on the step's number alone, so that training
@@ -64,7 +64,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private DiffusionTrainer(Settings settings) {
     this.settings = settings;
     model = settings.model();
-    settings.objective().check(model);
+    settings.loss().check(model);
     requireTrainable(model);
     model.parameters().forEach(DiffusionTrainer::requireFloats);
     Checkpoints checkpoints = settings.checkpoints();
@@ -73,8 +73,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
     feed = new Feed(model.classes() > 0);
     process = new ForwardProcess(model.schedule());
-    descent =
-        new Descent(model, settings.objective(), settings.optimizer(), settings.maxGradientNorm());
+    descent = new Descent(model, settings.loss(), settings.optimizer(), settings.maxGradientNorm());
     average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
     saver =
         checkpoints == null
@@ -355,7 +354,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
             settings.corruption().corrupt(process, batch.x0, t, noise.batch(first, n));
         corrupted.add(noisy);
         Condition condition = batch.withDropout(settings.labelDropout(), labels);
-        NoisyBatch piece = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
+        Loss.NoisyBatch piece = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
         pieces.add(new Piece(piece, condition, new Dropout(seed, first)));
         first += n;
       }
@@ -369,8 +368,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
-  private NoisyBatch noisyBatch(INDArray x0, INDArray noise, INDArray xt, int[] t) {
-    return new NoisyBatch(x0, noise, xt, t, model.schedule(), model.prediction());
+  private Loss.NoisyBatch noisyBatch(INDArray x0, INDArray noise, INDArray xt, int[] t) {
+    return new Loss.NoisyBatch(x0, noise, xt, t, model.schedule(), model.prediction());
   }
 
   /** One step on given draws. */
@@ -450,8 +449,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private double loss(Validation validation) {
     double[] loss = new double[1];
     Runnable measure =
-        () ->
-            loss[0] = validation.loss(model, settings.objective(), settings.corruption(), process);
+        () -> loss[0] = validation.loss(model, settings.loss(), settings.corruption(), process);
     try {
       Uninterrupted.run(() -> withAverage(measure));
     } catch (IOException e) {
@@ -489,7 +487,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
     private final SameDiffDenoiser model;
     private Optimizer optimizer = Optimizer.adam(2e-4);
-    private Objective objective = Objective.simple();
+    private Loss loss = Loss.meanSquaredError();
     private Corruption corruption = Corruption.standard();
     private double maxGradientNorm = Double.POSITIVE_INFINITY;
     private int accumulation = 1;
@@ -511,9 +509,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
-    /** Sets what is made small; by default {@link Objective#simple()}. */
-    public Builder objective(Objective what) {
-      objective = Objects.requireNonNull(what, "objective");
+    /** Sets what training minimises; by default {@link Loss#meanSquaredError()}. */
+    public Builder loss(Loss what) {
+      loss = Objects.requireNonNull(what, "loss");
       return this;
     }
 
@@ -621,7 +619,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      * The trainer.
      *
      * @throws IllegalArgumentException if the model cannot be trained so: a Fourier embedding of
-     *     the time, label dropout without a null class, an objective for other models
+     *     the time, label dropout without a null class, a loss for other models
      */
     public DiffusionTrainer build() {
       if (labelDropout > 0 && !model.hasNullClass()) {
@@ -632,7 +630,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
           new Settings(
               model,
               optimizer,
-              objective,
+              loss,
               corruption,
               maxGradientNorm,
               accumulation,

@@ -4,7 +4,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.unet.Dropout;
 
 /** A part of a step that the model is given at once. */
-record Piece(NoisyBatch batch, Condition condition, Dropout dropout) {
+record Piece(Loss.NoisyBatch batch, Condition condition, Dropout dropout) {
 
   int size() {
     return batch.t().length;

@@ -345,14 +345,20 @@ final class Saver implements AutoCloseable {
         .described()
         .forEach(
             (name, value) -> {
-              if (!Objects.equals(savedSettings.get(name), value)) {
+              Object saved = savedSettings.get(savedSettings.containsKey(name) ? name : old(name));
+              if (!Objects.equals(saved, value)) {
                 LOG.warn(
                     "{} is {} from now on, it was {} until the checkpoint",
                     name,
                     Shown.text(value),
-                    Shown.text(savedSettings.get(name)));
+                    Shown.text(saved));
               }
             });
+  }
+
+  /** What a setting was called in checkpoints of before. */
+  private static String old(String name) {
+    return name.equals("loss") ? "objective" : name;
   }
 
   private void compareSchedules(List<String> differences, StateReader state) throws IOException {

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 record Settings(
     SameDiffDenoiser model,
     Optimizer optimizer,
-    Objective objective,
+    Loss loss,
     Corruption corruption,
     double maxGradientNorm,
     int accumulation,
@@ -41,7 +41,7 @@ record Settings(
   Map<String, String> described() {
     Map<String, String> described = new TreeMap<>();
     described.put("optimizer", optimizer.toString());
-    described.put("objective", objective.toString());
+    described.put("loss", loss.toString());
     described.put("corruption", corruption.toString());
     described.put("max gradient norm", Double.toString(maxGradientNorm));
     described.put("accumulation", Integer.toString(accumulation));

@@ -4,8 +4,9 @@ import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.data.ResumableIterator;
-import org.diffusion4j.unet.OutputLoss;
+import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -35,8 +36,7 @@ record Validation(DataSetIterator data, int everySteps) {
     }
   }
 
-  double loss(
-      SameDiffDenoiser model, Objective objective, Corruption corruption, ForwardProcess process) {
+  double loss(SameDiffDenoiser model, Loss loss, Corruption corruption, ForwardProcess process) {
     if (data instanceof ResumableIterator resumable) {
       resumable.seek(BEGINNING);
     } else {
@@ -52,10 +52,10 @@ record Validation(DataSetIterator data, int everySteps) {
         int[] t = draws.ints(n, 0, steps).toArray();
         NoiseSource.Batch noise = NoiseSource.perSample(Draws.mix(SEED, index)).start().batch(0, n);
         try (Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, noise)) {
-          NoisyBatch piece =
-              new NoisyBatch(
+          Loss.NoisyBatch piece =
+              new Loss.NoisyBatch(
                   batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());
-          sum += n * loss(model, objective.loss(piece), piece, batch.condition);
+          sum += n * loss(model, loss.of(piece), piece, batch.condition);
           samples += n;
         }
       }
@@ -67,20 +67,14 @@ record Validation(DataSetIterator data, int everySteps) {
   }
 
   private static double loss(
-      SameDiffDenoiser model, OutputLoss loss, NoisyBatch batch, Condition condition) {
+      SameDiffDenoiser model, SampleLoss loss, Loss.NoisyBatch batch, Condition condition) {
     float[] outputs;
     try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()));
         INDArray output = model.predict(batch.xt(), time, condition)) {
       outputs = Floats.of(output);
     }
-    int n = batch.t().length;
-    float[] one = new float[outputs.length / n];
-    float[] unused = new float[one.length];
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      System.arraycopy(outputs, i * one.length, one, 0, one.length);
-      sum += loss.of(i, one, unused);
-    }
-    return sum;
+    Losses losses = new Losses(loss, batch.t().length);
+    losses.askAll(outputs, new float[outputs.length]);
+    return losses.sum();
   }
 }

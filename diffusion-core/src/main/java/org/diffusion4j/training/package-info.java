@@ -5,7 +5,7 @@
  * DiffusionTrainer trainer =
  *     DiffusionTrainer.builder(model)
  *         .optimizer(Optimizer.adam(LearningRates.warmUp(500, LearningRates.cosine(1e-3, 100_000))))
- *         .objective(Objective.weighted(Weighting.minSnr(5)))
+ *         .loss(Loss.meanSquaredError(Weighting.minSnr(5)))
  *         .maxGradientNorm(1)
  *         .ema(0.9999)
  *         .checkpoints(Checkpoints.in(Path.of("run")).every(Duration.ofMinutes(10)))
@@ -17,8 +17,8 @@
  * trainer.useAverage();
  * }</pre>
  *
- * <p>What is made small is an {@link org.diffusion4j.training.Objective}, how samples become noisy
- * a {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
+ * <p>What training minimises is a {@link org.diffusion4j.training.Loss}, how samples become noisy a
+ * {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
  * org.diffusion4j.training.Optimizer}. {@link org.diffusion4j.training.VariationalBound} measures
  * the result.
  */

@@ -1,6 +1,7 @@
 package org.diffusion4j.unet;
 
 import java.util.Map;
+import org.diffusion4j.engine.graph.Losses;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -9,20 +10,25 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public final class Gradients implements AutoCloseable {
 
-  private final double loss;
+  private final Losses losses;
   private final Map<String, INDArray> of;
   private final Runnable closer;
   private boolean closed;
 
-  Gradients(double loss, Map<String, INDArray> of, Runnable closer) {
-    this.loss = loss;
+  Gradients(Losses losses, Map<String, INDArray> of, Runnable closer) {
+    this.losses = losses;
     this.of = of;
     this.closer = closer;
   }
 
-  /** A finite number, or not. */
+  /** The sum of {@link #losses()}: a finite number, or not. */
   public double loss() {
-    return loss;
+    return losses.sum();
+  }
+
+  /** What each sample contributed to the loss, {@code [n]}. */
+  public double[] losses() {
+    return losses.bySample();
   }
 
   /**

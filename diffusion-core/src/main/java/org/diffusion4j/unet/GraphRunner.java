@@ -10,9 +10,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.PlannedGraph;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.internal.common.Detached;
@@ -130,7 +132,8 @@ final class GraphRunner implements AutoCloseable {
 
   /** The mean squared error to a target, and its gradients. */
   Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
-    return gradients(placeholders, target.shape(), new SquaredError(target), null, of);
+    SampleLoss loss = SampleLoss.meanSquaredError(target);
+    return gradients(placeholders, target.shape(), loss, null, of);
   }
 
   /**
@@ -140,7 +143,7 @@ final class GraphRunner implements AutoCloseable {
   Gradients gradients(
       Map<String, INDArray> placeholders,
       long[] shape,
-      BatchLoss loss,
+      SampleLoss loss,
       @Nullable Dropout drop,
       Collection<String> of) {
     return Detached.get(() -> gradientsDetached(placeholders, shape, loss, drop, of));
@@ -149,7 +152,7 @@ final class GraphRunner implements AutoCloseable {
   private Gradients gradientsDetached(
       Map<String, INDArray> placeholders,
       long[] shape,
-      BatchLoss loss,
+      SampleLoss loss,
       @Nullable Dropout drop,
       Collection<String> of) {
     DropoutMasks masks =
@@ -163,9 +166,9 @@ final class GraphRunner implements AutoCloseable {
         // Who asks for gradients again has used the last ones to change the weights.
         plan.weightsChanged();
         PlannedGraph.Result result =
-            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss.bySample()::of, masks, of);
+            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss, masks, of);
         return new Gradients(
-            result.loss(),
+            result.losses(),
             result.gradients(),
             () -> {
               result.close();
@@ -181,7 +184,7 @@ final class GraphRunner implements AutoCloseable {
   /** A session cannot stop in the middle: it runs forward twice, and asks the loss in between. */
   private Gradients gradientsOfSession(
       Map<String, INDArray> placeholders,
-      BatchLoss loss,
+      SampleLoss loss,
       @Nullable DropoutMasks drop,
       Collection<String> of) {
     long batch = Objects.requireNonNull(placeholders.get(Graphs.SAMPLE)).size(0);
@@ -191,12 +194,18 @@ final class GraphRunner implements AutoCloseable {
                 : new SessionMasks(graph, dropouts, drop, batch);
         INDArray output = plain(outputOfSession(placeholders, masks));
         INDArray outputGradient = Nd4j.createUninitialized(output.dataType(), output.shape())) {
-      double value = loss.of(output, outputGradient);
+      Losses losses = new Losses(loss, Math.toIntExact(batch));
+      float[] outputs = floats(output);
+      float[] slopes = new float[outputs.length];
+      losses.askAll(outputs, slopes);
+      try (INDArray copy = Nd4j.create(slopes, output.shape(), 'c')) {
+        outputGradient.assign(copy);
+      }
       Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
       all.putAll(masks.arrays());
       all.put(Graphs.OUTPUT_GRADIENT, outputGradient);
       Map<String, INDArray> gradients = gradientsOfSession(all, of);
-      return new Gradients(value, gradients, () -> gradients.values().forEach(INDArray::close));
+      return new Gradients(losses, gradients, () -> gradients.values().forEach(INDArray::close));
     }
   }
 
@@ -234,6 +243,13 @@ final class GraphRunner implements AutoCloseable {
       return OptionalLong.of(Detached.get(() -> plan.bytes(shapes, Graphs.OUTPUT, of)));
     } catch (UnplannableException e) {
       return OptionalLong.empty();
+    }
+  }
+
+  /** The values in C order. */
+  private static float[] floats(INDArray array) {
+    try (INDArray copy = array.dup('c')) {
+      return copy.data().asFloat();
     }
   }
 

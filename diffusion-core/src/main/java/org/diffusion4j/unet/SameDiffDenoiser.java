@@ -13,6 +13,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.cpu.CpuEngine;
 import org.diffusion4j.engine.graph.Precision;
 import org.jspecify.annotations.Nullable;
@@ -256,27 +257,32 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
-  public Gradients gradients(INDArray xt, INDArray t, Condition condition, OutputLoss loss) {
-    return gradients(xt, t, condition, BatchLoss.sum(loss), null);
+  public Gradients gradients(INDArray xt, INDArray t, Condition condition, SampleLoss loss) {
+    return gradients(xt, t, condition, loss, parameters.keySet(), null);
   }
 
   /**
-   * {@link #gradients(INDArray, INDArray, Condition, OutputLoss)} of a model that drops values, as
+   * {@link #gradients(INDArray, INDArray, Condition, SampleLoss)} of a model that drops values, as
    * in training: {@code x mask / (1 - p)} in each residual block of a {@link UNet} whose {@link
    * UNetConfig#dropout} is p. A model without dropout takes no notice.
    *
    * @param dropout which values are dropped
    */
   public Gradients gradients(
-      INDArray xt, INDArray t, Condition condition, OutputLoss loss, Dropout dropout) {
-    return gradients(xt, t, condition, BatchLoss.sum(loss), dropout);
+      INDArray xt, INDArray t, Condition condition, SampleLoss loss, Dropout dropout) {
+    return gradients(xt, t, condition, loss, parameters.keySet(), dropout);
   }
 
   private Gradients gradients(
-      INDArray xt, INDArray t, Condition condition, BatchLoss loss, @Nullable Dropout dropout) {
+      INDArray xt,
+      INDArray t,
+      Condition condition,
+      SampleLoss loss,
+      Collection<String> of,
+      @Nullable Dropout dropout) {
     try (Inputs inputs = new Inputs(xt, t, condition)) {
       long[] shape = batch(xt.size(0), outputShape());
-      return runner.gradients(inputs.placeholders, shape, loss, dropout, parameters.keySet());
+      return runner.gradients(inputs.placeholders, shape, loss, dropout, of);
     }
   }
 

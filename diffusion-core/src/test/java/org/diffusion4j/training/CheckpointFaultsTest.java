@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import com.google.common.hash.Hashing;
 import com.google.common.io.MoreFiles;
 import com.google.common.io.RecursiveDeleteOption;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -192,6 +194,31 @@ class CheckpointFaultsTest {
     train(10);
     edit(STATE, state -> state.replaceFirst(Pattern.quote(old), by));
     assertIsPassedOver(problem);
+  }
+
+  /** What is logged when training is resumed from a checkpoint whose settings were edited. */
+  private String warnings(String old, String by) throws IOException {
+    edit(STATE, state -> state.replace(old, by));
+    PrintStream before = System.err;
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer = trainer(model, 0.01, 5, 3);
+        PrintStream captured = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {
+      System.setErr(captured);
+      assertThat(trainer.resume()).isEqualTo(10);
+    } finally {
+      System.setErr(before);
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void resume_fromACheckpointThatCallsTheLossObjective_warnsOfAnotherLossAlone()
+      throws IOException {
+    train(10);
+    assertThat(warnings("\"loss\":", "\"objective\":")).doesNotContain("from now on");
+    assertThat(warnings("meanSquaredError(simple)", "hybrid(lambda=0.1)"))
+        .contains("loss is meanSquaredError(simple) from now on, it was hybrid(lambda=0.1)");
   }
 
   @Test

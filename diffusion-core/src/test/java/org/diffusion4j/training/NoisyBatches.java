@@ -6,7 +6,7 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Batches to ask objectives about. */
+/** Batches to ask losses about. */
 final class NoisyBatches {
 
   private NoisyBatches() {}
@@ -16,9 +16,9 @@ final class NoisyBatches {
     return NoiseSource.perSample(seed).start().batch(0, (int) shape[0]).next(shape);
   }
 
-  static NoisyBatch of(INDArray x0, NoiseSchedule schedule, Prediction prediction, int... t) {
+  static Loss.NoisyBatch of(INDArray x0, NoiseSchedule schedule, Prediction prediction, int... t) {
     INDArray noise = normal(2, x0.shape());
     INDArray xt = new ForwardProcess(schedule).noisy(x0, noise, t);
-    return new NoisyBatch(x0, noise, xt, t, schedule, prediction);
+    return new Loss.NoisyBatch(x0, noise, xt, t, schedule, prediction);
   }
 }

@@ -523,9 +523,9 @@ class ResumeTest {
       trainer.train(data(Data.SHUFFLED, SAMPLES), 7);
       saved = Outcome.copy(model);
     }
-    Objective nothing = batch -> (sample, output, gradient) -> Double.NaN;
+    Loss nothing = batch -> (sample, output, gradient) -> Double.NaN;
     try (Mlp model = mlp();
-        DiffusionTrainer trainer = builder(model).objective(nothing).build()) {
+        DiffusionTrainer trainer = builder(model).loss(nothing).build()) {
       trainer.resume();
       assertFails(trainer);
       saved.forEach((name, p) -> assertThat(equalBits(model.parameters().get(name), p)).isTrue());

@@ -377,10 +377,10 @@ class TrainerOptionsTest {
   }
 
   @Test
-  void objective_thatDoesNotFitTheModel_refuses() {
+  void loss_thatDoesNotFitTheModel_refuses() {
     try (Mlp model = mlp()) {
       assertThatIllegalArgumentException()
-          .isThrownBy(() -> DiffusionTrainer.builder(model).objective(Objective.hybrid()).build())
+          .isThrownBy(() -> DiffusionTrainer.builder(model).loss(Loss.hybrid()).build())
           .withMessageContaining("hybrid");
     }
   }

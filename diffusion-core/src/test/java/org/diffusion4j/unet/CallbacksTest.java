@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.samplers.DdimSampler;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -55,11 +56,11 @@ class CallbacksTest {
   }
 
   /** The loss against what a model predicts, which is asked from within the loss. */
-  private OutputLoss against(UNet model) {
+  private SampleLoss against(UNet model) {
     return (i, output, gradient) -> squaredError(output, prediction(model, 1 + i % 3), gradient);
   }
 
-  private double loss(UNet model, OutputLoss loss) {
+  private double loss(UNet model, SampleLoss loss) {
     try (Gradients gradients = model.gradients(x, t, Condition.none(), loss)) {
       return gradients.loss();
     }

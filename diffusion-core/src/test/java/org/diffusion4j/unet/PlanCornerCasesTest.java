@@ -14,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.PlannedGraph;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -143,7 +144,7 @@ class PlanCornerCasesTest {
               all,
               "output",
               target.shape(),
-              new SquaredError(target).bySample()::of,
+              SampleLoss.meanSquaredError(target),
               null,
               List.of("f", "sample"))) {
         for (String name : List.of("f", "sample")) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.cpu.CpuEngine;
 import org.diffusion4j.engine.cpu.WeightLoops;
@@ -23,7 +24,6 @@ import org.diffusion4j.engine.graph.Engine;
 import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.graph.NodeGraph;
 import org.diffusion4j.engine.graph.Precision;
-import org.diffusion4j.engine.graph.SampleLoss;
 import org.diffusion4j.engine.graph.TooLargeException;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.WeightCopy;
@@ -196,7 +196,7 @@ public final class PlannedGraph implements AutoCloseable {
                 ? gradient
                 : Address.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
       }
-      return new Result(losses.sum(), gradients, held, own.values());
+      return new Result(losses, gradients, held, own.values());
     } catch (RuntimeException | Error e) {
       held.close();
       throw e;
@@ -222,25 +222,25 @@ public final class PlannedGraph implements AutoCloseable {
     }
   }
 
-  /** A loss and its gradients, which lie in memory that is used again once this is closed. */
+  /** The losses and their gradients, which lie in memory that is used again once this is closed. */
   public static final class Result implements AutoCloseable {
 
-    private final double loss;
+    private final Losses losses;
     private final Map<String, INDArray> gradients;
     private final Held held;
     private final Collection<INDArray> own;
     private boolean closed;
 
     private Result(
-        double loss, Map<String, INDArray> gradients, Held held, Collection<INDArray> own) {
-      this.loss = loss;
+        Losses losses, Map<String, INDArray> gradients, Held held, Collection<INDArray> own) {
+      this.losses = losses;
       this.gradients = gradients;
       this.held = held;
       this.own = own;
     }
 
-    public double loss() {
-      return loss;
+    public Losses losses() {
+      return losses;
     }
 
     /** The gradients by name. */

@@ -20,7 +20,7 @@ import org.diffusion4j.data.Scaling;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.diffusion4j.samplers.DdpmSampler;
 import org.diffusion4j.training.DiffusionTrainer;
-import org.diffusion4j.training.Objective;
+import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.Weighting;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
@@ -56,7 +56,7 @@ final class MixtureCommand implements Callable<Integer> {
 
   @Option(
       names = "--weighting",
-      converter = Weightings.class,
+      converter = WeightingByName.class,
       description = "How errors count: simple, min-snr, truncated-snr or p2 (${DEFAULT-VALUE}).")
   private Weighting weighting = Weighting.simple();
 
@@ -110,7 +110,7 @@ final class MixtureCommand implements Callable<Integer> {
             .shuffle(training.seed)
             .build();
     try (DiffusionTrainer trainer =
-            training.trainer(model).objective(Objective.weighted(weighting)).build();
+            training.trainer(model).loss(Loss.meanSquaredError(weighting)).build();
         Progress progress = new Progress("training", training.steps, spec.commandLine().getOut())) {
       trainer.train(batches, training.steps, progress.training());
       trainer.useAverage();

@@ -1,5 +1,7 @@
 package org.diffusion4j.engine.graph;
 
+import org.diffusion4j.SampleLoss;
+
 /** The loss of one call: its function, and what it was of each sample of the batch. */
 public final class Losses {
 
@@ -14,6 +16,28 @@ public final class Losses {
   /** Asks for the loss of a sample and its gradient. Threads ask about different samples. */
   public void ask(int sample, float[] output, float[] gradient) {
     bySample[sample] = loss.of(sample, output, gradient);
+  }
+
+  /**
+   * Asks about all samples, one after the other.
+   *
+   * @param outputs of the batch, sample after sample
+   * @param gradients receives the derivatives of the losses by them
+   */
+  public void askAll(float[] outputs, float[] gradients) {
+    int length = outputs.length / bySample.length;
+    float[] output = new float[length];
+    float[] gradient = new float[length];
+    for (int i = 0; i < bySample.length; i++) {
+      System.arraycopy(outputs, i * length, output, 0, length);
+      ask(i, output, gradient);
+      System.arraycopy(gradient, 0, gradients, i * length, length);
+    }
+  }
+
+  /** The loss of each sample. */
+  public double[] bySample() {
+    return bySample.clone();
   }
 
   /** Added up in the order of the samples, so that it does not depend on the threads. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;
@@ -26,12 +28,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Gradients of losses that are calculated from the outputs, on plans and in SameDiff's session. */
-class OutputLossTest {
+class SampleLossTest {
 
   private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(100);
 
   /** {@code w (y^4/4 + k y)}, with a weight of the sample and a slope of the value's index. */
-  private static final OutputLoss WEIGHTED =
+  private static final SampleLoss WEIGHTED =
       (sample, y, dy) -> {
         double weight = 0.01 * (1 + sample);
         double sum = 0;
@@ -89,7 +91,7 @@ class OutputLossTest {
     return shape;
   }
 
-  private static Gradients gradients(SameDiffDenoiser model, int n, OutputLoss loss) {
+  private static Gradients gradients(SameDiffDenoiser model, int n, SampleLoss loss) {
     INDArray t = PlanAndSession.times(new Random(n), n).reshape(n);
     return model.gradients(samples(model, n), t, Condition.none(), loss);
   }
@@ -134,7 +136,7 @@ class OutputLossTest {
     for (SameDiffDenoiser model : models(make)) {
       INDArray target = PlanAndSession.gaussian(new Random(5), shape(3, model.outputShape()));
       float[] aims = target.data().asFloat();
-      OutputLoss squares =
+      SampleLoss squares =
           (sample, y, dy) -> {
             double sum = 0;
             for (int k = 0; k < y.length; k++) {
@@ -158,7 +160,7 @@ class OutputLossTest {
   void gradients_ofOutputsThatAreTheWeightTimesTheSample_areThoseByHand() {
     try (SameDiffDenoiser model = own("weights times weights").get()) {
       // y = x + w w + w, so that the loss has the derivative sum dy (2 w + 1).
-      OutputLoss loss =
+      SampleLoss loss =
           (sample, y, dy) -> {
             for (int k = 0; k < y.length; k++) {
               dy[k] = (sample + 1) * (k + 1);
@@ -177,13 +179,33 @@ class OutputLossTest {
   }
 
   @Test
+  void losses_areThoseOfTheSamples_andAddUpToTheLoss() {
+    Supplier<SameDiffDenoiser> make = () -> Mlp.create(new MlpConfig(5, 24, 2), SCHEDULE, 1);
+    for (SameDiffDenoiser model : models(make)) {
+      double[] expected = new double[7];
+      SampleLoss loss =
+          (sample, y, dy) -> {
+            expected[sample] = WEIGHTED.of(sample, y, dy);
+            return expected[sample];
+          };
+      try (model;
+          Gradients gradients = gradients(model, 7, loss)) {
+        assertThat(gradients.losses()).containsExactly(expected);
+        assertThat(gradients.loss()).isCloseTo(Arrays.stream(expected).sum(), within(1e-12));
+        gradients.losses()[0] = Double.NaN;
+        assertThat(gradients.losses()).containsExactly(expected);
+      }
+    }
+  }
+
+  @Test
   void loss_isAskedOnceAboutEachSample_withWhatIsPredicted() {
     try (UNet model = UNet.create(unet(), SCHEDULE, 1)) {
       for (int n : new int[] {1, 5}) {
         INDArray x = samples(model, n);
         INDArray t = PlanAndSession.times(new Random(n), n).reshape(n);
         float[][] outputs = new float[n][];
-        OutputLoss loss =
+        SampleLoss loss =
             (sample, y, dy) -> {
               assertThat(outputs[sample]).isNull();
               outputs[sample] = y.clone();
@@ -206,7 +228,7 @@ class OutputLossTest {
         Map<String, FloatBuffer> expected = copy(gradients(model, 5, WEIGHTED));
         IllegalStateException reason = new IllegalStateException("for a test");
         for (int bad : new int[] {0, 4, 2}) {
-          OutputLoss loss =
+          SampleLoss loss =
               (sample, y, dy) -> {
                 if (sample == bad) {
                   throw reason;
@@ -258,7 +280,8 @@ class OutputLossTest {
       copy.put("loss", FloatBuffer.wrap(new float[] {(float) gradients.loss()}));
       gradients
           .of()
-          .forEach((name, array) -> copy.put(name, FloatBuffer.wrap(BatchLoss.floats(array))));
+          .forEach(
+              (name, array) -> copy.put(name, FloatBuffer.wrap(array.dup('c').data().asFloat())));
       return copy;
     }
   }

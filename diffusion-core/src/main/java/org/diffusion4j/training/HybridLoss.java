@@ -1,12 +1,15 @@
 package org.diffusion4j.training;
 
+import java.util.Arrays;
 import org.diffusion4j.Denoiser;
-import org.diffusion4j.unet.OutputLoss;
+import org.diffusion4j.SampleLoss;
 
 /** L_simple + lambda L_vlb: Improved DDPM (Nichol and Dhariwal 2021), equation 16. */
-record Hybrid(double lambda) implements Objective {
+record HybridLoss(double lambda) implements Loss {
 
-  Hybrid {
+  private static final Loss SIMPLE = Loss.meanSquaredError();
+
+  HybridLoss {
     if (!(lambda > 0 && lambda < Double.POSITIVE_INFINITY)) {
       throw new IllegalArgumentException("lambda must be positive and finite but was " + lambda);
     }
@@ -24,17 +27,22 @@ record Hybrid(double lambda) implements Objective {
   }
 
   @Override
-  public OutputLoss loss(NoisyBatch batch) {
-    SquaredErrors simple = new SquaredErrors(batch, Weighting.simple());
+  public SampleLoss of(NoisyBatch batch) {
+    SampleLoss simple = SIMPLE.of(batch);
     float[] x0 = Floats.of(batch.x0());
     EightBit.requireRange(x0);
     float[] xt = Floats.of(batch.xt());
     ReverseStep[] steps = ReverseStep.of(batch.schedule(), batch.prediction(), batch.t());
-    int length = simple.length();
+    int length = x0.length / steps.length;
     double factor = lambda * batch.schedule().steps() / x0.length;
     return (sample, output, gradient) -> {
-      SquaredErrors.requireLength(output, 2 * length);
-      double loss = simple.of(sample, output, gradient);
+      if (output.length != 2 * length) {
+        throw new IllegalArgumentException(
+            "outputs must have " + 2 * length + " values a sample but had " + output.length);
+      }
+      float[] ofPrediction = new float[length];
+      double loss = simple.of(sample, Arrays.copyOf(output, length), ofPrediction);
+      System.arraycopy(ofPrediction, 0, gradient, 0, length);
       ReverseStep step = steps[sample];
       double slope = factor * step.logVarianceSlope();
       double bound = 0;

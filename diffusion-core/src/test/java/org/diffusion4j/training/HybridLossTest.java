@@ -12,9 +12,9 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.samplers.MixtureDenoiser;
 import org.diffusion4j.unet.Gradients;
-import org.diffusion4j.unet.OutputLoss;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-class HybridTest {
+class HybridLossTest {
 
   private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(50, 1e-3, 0.1);
   private static final int[] T = {0, 0, 1, 20, 49};
@@ -43,7 +43,7 @@ class HybridTest {
     return Nd4j.create(values, new long[] {T.length, 1, 2, 3}, 'c');
   }
 
-  private static NoisyBatch batch(Prediction prediction) {
+  private static Loss.NoisyBatch batch(Prediction prediction) {
     return NoisyBatches.of(images(), SCHEDULE, prediction, T);
   }
 
@@ -56,7 +56,7 @@ class HybridTest {
   }
 
   /** The bound of one value in nats, from the two distributions as papers write them. */
-  private static double bound(NoisyBatch batch, int sample, int i, float[] output) {
+  private static double bound(Loss.NoisyBatch batch, int sample, int i, float[] output) {
     int t = T[sample];
     double alphaBar = SCHEDULE.alphaBar(t);
     double x0 = batch.x0().getDouble(sample, 0, i / 3, i % 3);
@@ -86,9 +86,9 @@ class HybridTest {
   @ParameterizedTest
   @EnumSource(Prediction.class)
   void loss_isTheSimpleOneAndTheBoundOfAllTimesteps(Prediction prediction) {
-    NoisyBatch batch = batch(prediction);
-    OutputLoss hybrid = Objective.hybrid(LAMBDA).loss(batch);
-    OutputLoss simple = Objective.simple().loss(batch);
+    Loss.NoisyBatch batch = batch(prediction);
+    SampleLoss hybrid = Loss.hybrid(LAMBDA).of(batch);
+    SampleLoss simple = Loss.meanSquaredError().of(batch);
     for (int sample = 0; sample < T.length; sample++) {
       float[] output = output(sample);
       double bound = 0;
@@ -106,7 +106,7 @@ class HybridTest {
   @ParameterizedTest
   @EnumSource(Prediction.class)
   void gradient_byTheVariance_isThatOfFiniteDifferences(Prediction prediction) {
-    OutputLoss loss = Objective.hybrid(LAMBDA).loss(batch(prediction));
+    SampleLoss loss = Loss.hybrid(LAMBDA).of(batch(prediction));
     for (int sample = 0; sample < T.length; sample++) {
       float[] output = output(sample);
       float[] gradient = new float[2 * LENGTH];
@@ -120,14 +120,14 @@ class HybridTest {
   }
 
   /** Richardson's extrapolation of central differences. */
-  private static double difference(OutputLoss loss, int sample, float[] output, int i) {
+  private static double difference(SampleLoss loss, int sample, float[] output, int i) {
     double wide = difference(loss, sample, output, i, 0x1p-5f);
     double narrow = difference(loss, sample, output, i, 0x1p-6f);
     return (4 * narrow - wide) / 3;
   }
 
   private static double difference(
-      OutputLoss loss, int sample, float[] output, int i, float width) {
+      SampleLoss loss, int sample, float[] output, int i, float width) {
     float[] up = output.clone();
     float[] down = output.clone();
     up[i] += width;
@@ -139,9 +139,9 @@ class HybridTest {
 
   @Test
   void gradient_byThePrediction_isThatOfTheSimpleLossAlone() {
-    NoisyBatch batch = batch(Prediction.EPSILON);
-    OutputLoss hybrid = Objective.hybrid(LAMBDA).loss(batch);
-    OutputLoss simple = Objective.simple().loss(batch);
+    Loss.NoisyBatch batch = batch(Prediction.EPSILON);
+    SampleLoss hybrid = Loss.hybrid(LAMBDA).of(batch);
+    SampleLoss simple = Loss.meanSquaredError().of(batch);
     for (int sample = 0; sample < T.length; sample++) {
       float[] both = new float[2 * LENGTH];
       float[] one = new float[LENGTH];
@@ -162,13 +162,13 @@ class HybridTest {
             .normGroups(1)
             .midAttention(false)
             .build();
-    Objective objective = Objective.hybrid(LAMBDA);
+    Loss hybrid = Loss.hybrid(LAMBDA);
     try (UNet model = UNet.create(config, SCHEDULE, 1);
         INDArray time = Nd4j.createFromArray(0f, 0f, 1f, 20f, 49f);
         Optimizer.Run optimizer = Optimizer.adam(2e-2).start(model.parameters())) {
-      objective.check(model);
-      NoisyBatch batch = batch(Prediction.EPSILON);
-      OutputLoss loss = objective.loss(batch);
+      hybrid.check(model);
+      Loss.NoisyBatch batch = batch(Prediction.EPSILON);
+      SampleLoss loss = hybrid.of(batch);
       double first = 0;
       double last = 0;
       for (int step = 0; step < 15; step++) {
@@ -184,16 +184,16 @@ class HybridTest {
 
   @Test
   void loss_ofValuesThatNoImageHas_refuses() {
-    NoisyBatch batch = NoisyBatches.of(images().mul(1.5), SCHEDULE, Prediction.EPSILON, T);
+    Loss.NoisyBatch batch = NoisyBatches.of(images().mul(1.5), SCHEDULE, Prediction.EPSILON, T);
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Objective.hybrid().loss(batch))
+        .isThrownBy(() -> Loss.hybrid().of(batch))
         .withMessage(
             "values must be in [-1, 1] for the likelihood of 8-bit images but one was -1.5");
   }
 
   @Test
   void loss_ofOutputsWithoutVariance_refuses() {
-    OutputLoss loss = Objective.hybrid().loss(batch(Prediction.EPSILON));
+    SampleLoss loss = Loss.hybrid().of(batch(Prediction.EPSILON));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loss.of(0, new float[LENGTH], new float[LENGTH]))
         .withMessage("outputs must have 12 values a sample but had 6");
@@ -202,10 +202,10 @@ class HybridTest {
   @Test
   void check_ofAModelOfFixedVariance_refuses() {
     Denoiser fixed = MixtureDenoiser.twoModes(SCHEDULE, Prediction.EPSILON);
-    assertThatCode(() -> Objective.hybrid().check(new WithVariance(fixed, t -> 0)))
+    assertThatCode(() -> Loss.hybrid().check(new WithVariance(fixed, t -> 0)))
         .doesNotThrowAnyException();
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Objective.hybrid().check(fixed))
+        .isThrownBy(() -> Loss.hybrid().check(fixed))
         .withMessage(
             "a model whose variance is fixed must be trained for a mean squared error but was to"
                 + " be for hybrid(lambda=0.001)");
@@ -215,11 +215,11 @@ class HybridTest {
   void check_ofNoiseThatSaysNothingOfX0_refuses() {
     NoiseSchedule schedule = SCHEDULE.withZeroTerminalSnr();
     Denoiser velocity = MixtureDenoiser.twoModes(schedule, Prediction.VELOCITY);
-    assertThatCode(() -> Objective.hybrid().check(new WithVariance(velocity, t -> 0)))
+    assertThatCode(() -> Loss.hybrid().check(new WithVariance(velocity, t -> 0)))
         .doesNotThrowAnyException();
     Denoiser noise = MixtureDenoiser.twoModes(schedule, Prediction.EPSILON);
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Objective.hybrid().check(new WithVariance(noise, t -> 0)))
+        .isThrownBy(() -> Loss.hybrid().check(new WithVariance(noise, t -> 0)))
         .withMessage(
             "alphaBar must be above 0 for the bound of a model of EPSILON but was 0 at timestep"
                 + " 49");
@@ -229,7 +229,7 @@ class HybridTest {
   @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
   void hybrid_ofNoPositiveLambda_refuses(double lambda) {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Objective.hybrid(lambda))
+        .isThrownBy(() -> Loss.hybrid(lambda))
         .withMessage("lambda must be positive and finite but was " + lambda);
   }
 

@@ -6,8 +6,8 @@ import org.diffusion4j.training.Weighting;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Weightings by name, with the constants of their papers. */
-final class Weightings implements ITypeConverter<Weighting> {
+/** Reads weightings by name, with the constants of their papers. */
+final class WeightingByName implements ITypeConverter<Weighting> {
 
   private static final Map<String, Weighting> BY_NAME =
       new TreeMap<>(

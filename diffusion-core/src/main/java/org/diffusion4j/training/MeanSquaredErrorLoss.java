@@ -1,13 +1,14 @@
 package org.diffusion4j.training;
 
+import java.util.Arrays;
 import java.util.Objects;
 import org.diffusion4j.Denoiser;
-import org.diffusion4j.unet.OutputLoss;
+import org.diffusion4j.SampleLoss;
 
-/** The weighted mean squared error of the prediction. */
-record MeanSquaredError(Weighting weighting) implements Objective {
+/** The mean squared error of the prediction, weighted by timestep. */
+record MeanSquaredErrorLoss(Weighting weighting) implements Loss {
 
-  MeanSquaredError {
+  MeanSquaredErrorLoss {
     Objects.requireNonNull(weighting, "weighting");
   }
 
@@ -23,12 +24,12 @@ record MeanSquaredError(Weighting weighting) implements Objective {
   }
 
   @Override
-  public OutputLoss loss(NoisyBatch batch) {
-    SquaredErrors errors = new SquaredErrors(batch, weighting);
-    return (sample, output, gradient) -> {
-      SquaredErrors.requireLength(output, errors.length());
-      return errors.of(sample, output, gradient);
-    };
+  public SampleLoss of(NoisyBatch batch) {
+    double[] weights =
+        Arrays.stream(batch.t())
+            .mapToDouble(t -> Weightings.at(weighting, batch.prediction(), batch.schedule(), t))
+            .toArray();
+    return SampleLoss.meanSquaredError(batch.target(), weights);
   }
 
   @Override

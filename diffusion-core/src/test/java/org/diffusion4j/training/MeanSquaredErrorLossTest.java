@@ -12,24 +12,24 @@ import org.assertj.core.data.Percentage;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.samplers.MixtureDenoiser;
-import org.diffusion4j.unet.OutputLoss;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-class MeanSquaredErrorTest {
+class MeanSquaredErrorLossTest {
 
   private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(100, 1e-3, 0.1);
   private static final int[] T = {3, 40, 90};
 
-  private static NoisyBatch batch(Prediction prediction) {
+  private static Loss.NoisyBatch batch(Prediction prediction) {
     return NoisyBatches.of(normal(1, 3, 2, 2, 2), SCHEDULE, prediction, T);
   }
 
   /** The target's definition, one value at a time. */
-  private static double target(NoisyBatch batch, int sample, int i) {
+  private static double target(Loss.NoisyBatch batch, int sample, int i) {
     double x0 = batch.x0().getDouble(sample, i / 4, i / 2 % 2, i % 2);
     double noise = batch.noise().getDouble(sample, i / 4, i / 2 % 2, i % 2);
     double alphaBar = SCHEDULE.alphaBar(T[sample]);
@@ -43,9 +43,9 @@ class MeanSquaredErrorTest {
   @ParameterizedTest
   @EnumSource(Prediction.class)
   void loss_ofEachPrediction_isItsWeightedSquaredErrorAndTheDerivative(Prediction prediction) {
-    NoisyBatch batch = batch(prediction);
+    Loss.NoisyBatch batch = batch(prediction);
     Weighting weighting = Weighting.minSnr(2);
-    OutputLoss loss = Objective.weighted(weighting).loss(batch);
+    SampleLoss loss = Loss.meanSquaredError(weighting).of(batch);
     for (int sample = 0; sample < 3; sample++) {
       float[] output = normal(9 + sample, 8).toFloatVector();
       float[] gradient = normal(5, 8).toFloatVector();
@@ -64,13 +64,13 @@ class MeanSquaredErrorTest {
   @Test
   void loss_ofTheTarget_isNone() {
     for (Prediction prediction : Prediction.values()) {
-      NoisyBatch batch = batch(prediction);
+      Loss.NoisyBatch batch = batch(prediction);
       float[] output = new float[8];
       for (int i = 0; i < 8; i++) {
         output[i] = (float) target(batch, 1, i);
       }
       float[] gradient = new float[8];
-      assertThat(Objective.simple().loss(batch).of(1, output, gradient))
+      assertThat(Loss.meanSquaredError().of(batch).of(1, output, gradient))
           .isCloseTo(0, within(1e-13));
     }
   }
@@ -95,7 +95,7 @@ class MeanSquaredErrorTest {
         double[] losses = new double[3];
         double[][] byX0 = new double[3][8];
         for (Prediction prediction : Prediction.values()) {
-          NoisyBatch batch = batch(prediction);
+          Loss.NoisyBatch batch = batch(prediction);
           float[] estimate = normal(7, 8).toFloatVector();
           float[] output = new float[8];
           double[] slopes = new double[8];
@@ -106,7 +106,7 @@ class MeanSquaredErrorTest {
           }
           float[] gradient = new float[8];
           int p = prediction.ordinal();
-          losses[p] = Objective.weighted(weighting).loss(batch).of(sample, output, gradient);
+          losses[p] = Loss.meanSquaredError(weighting).of(batch).of(sample, output, gradient);
           for (int i = 0; i < 8; i++) {
             byX0[p][i] = gradient[i] * slopes[i];
           }
@@ -122,12 +122,12 @@ class MeanSquaredErrorTest {
   @Test
   void loss_ofViewsOfBatches_isThatOfCopies() {
     INDArray x0 = normal(1, 2, 2, 2, 3).permute(3, 0, 1, 2);
-    NoisyBatch views = NoisyBatches.of(x0, SCHEDULE, Prediction.VELOCITY, T);
-    NoisyBatch copies = NoisyBatches.of(x0.dup('c'), SCHEDULE, Prediction.VELOCITY, T);
+    Loss.NoisyBatch views = NoisyBatches.of(x0, SCHEDULE, Prediction.VELOCITY, T);
+    Loss.NoisyBatch copies = NoisyBatches.of(x0.dup('c'), SCHEDULE, Prediction.VELOCITY, T);
     float[] output = normal(7, 8).toFloatVector();
     for (int sample = 0; sample < 3; sample++) {
-      assertThat(Objective.simple().loss(views).of(sample, output, new float[8]))
-          .isEqualTo(Objective.simple().loss(copies).of(sample, output, new float[8]));
+      assertThat(Loss.meanSquaredError().of(views).of(sample, output, new float[8]))
+          .isEqualTo(Loss.meanSquaredError().of(copies).of(sample, output, new float[8]));
     }
   }
 
@@ -135,11 +135,11 @@ class MeanSquaredErrorTest {
   void loss_whereNoSignalIsLeft_isFinite() {
     NoiseSchedule schedule = SCHEDULE.withZeroTerminalSnr();
     for (Prediction prediction : Prediction.values()) {
-      NoisyBatch batch = NoisyBatches.of(normal(1, 1, 8), schedule, prediction, 99);
+      Loss.NoisyBatch batch = NoisyBatches.of(normal(1, 1, 8), schedule, prediction, 99);
       float[] output = normal(7, 8).toFloatVector();
       for (Weighting weighting : List.of(Weighting.minSnr(5), Weighting.p2(1, 1))) {
         float[] gradient = new float[8];
-        assertThat(Objective.weighted(weighting).loss(batch).of(0, output, gradient)).isFinite();
+        assertThat(Loss.meanSquaredError(weighting).of(batch).of(0, output, gradient)).isFinite();
         for (float value : gradient) {
           assertThat(value).isFinite();
         }
@@ -149,7 +149,7 @@ class MeanSquaredErrorTest {
 
   @Test
   void loss_ofOutputsOfAnotherLength_refuses() {
-    OutputLoss loss = Objective.simple().loss(batch(Prediction.EPSILON));
+    SampleLoss loss = Loss.meanSquaredError().of(batch(Prediction.EPSILON));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loss.of(0, new float[16], new float[16]))
         .withMessage("outputs must have 8 values a sample but had 16");
@@ -158,9 +158,9 @@ class MeanSquaredErrorTest {
   @Test
   void check_ofAModelThatLearnsTheVariance_refuses() {
     Denoiser fixed = MixtureDenoiser.twoModes(SCHEDULE, Prediction.EPSILON);
-    assertThatCode(() -> Objective.simple().check(fixed)).doesNotThrowAnyException();
+    assertThatCode(() -> Loss.meanSquaredError().check(fixed)).doesNotThrowAnyException();
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Objective.simple().check(new WithVariance(fixed, t -> 0)))
+        .isThrownBy(() -> Loss.meanSquaredError().check(new WithVariance(fixed, t -> 0)))
         .withMessage(
             "a model that learns the variance must be trained for hybrid but was to be for"
                 + " meanSquaredError(simple)");
@@ -169,7 +169,7 @@ class MeanSquaredErrorTest {
   @Test
   void check_ofAWeightThatDoesNotExist_refuses() {
     NoiseSchedule schedule = SCHEDULE.withZeroTerminalSnr();
-    Objective truncated = Objective.weighted(Weighting.truncatedSnr());
+    Loss truncated = Loss.meanSquaredError(Weighting.truncatedSnr());
     assertThatCode(() -> truncated.check(MixtureDenoiser.twoModes(schedule, Prediction.VELOCITY)))
         .doesNotThrowAnyException();
     assertThatIllegalArgumentException()
@@ -177,7 +177,7 @@ class MeanSquaredErrorTest {
         .withMessage(
             "weights must be finite and at least 0 but truncatedSnr gives Infinity for EPSILON at"
                 + " timestep 99, where the snr is 0.0");
-    Objective negative = Objective.weighted((prediction, snr) -> -1);
+    Loss negative = Loss.meanSquaredError((prediction, snr) -> -1);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> negative.check(MixtureDenoiser.twoModes(schedule, Prediction.SAMPLE)))
         .withMessageContaining("gives -1.0 for SAMPLE at timestep 0");
@@ -186,14 +186,14 @@ class MeanSquaredErrorTest {
   @Test
   void weighted_byNothing_refuses() {
     assertThatNullPointerException()
-        .isThrownBy(() -> Objective.weighted(null))
+        .isThrownBy(() -> Loss.meanSquaredError(null))
         .withMessage("weighting");
   }
 
   @Test
   void toString_ofEach_describesIt() {
-    assertThat(Objective.simple()).hasToString("meanSquaredError(simple)");
-    assertThat(Objective.weighted(Weighting.minSnr(5)))
+    assertThat(Loss.meanSquaredError()).hasToString("meanSquaredError(simple)");
+    assertThat(Loss.meanSquaredError(Weighting.minSnr(5)))
         .hasToString("meanSquaredError(minSnr(gamma=5.0))");
   }
 }

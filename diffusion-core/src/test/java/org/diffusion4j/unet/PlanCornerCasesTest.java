@@ -162,6 +162,11 @@ class PlanCornerCasesTest {
   }
 
   @Test
+  void gradients_ofSigmoidOfAnImage_areThoseOfTheSession() {
+    imageGradientsOnceNd4jDifferentiated((sd, x, t) -> sd.nn().sigmoid(x));
+  }
+
+  @Test
   void gradients_ofReluOfAnImage_areThoseOfTheSession() {
     imageGradientsOnceNd4jDifferentiated((sd, x, t) -> sd.nn().relu(x, 0));
   }

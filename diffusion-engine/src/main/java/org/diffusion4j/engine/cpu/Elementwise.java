@@ -6,12 +6,15 @@ import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
 import org.diffusion4j.engine.graph.Affine;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Sigmoid;
 import org.diffusion4j.engine.graph.Silu;
 import org.diffusion4j.engine.graph.SiluGradient;
 import org.diffusion4j.engine.graph.Value;
 
 /** Kernels that compute each value from the values in its place. */
 final class Elementwise {
+
+  private static final int SIGMOID = dnnl.dnnl_eltwise_logistic_use_dst_for_bwd;
 
   private Elementwise() {}
 
@@ -51,9 +54,37 @@ final class Elementwise {
   }
 
   static Kernel siluGradient(SiluGradient node, KernelContext context) {
-    Desc desc = context.flat(node.dx());
+    return gradient(
+        node,
+        dnnl.dnnl_eltwise_swish,
+        new Operand(dnnl.DNNL_ARG_SRC, context.flat(node.dx()), node.of().x()),
+        node.dy(),
+        node.dx(),
+        context);
+  }
+
+  static Kernel sigmoid(Sigmoid node, KernelContext context) {
+    return forward(node, SIGMOID, 0, 0, node.x(), node.y(), context);
+  }
+
+  static Kernel sigmoidGradient(Sigmoid.Gradient node, KernelContext context) {
+    return gradient(
+        node,
+        SIGMOID,
+        new Operand(dnnl.DNNL_ARG_DST, context.flat(node.dx()), node.of().y()),
+        node.dy(),
+        node.dx(),
+        context);
+  }
+
+  /**
+   * @param of what the derivative is a function of: the input, or the result
+   */
+  private static Kernel gradient(
+      Node node, int function, Operand of, Value dy, Value dx, KernelContext context) {
+    Desc desc = of.desc();
     Primitive.Description forward =
-        context.own(Primitive.describe(node.name(), eltwise(dnnl.dnnl_eltwise_swish, 1, 0, desc)));
+        context.own(Primitive.describe(node.name(), eltwise(function, 1, 0, desc)));
     Primitive primitive =
         context.own(
             Primitive.of(
@@ -62,7 +93,7 @@ final class Elementwise {
                     dnnl.dnnl_eltwise_backward_primitive_desc_create(
                         pd,
                         OneDnn.engine(),
-                        dnnl.dnnl_eltwise_swish,
+                        function,
                         desc.handle(),
                         desc.handle(),
                         desc.handle(),
@@ -72,9 +103,9 @@ final class Elementwise {
                         attributes)));
     return PrimitiveKernel.of(
         primitive,
-        new Operand(dnnl.DNNL_ARG_SRC, desc, node.of().x()),
-        new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, node.dy()),
-        new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, node.dx()));
+        of,
+        new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, dy),
+        new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, dx));
   }
 
   static Kernel binary(Binary node, KernelContext context) {

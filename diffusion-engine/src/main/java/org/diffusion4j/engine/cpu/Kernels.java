@@ -19,6 +19,7 @@ import org.diffusion4j.engine.graph.Node;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Resample;
+import org.diffusion4j.engine.graph.Sigmoid;
 import org.diffusion4j.engine.graph.Silu;
 import org.diffusion4j.engine.graph.SiluGradient;
 import org.diffusion4j.engine.graph.Softmax;
@@ -44,6 +45,8 @@ final class Kernels {
           kernel(Softmax.class, Softmaxes::forward),
           kernel(SoftmaxGradient.class, Softmaxes::gradient),
           kernel(Affine.class, Elementwise::affine),
+          kernel(Sigmoid.class, Elementwise::sigmoid),
+          kernel(Sigmoid.Gradient.class, Elementwise::sigmoidGradient),
           kernel(Silu.class, Elementwise::silu),
           kernel(SiluGradient.class, Elementwise::siluGradient),
           kernel(Binary.class, Elementwise::binary),

@@ -23,6 +23,7 @@ import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Resample;
+import org.diffusion4j.engine.graph.Sigmoid;
 import org.diffusion4j.engine.graph.Silu;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.Split;
@@ -277,6 +278,7 @@ final class GraphReader {
       case "conv2d" -> emitConvolution(op);
       case "matmul" -> emitMatmul(op);
       case "swish" -> emitSilu(op);
+      case "sigmoid" -> emitSigmoid(op);
       case "mul_scalar" -> emitLinear(op, op.scalar(), 0);
       case "div_scalar" -> emitLinear(op, 1 / op.scalar(), 0);
       case "add_scalar" -> emitLinear(op, 1, op.scalar());
@@ -387,6 +389,12 @@ final class GraphReader {
   private boolean emitSilu(Op op) {
     Value x = value(op.in().get(0));
     add(new Silu(op.result(), x, x.likeThis(op.result())));
+    return true;
+  }
+
+  private boolean emitSigmoid(Op op) {
+    Value x = value(op.in().get(0));
+    add(new Sigmoid(op.result(), x, x.likeThis(op.result())));
     return true;
   }
 

@@ -187,4 +187,51 @@ public interface NoiseSchedule {
   static NoiseSchedule ofAlphaBars(double... alphaBars) {
     return ArraySchedule.ofAlphaBars(alphaBars.clone());
   }
+
+  /**
+   * How much of a sample is signal and how much is noise: {@code x = signal x_0 + noise epsilon},
+   * with {@code signal^2 + noise^2 = 1}. DPM-Solver calls them alpha_t and sigma_t.
+   *
+   * @param signal {@code sqrt(alphaBar)}, in [0, 1]
+   * @param noise {@code sqrt(1 - alphaBar)}, in [0, 1]
+   */
+  record Level(double signal, double noise) {
+
+    /** No noise. */
+    public static final Level CLEAN = new Level(1, 0);
+
+    /**
+     * The level of a share of signal in the variance.
+     *
+     * @param alphaBar in [0, 1]
+     */
+    public static Level of(double alphaBar) {
+      return new Level(Math.sqrt(alphaBar), Math.sqrt(1 - alphaBar));
+    }
+
+    /**
+     * The level at which the noise is {@code sigma} times the signal.
+     *
+     * @param sigma at least 0
+     */
+    public static Level ofSigma(double sigma) {
+      double signal = 1 / Math.sqrt(1 + sigma * sigma);
+      return new Level(signal, sigma * signal);
+    }
+
+    /** The share of signal in the variance, {@code signal^2}. */
+    public double alphaBar() {
+      return signal * signal;
+    }
+
+    /** The noise level of k-diffusion and EDM, {@code noise / signal}. */
+    public double sigma() {
+      return noise / signal;
+    }
+
+    /** Half the logarithm of the signal-to-noise ratio, lambda of DPM-Solver. */
+    public double lambda() {
+      return Math.log(signal / noise);
+    }
+  }
 }

@@ -19,7 +19,8 @@ public interface NoiseSource {
 
     /**
      * The noise of samples {@code first} to {@code first + n - 1} of a run. Batches are opened in
-     * order, each after the one before it is done with.
+     * order, each after the one before it is done with. The first of a run that is a part of a
+     * larger one begins at {@link SamplingRequest#firstSample}, and not at 0.
      *
      * @param first index of the first sample, at least 0
      * @param n number of samples, at least 1
@@ -69,7 +70,8 @@ public interface NoiseSource {
    * {@code torch.randn} on the CPU, one call for each draw of a batch.
    *
    * <p>A program that makes its samples in one batch gets the same pictures here. The batches of a
-   * run share one generator, as they do there, so that samples depend on the batch size.
+   * run share one generator, as they do there, so that samples depend on the batch size, and a run
+   * cannot be divided by {@link SamplingRequest#firstSample}.
    *
    * @param seed its low 32 bits count, as in PyTorch
    */

@@ -21,6 +21,8 @@ public final class SamplingRequest {
   private final NoiseSource noise;
   private final Condition condition;
   private final @Nullable INDArray start;
+  private final int firstSample;
+  private final Hook hook;
   private final SamplingListener listener;
   private final CancelToken cancelToken;
   private final boolean keepsPartial;
@@ -30,9 +32,11 @@ public final class SamplingRequest {
   private SamplingRequest(Builder builder) {
     count = builder.count;
     batchSize = builder.batchSize;
-    noise = builder.noise;
+    firstSample = builder.firstSample;
+    noise = builder.seeds > 0 ? shifted(builder.noise, firstSample) : builder.noise;
     condition = builder.condition;
     start = builder.start;
+    hook = builder.hook;
     listener = builder.listener;
     cancelToken = builder.cancelToken;
     keepsPartial = builder.keepsPartial;
@@ -42,6 +46,15 @@ public final class SamplingRequest {
       throw new IllegalArgumentException(
           "seeds must be one per sample, " + count + ", but were " + builder.seeds);
     }
+    if (firstSample > Integer.MAX_VALUE - count) {
+      throw new IllegalArgumentException(
+          "first sample must be at most "
+              + (Integer.MAX_VALUE - count)
+              + " for "
+              + count
+              + " samples but was "
+              + firstSample);
+    }
     condition.requireCount(count);
     if (start != null && (start.rank() < 1 || start.size(0) != count)) {
       throw new IllegalArgumentException(
@@ -50,6 +63,17 @@ public final class SamplingRequest {
               + ", but has shape "
               + Arrays.toString(start.shape()));
     }
+  }
+
+  /** Noise whose sample 0 is that of a request's first sample. */
+  private static NoiseSource shifted(NoiseSource noise, int first) {
+    if (first == 0) {
+      return noise;
+    }
+    return () -> {
+      NoiseSource.Run run = noise.start();
+      return (index, n) -> run.batch(index - first, n);
+    };
   }
 
   /**
@@ -80,12 +104,20 @@ public final class SamplingRequest {
     return batchSize;
   }
 
+  /**
+   * The index of the first sample among those of the whole run of which this request is a part, at
+   * least 0. Sample {@code i} of the request gets the noise of index {@code firstSample() + i}.
+   */
+  public int firstSample() {
+    return firstSample;
+  }
+
   /** Where the noise comes from. */
   public NoiseSource noise() {
     return noise;
   }
 
-  /** One label per sample, or none. */
+  /** What the samples are to be of. */
   public Condition condition() {
     return condition;
   }
@@ -93,6 +125,11 @@ public final class SamplingRequest {
   /** The array to start from in place of noise, {@code [count, sampleShape...]}, or null. */
   public @Nullable INDArray start() {
     return start;
+  }
+
+  /** What is done to the samples after each step. */
+  public Hook hook() {
+    return hook;
   }
 
   /** Who watches. */
@@ -120,6 +157,88 @@ public final class SamplingRequest {
     return memoryLimit;
   }
 
+  /**
+   * Changes the samples between the steps of a run: what a task such as inpainting does, of which
+   * no sampler knows.
+   *
+   * <p>Inpainting by replacement (Song et al. 2021; RePaint, Lugmayr et al. 2022, without
+   * resampling): after each step the known part of the samples is replaced by the known image with
+   * the noise of this level.
+   *
+   * <pre>{@code
+   * SamplingRequest.Hook replace =
+   *     step -> {
+   *       try (INDArray noise = step.noise().next(step.x().shape());
+   *           INDArray noisy = known.mul(step.level().signal());
+   *           INDArray part = noise.muli(step.level().noise()).addi(noisy).muli(mask)) {
+   *         step.x().muli(unknown).addi(part);
+   *       }
+   *     };
+   * }</pre>
+   *
+   * <p>A sampler that makes one move in several steps (Heun, singlestep DPM-Solver, UniPC's
+   * corrector) may return to the samples before the move. It then sees a change only through the
+   * denoiser. The samples after the last step are always those that the hook leaves.
+   */
+  @FunctionalInterface
+  public interface Hook {
+
+    /** A hook that does nothing. */
+    Hook NONE = step -> {};
+
+    /**
+     * Called after each step, on the thread that samples, before the {@link SamplingListener},
+     * which sees the changed samples. An exception ends the run and reaches the caller; the run's
+     * arrays are freed.
+     *
+     * @param step where the run is; {@link Step#x} may be changed in place, to finite values
+     */
+    void afterStep(Step step);
+
+    /** This hook and then another. */
+    default Hook andThen(Hook next) {
+      Objects.requireNonNull(next, "next");
+      return step -> {
+        afterStep(step);
+        next.afterStep(step);
+      };
+    }
+
+    /**
+     * A batch after a step.
+     *
+     * @param first index of the batch's first sample within the request
+     * @param index number of the step, from 0
+     * @param steps number of steps in all
+     * @param t the timestep that the denoiser was asked about
+     * @param before the noise level at which the denoiser was asked
+     * @param nextT the timestep that it is asked about next; -1 after the last step
+     * @param level the noise level of {@code x} now; after the last step {@link
+     *     NoiseSchedule.Level#CLEAN}, but of samplers that leave a little noise (DEIS, TCD, a final
+     *     sigma above 0)
+     * @param x the samples, FLOAT {@code [batch, sampleShape...]}; to be changed in place, not to
+     *     be closed, and valid only during the call
+     * @param noise the batch's noise, which the sampler draws from too; the caller closes its
+     *     arrays
+     */
+    record Step(
+        int first,
+        int index,
+        int steps,
+        double t,
+        NoiseSchedule.Level before,
+        double nextT,
+        NoiseSchedule.Level level,
+        INDArray x,
+        NoiseSource.Batch noise) {
+
+      /** Whether the samples are the run's result. */
+      public boolean last() {
+        return index + 1 == steps;
+      }
+    }
+  }
+
   /** Collects the settings of a request. */
   public static final class Builder {
 
@@ -128,6 +247,8 @@ public final class SamplingRequest {
     private NoiseSource noise = NoiseSource.perSample(0);
     private Condition condition = Condition.none();
     private @Nullable INDArray start;
+    private int firstSample;
+    private Hook hook = Hook.NONE;
     private SamplingListener listener = SamplingListener.NONE;
     private int seeds;
     private CancelToken cancelToken = new CancelToken();
@@ -148,11 +269,31 @@ public final class SamplingRequest {
      * Sets a seed for each sample, {@link NoiseSource#seeds}: sample {@code i} equals the only
      * sample of a request for one with {@code seed(numbers[i])}, if condition and start are equal.
      *
-     * @param numbers one for each sample
+     * @param numbers one for each sample of this request, also where {@link #firstSample} says that
+     *     it is a part of a run
      */
     public Builder seeds(long... numbers) {
       noise(NoiseSource.seeds(numbers));
       seeds = numbers.length;
+      return this;
+    }
+
+    /**
+     * Says that this request is a part of a run: its samples are those with the indices {@code
+     * first} to {@code first + count - 1} of the whole, bit for bit, whatever the batches. So a run
+     * can be divided among machines. Condition, start and {@link #seeds} are those of this part's
+     * samples alone.
+     *
+     * <p>The noise must depend on the index of a sample, as {@link NoiseSource#perSample} and
+     * {@link NoiseSource#seeds} do. {@link NoiseSource#torch} does not, and is refused.
+     *
+     * @param first at least 0, and with {@code count} at most 2^31 - 1; by default 0
+     */
+    public Builder firstSample(int first) {
+      if (first < 0) {
+        throw new IllegalArgumentException("first sample must be at least 0 but was " + first);
+      }
+      firstSample = first;
       return this;
     }
 
@@ -169,7 +310,10 @@ public final class SamplingRequest {
       return this;
     }
 
-    /** Sets what the samples are to be of: one label per sample, or none. */
+    /**
+     * Sets what the samples are to be of, each of them, or {@link Condition#none()}. Arrays of the
+     * condition stay the caller's, who closes them after the run.
+     */
     public Builder condition(Condition what) {
       condition = Objects.requireNonNull(what, "condition");
       return this;
@@ -188,6 +332,12 @@ public final class SamplingRequest {
      */
     public Builder start(INDArray x) {
       start = Objects.requireNonNull(x, "start");
+      return this;
+    }
+
+    /** Sets what is done to the samples after each step; by default nothing. */
+    public Builder afterStep(Hook what) {
+      hook = Objects.requireNonNull(what, "hook");
       return this;
     }
 

@@ -15,6 +15,7 @@ final class TorchNoise implements NoiseSource.Run {
 
   private final MersenneTwister twister;
   private double spare = Double.NaN;
+  private boolean begun;
 
   TorchNoise(long seed) {
     twister = new MersenneTwister((int) seed);
@@ -22,6 +23,13 @@ final class TorchNoise implements NoiseSource.Run {
 
   @Override
   public NoiseSource.Batch batch(int first, int n) {
+    if (!begun && first != 0) {
+      throw new IllegalArgumentException(
+          "first sample must be 0 with the noise of torch, which all samples draw from in turn, but"
+              + " was "
+              + first);
+    }
+    begun = true;
     return this::next;
   }
 

@@ -22,6 +22,8 @@ class SamplingRequestTest {
     assertThat(request.condition()).isEqualTo(Condition.none());
     assertThat(request.start()).isNull();
     assertThat(request.listener()).isSameAs(SamplingListener.NONE);
+    assertThat(request.hook()).isSameAs(SamplingRequest.Hook.NONE);
+    assertThat(request.firstSample()).isZero();
     assertThat(request.cancelToken().isCancelled()).isFalse();
     assertThat(request.keepsPartial()).isFalse();
     assertThat(request.trajectoryEvery()).isZero();
@@ -33,6 +35,7 @@ class SamplingRequestTest {
   void builder_setsEverything() {
     INDArray start = Batches.normal(1, DataType.FLOAT, 2, 3);
     SamplingListener listener = step -> {};
+    SamplingRequest.Hook hook = step -> {};
     CancelToken token = new CancelToken();
     SamplingRequest request =
         SamplingRequest.builder(2)
@@ -41,6 +44,8 @@ class SamplingRequestTest {
             .condition(Condition.labels(1, 2))
             .start(start)
             .listener(listener)
+            .afterStep(hook)
+            .firstSample(7)
             .cancelToken(token)
             .keepPartial()
             .trajectory(3)
@@ -51,6 +56,8 @@ class SamplingRequestTest {
     assertThat(request.condition()).isEqualTo(Condition.labels(1, 2));
     assertThat(request.start()).isSameAs(start);
     assertThat(request.listener()).isSameAs(listener);
+    assertThat(request.hook()).isSameAs(hook);
+    assertThat(request.firstSample()).isEqualTo(7);
     assertThat(request.cancelToken()).isSameAs(token);
     assertThat(request.keepsPartial()).isTrue();
     assertThat(request.trajectoryEvery()).isEqualTo(3);
@@ -72,6 +79,24 @@ class SamplingRequestTest {
     SamplingRequest.Builder three = SamplingRequest.builder(3).seeds(8, 9);
     assertRefused(three::build, "seeds must be one per sample, 3, but were 2");
     assertThat(firstNoise(three.seed(4).build())).isEqualTo(firstNoise(NoiseSource.perSample(4)));
+  }
+
+  @Test
+  void seeds_areThoseOfThisPartsSamples() {
+    SamplingRequest part = SamplingRequest.builder(2).firstSample(5).seeds(8, 9).build();
+    assertThat(part.noise().start().batch(5, 2).next(2, 3))
+        .isEqualTo(firstNoise(NoiseSource.seeds(8, 9)));
+  }
+
+  @Test
+  void firstSample_outOfRangeIsRefused() {
+    SamplingRequest.Builder two = SamplingRequest.builder(2);
+    assertRefused(() -> two.firstSample(-1), "first sample must be at least 0 but was -1");
+    assertThat(two.firstSample(Integer.MAX_VALUE - 2).build().firstSample())
+        .isEqualTo(Integer.MAX_VALUE - 2);
+    two.firstSample(Integer.MAX_VALUE - 1);
+    assertRefused(
+        two::build, "first sample must be at most 2147483645 for 2 samples but was 2147483646");
   }
 
   @Test
@@ -121,6 +146,7 @@ class SamplingRequestTest {
     assertThatNullPointerException()
         .isThrownBy(() -> builder.listener(null))
         .withMessage("listener");
+    assertThatNullPointerException().isThrownBy(() -> builder.afterStep(null)).withMessage("hook");
     assertThatNullPointerException()
         .isThrownBy(() -> builder.cancelToken(null))
         .withMessage("cancel token");

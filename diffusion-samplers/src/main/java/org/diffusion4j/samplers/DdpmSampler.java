@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 

@@ -1,5 +1,6 @@
 package org.diffusion4j.samplers;
 
+import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**

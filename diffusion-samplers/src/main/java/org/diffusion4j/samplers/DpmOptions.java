@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**

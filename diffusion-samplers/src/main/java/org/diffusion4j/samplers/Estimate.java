@@ -1,5 +1,6 @@
 package org.diffusion4j.samplers;
 
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -40,7 +41,7 @@ record Estimate(
     boolean done = false;
     try {
       epsilon = prediction.epsilon(x, output, level.alphaBar());
-      correction.correct(x0);
+      correction.correct(x0, x, level);
       done = true;
       return new Estimate(x0, epsilon, prediction, output, ownsOutput, variance, correction);
     } finally {
@@ -58,7 +59,7 @@ record Estimate(
     INDArray other = prediction.x0(x, output, level.alphaBar());
     boolean done = false;
     try {
-      correction.correct(other);
+      correction.correct(other, x, level);
       done = true;
       return other;
     } finally {

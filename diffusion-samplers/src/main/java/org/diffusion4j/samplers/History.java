@@ -2,6 +2,7 @@ package org.diffusion4j.samplers;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The last predictions of a multistep method and where they were made. Owns its arrays. */

@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.util.List;
 import java.util.stream.DoubleStream;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.jspecify.annotations.Nullable;
 
 /**

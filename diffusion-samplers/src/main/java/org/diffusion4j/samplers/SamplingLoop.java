@@ -91,7 +91,8 @@ final class SamplingLoop {
         answers) {
       while (finished < count) {
         int n = Math.min(batchSize, count - finished);
-        try (INDArray batch = batch(finished, n, noise.batch(finished, n))) {
+        try (INDArray batch =
+            batch(finished, n, noise.batch(request.firstSample() + finished, n))) {
           rows(all, finished, n).assign(batch);
         }
         finished += n;
@@ -155,6 +156,7 @@ final class SamplingLoop {
       INDArray next = run.step(step, estimate, seen, draw);
       boolean done = false;
       try {
+        change(next, first, k, noise);
         recorder
             .andThen(request.listener())
             .onStep(
@@ -178,6 +180,33 @@ final class SamplingLoop {
       if (seen != x) {
         seen.close();
       }
+    }
+  }
+
+  /** Lets the request's hook change the samples after a step. */
+  private void change(INDArray x, int first, int k, NoiseSource.Batch noise) {
+    if (request.hook() == SamplingRequest.Hook.NONE) {
+      return;
+    }
+    Transition step = transitions.get(k);
+    double nextT = k + 1 == transitions.size() ? -1 : transitions.get(k + 1).t();
+    NoiseSource.Batch checked = shape -> draw(noise, shape);
+    request
+        .hook()
+        .afterStep(
+            new SamplingRequest.Hook.Step(
+                first, k, transitions.size(), step.t(), step.at(), nextT, step.to(), x, checked));
+    if (x.wasClosed()) {
+      throw new SamplingException(
+          "the hook must leave the samples open but closed them after step " + k);
+    }
+    int bad = Finite.firstBad(x);
+    if (bad >= 0) {
+      throw new SamplingException(
+          "the hook must leave finite samples but did not for sample "
+              + (first + bad)
+              + " after step "
+              + k);
     }
   }
 

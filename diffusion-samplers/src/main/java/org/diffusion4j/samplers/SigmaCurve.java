@@ -1,6 +1,7 @@
 package org.diffusion4j.samplers;
 
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 
 /** The noise level sigma of a schedule, between its timesteps too. */
 final class SigmaCurve {

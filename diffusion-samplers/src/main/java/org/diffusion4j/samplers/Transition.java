@@ -2,6 +2,7 @@ package org.diffusion4j.samplers;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.diffusion4j.NoiseSchedule.Level;
 
 /**
  * A step of a sampler: one call of the denoiser and one move.

@@ -1,6 +1,7 @@
 package org.diffusion4j.samplers;
 
 import java.util.Arrays;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
@@ -11,13 +12,15 @@ public interface X0Correction {
   /**
    * Corrects predicted samples in place.
    *
-   * @param x0 FLOAT {@code [n, sampleShape...]}
+   * @param x0 the predicted clean samples, FLOAT {@code [n, sampleShape...]}
+   * @param xt the noisy samples that they were predicted from, of the same shape; left unchanged
+   * @param level the noise level of {@code xt}
    */
-  void correct(INDArray x0);
+  void correct(INDArray x0, INDArray xt, Level level);
 
   /** No correction. */
   static X0Correction none() {
-    return x0 -> {};
+    return (x0, xt, level) -> {};
   }
 
   /**
@@ -29,7 +32,7 @@ public interface X0Correction {
     if (!(range > 0)) {
       throw new IllegalArgumentException("clip range must be positive but was " + range);
     }
-    return x0 -> clamp(x0, range);
+    return (x0, xt, level) -> clamp(x0, range);
   }
 
   /**
@@ -46,7 +49,7 @@ public interface X0Correction {
     if (!(limit > 0)) {
       throw new IllegalArgumentException("limit must be positive but was " + limit);
     }
-    return x0 -> {
+    return (x0, xt, level) -> {
       for (int i = 0; i < x0.size(0); i++) {
         INDArray sample = x0.tensorAlongDimension(i, rest(x0.rank()));
         double threshold = Math.min(Math.max(quantile(sample, ratio), 1), limit);

@@ -10,6 +10,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.junit.jupiter.api.Test;

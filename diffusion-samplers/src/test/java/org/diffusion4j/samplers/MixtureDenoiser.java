@@ -143,7 +143,7 @@ public record MixtureDenoiser(
   }
 
   /** Between two timesteps, the logarithm of the noise level is linear. */
-  private double alphaBar(float t) {
+  double alphaBar(float t) {
     int below = (int) Math.floor(t);
     double share = t - below;
     if (share == 0) {

@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import org.diffusion4j.NoiseSchedule.Level;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -11,6 +12,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 class X0CorrectionTest {
+
+  private static final Level LEVEL = Level.of(0.5);
 
   @Test
   void none_changesNothing() {
@@ -60,7 +63,7 @@ class X0CorrectionTest {
     float[] values = {4, 1, -2, 0, 0.5f, -0.25f, 0.125f, 1, 8, -8, 2, 1};
     for (long[] shape : new long[][] {{3, 4}, {3, 2, 2}, {3, 1, 2, 2}, {3, 2, 1, 2}}) {
       INDArray x0 = Nd4j.create(values.clone(), shape, 'c');
-      X0Correction.dynamicThreshold(1, 100).correct(x0);
+      X0Correction.dynamicThreshold(1, 100).correct(x0, x0, LEVEL);
       assertThat(x0.shape()).isEqualTo(shape);
       assertThat(Values.of(x0))
           .containsExactly(1, 0.25f, -0.5f, 0, 0.5f, -0.25f, 0.125f, 1, 1, -1, 0.25f, 0.125f);
@@ -71,10 +74,10 @@ class X0CorrectionTest {
   void corrections_takeAnyLayoutOneSampleAndOneNumber() {
     float[] values = {4, 1, -2, 0, 0.5f, -0.25f};
     INDArray columns = Nd4j.create(values.clone(), new long[] {2, 3}, 'c').dup('f');
-    X0Correction.dynamicThreshold(1, 100).correct(columns);
+    X0Correction.dynamicThreshold(1, 100).correct(columns, columns, LEVEL);
     assertThat(Values.of(columns)).containsExactly(1, 0.25f, -0.5f, 0, 0.5f, -0.25f);
     INDArray one = Values.column(4, -2, 0.5f);
-    X0Correction.dynamicThreshold(0.995, 2).correct(one);
+    X0Correction.dynamicThreshold(0.995, 2).correct(one, one, LEVEL);
     assertThat(Values.of(one)).containsExactly(1, -1, 0.5f);
   }
 
@@ -82,7 +85,7 @@ class X0CorrectionTest {
   void dynamicThreshold_agreesWithADefinitionInDouble() {
     INDArray x0 = Values.normal(3, 4, 3, 8, 8).muli(2);
     float[] before = Values.of(x0);
-    X0Correction.dynamicThreshold(0.97, 3).correct(x0);
+    X0Correction.dynamicThreshold(0.97, 3).correct(x0, x0, LEVEL);
     float[] after = Values.of(x0);
     int length = 192;
     for (int i = 0; i < 4; i++) {
@@ -132,7 +135,7 @@ class X0CorrectionTest {
   }
 
   private static float[] corrected(X0Correction correction, INDArray x0) {
-    correction.correct(x0);
+    correction.correct(x0, x0, LEVEL);
     return Values.of(x0);
   }
 }

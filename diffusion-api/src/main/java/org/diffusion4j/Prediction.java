@@ -17,13 +17,13 @@ public enum Prediction {
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar > 0 && alphaBar <= 1, "(0, 1]", alphaBar);
       double root = Math.sqrt(alphaBar);
-      return Linear.combine(1 / root, xt, -Math.sqrt(1 - alphaBar) / root, output);
+      return LinearCombination.of(1 / root, xt, -Math.sqrt(1 - alphaBar) / root, output);
     }
 
     @Override
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
-      Linear.requireSameShape(xt, output);
+      LinearCombination.requireSameShape(xt, output);
       return Detached.get(output::dup);
     }
   },
@@ -33,7 +33,7 @@ public enum Prediction {
     @Override
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
-      Linear.requireSameShape(xt, output);
+      LinearCombination.requireSameShape(xt, output);
       return Detached.get(output::dup);
     }
 
@@ -41,7 +41,7 @@ public enum Prediction {
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar < 1, "[0, 1)", alphaBar);
       double root = Math.sqrt(1 - alphaBar);
-      return Linear.combine(1 / root, xt, -Math.sqrt(alphaBar) / root, output);
+      return LinearCombination.of(1 / root, xt, -Math.sqrt(alphaBar) / root, output);
     }
   },
 
@@ -53,13 +53,13 @@ public enum Prediction {
     @Override
     public INDArray x0(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
-      return Linear.combine(Math.sqrt(alphaBar), xt, -Math.sqrt(1 - alphaBar), output);
+      return LinearCombination.of(Math.sqrt(alphaBar), xt, -Math.sqrt(1 - alphaBar), output);
     }
 
     @Override
     public INDArray epsilon(INDArray xt, INDArray output, double alphaBar) {
       requireAlphaBar(alphaBar >= 0 && alphaBar <= 1, "[0, 1]", alphaBar);
-      return Linear.combine(Math.sqrt(1 - alphaBar), xt, Math.sqrt(alphaBar), output);
+      return LinearCombination.of(Math.sqrt(1 - alphaBar), xt, Math.sqrt(alphaBar), output);
     }
   };
 

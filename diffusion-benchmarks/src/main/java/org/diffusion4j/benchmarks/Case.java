@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
  * @param precision of ours
  * @param seconds to time steps for, after the warm-up
  */
-record Case(Net net, Mode mode, int batch, int threads, Precision precision, double seconds) {
+record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, double seconds) {
 
   Case with(Net other) {
     return new Case(other, mode, batch, threads, precision, seconds);
@@ -62,7 +62,7 @@ record Case(Net net, Mode mode, int batch, int threads, Precision precision, dou
         Mode.valueOf(arguments[0]),
         Integer.parseInt(arguments[1]),
         Integer.parseInt(arguments[2]),
-        Precision.valueOf(arguments[3]),
+        ComputeType.valueOf(arguments[3]),
         Double.parseDouble(arguments[4]));
   }
 }

@@ -35,14 +35,14 @@ public final class Growth implements Callable<Integer> {
   @Option(
       names = "--steps",
       defaultValue = "2000",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "How many steps, over 100; default ${DEFAULT-VALUE}.")
   private int steps;
 
   @Option(
       names = "--batch",
       defaultValue = "16",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Batch size; default ${DEFAULT-VALUE}.")
   private int batch;
 
@@ -50,7 +50,7 @@ public final class Growth implements Callable<Integer> {
       names = "--precision",
       defaultValue = "FLOAT32",
       description = "float32 or bfloat16; default float32.")
-  private Precision precision = Precision.FLOAT32;
+  private ComputeType precision = ComputeType.FLOAT32;
 
   private final PrintStream out;
 

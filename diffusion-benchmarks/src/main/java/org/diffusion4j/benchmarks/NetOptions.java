@@ -25,26 +25,26 @@ final class NetOptions {
 
   @Option(
       names = "--size",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Height and width of the images, instead of the net's.")
   private @Nullable Integer size;
 
   @Option(
       names = "--channels",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Channels of the images, instead of the net's.")
   private @Nullable Integer channels;
 
   @Option(
       names = "--base",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Channels of the first level, instead of the net's.")
   private @Nullable Integer base;
 
   @Option(
       names = "--mult",
       split = ",",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Multiples of base, one a level, instead of the net's.")
   private @Nullable List<Integer> mult;
 

@@ -27,7 +27,7 @@ final class OurNetwork implements AutoCloseable {
   private final SampleIterator data;
   private @Nullable DiffusionTrainer trainer;
 
-  OurNetwork(Net net, int batch, Precision precision) {
+  OurNetwork(Net net, int batch, ComputeType precision) {
     model = UNet.create(net.config(), NoiseSchedule.linear(TIMESTEPS), 1);
     denoiser = precision.of(model);
     Random random = new Random(1);

@@ -29,21 +29,21 @@ public final class Overhead implements Callable<Integer> {
   @Option(
       names = "--batch",
       defaultValue = "64",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Batch size; default ${DEFAULT-VALUE}.")
   private int batch;
 
   @Option(
       names = "--rounds",
       defaultValue = "9",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "How often each is timed, after a round to warm up; default ${DEFAULT-VALUE}.")
   private int rounds;
 
   @Option(
       names = "--steps",
       defaultValue = "20",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Steps of a round; default ${DEFAULT-VALUE}.")
   private int steps;
 

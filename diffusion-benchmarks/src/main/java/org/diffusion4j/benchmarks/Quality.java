@@ -51,7 +51,7 @@ public final class Quality implements Callable<Integer> {
   @Option(
       names = "--n",
       defaultValue = "2000",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Samples of each, over 1, of all classes in turn; default ${DEFAULT-VALUE}.")
   private int n;
 
@@ -59,7 +59,7 @@ public final class Quality implements Callable<Integer> {
       names = "--steps",
       split = ",",
       defaultValue = "5,10,20,50",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Numbers of steps; default ${DEFAULT-VALUE}.")
   private List<Integer> steps = List.of();
 
@@ -78,7 +78,7 @@ public final class Quality implements Callable<Integer> {
   @Option(
       names = "--batch",
       defaultValue = "64",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Samples made at a time; default ${DEFAULT-VALUE}.")
   private int batch;
 
@@ -86,7 +86,7 @@ public final class Quality implements Callable<Integer> {
       names = "--precision",
       defaultValue = "FLOAT32",
       description = "float32 or bfloat16; default float32.")
-  private Precision precision = Precision.FLOAT32;
+  private ComputeType precision = ComputeType.FLOAT32;
 
   private final PrintStream out;
 

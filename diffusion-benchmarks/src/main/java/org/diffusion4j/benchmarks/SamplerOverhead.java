@@ -37,21 +37,21 @@ public final class SamplerOverhead implements Callable<Integer> {
   @Option(
       names = "--batch",
       defaultValue = "16",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Samples at a time; default ${DEFAULT-VALUE}.")
   private int batch;
 
   @Option(
       names = "--rounds",
       defaultValue = "4",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "How often each is timed, after a round to warm up; default ${DEFAULT-VALUE}.")
   private int rounds;
 
   @Option(
       names = "--steps",
       defaultValue = "10",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Steps of a run, and calls of the bare network; default ${DEFAULT-VALUE}.")
   private int steps;
 

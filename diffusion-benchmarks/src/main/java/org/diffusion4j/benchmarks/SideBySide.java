@@ -38,13 +38,13 @@ public final class SideBySide implements Callable<Integer> {
       names = "--batches",
       split = ",",
       defaultValue = "16,64",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Batch sizes; default ${DEFAULT-VALUE}.")
   private List<Integer> batches = List.of();
 
   @Option(
       names = "--threads",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "Threads of every contestant; default one for each processor.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
@@ -57,7 +57,7 @@ public final class SideBySide implements Callable<Integer> {
   @Option(
       names = "--rounds",
       defaultValue = "3",
-      converter = Positive.class,
+      converter = AtLeastOne.class,
       description = "How often each contestant is run; default ${DEFAULT-VALUE}.")
   private int rounds;
 
@@ -65,7 +65,7 @@ public final class SideBySide implements Callable<Integer> {
       names = "--precision",
       defaultValue = "FLOAT32",
       description = "What ours computes in: float32 or bfloat16; default float32.")
-  private Precision precision = Precision.FLOAT32;
+  private ComputeType precision = ComputeType.FLOAT32;
 
   @Option(
       names = "--scaling",
@@ -113,10 +113,10 @@ public final class SideBySide implements Callable<Integer> {
 
   private void scale(Case first, Rounds runs) {
     out.println();
-    out.println(Scaling.header(Contestant.LIBTORCH));
+    out.println(ScalingTable.header(Contestant.LIBTORCH));
     Map<Case, Comparison> known = new HashMap<>();
     for (Mode mode : modes) {
-      for (Scaling.Row row : Scaling.rows(first.withMode(mode))) {
+      for (ScalingTable.Row row : ScalingTable.rows(first.withMode(mode))) {
         Comparison measured =
             known.computeIfAbsent(
                 row.what(), what -> runs.compare(what, List.of(Contestant.LIBTORCH)));

@@ -27,7 +27,7 @@ public class UNetBenchmark {
   private static final Net NET = new Net("small", 16, 1, 16, List.of(1, 2));
   private static final int BATCH = 8;
 
-  private final OurNetwork network = new OurNetwork(NET, BATCH, Precision.FLOAT32);
+  private final OurNetwork network = new OurNetwork(NET, BATCH, ComputeType.FLOAT32);
 
   /** Frees the network. */
   @TearDown(Level.Trial)

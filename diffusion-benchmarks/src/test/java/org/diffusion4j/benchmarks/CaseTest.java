@@ -10,7 +10,7 @@ class CaseTest {
 
   @Test
   void parse_ofItsArgumentsAndMore_isTheSame() {
-    Case what = new Case(Net.CIFAR, Mode.TRAIN, 64, 1, Precision.BFLOAT16, 0.5);
+    Case what = new Case(Net.CIFAR, Mode.TRAIN, 64, 1, ComputeType.BFLOAT16, 0.5);
     List<String> arguments = new ArrayList<>(what.toArguments());
     arguments.add("model.onnx");
     assertThat(Case.parse(arguments.toArray(String[]::new))).isEqualTo(what);

@@ -6,7 +6,7 @@ final class Cases {
   private Cases() {}
 
   static Case standard(Mode mode) {
-    return new Case(Net.STANDARD, mode, 16, 2, Precision.FLOAT32, 8);
+    return new Case(Net.STANDARD, mode, 16, 2, ComputeType.FLOAT32, 8);
   }
 
   static Measurement measurement(double medianMs, double peakMb) {

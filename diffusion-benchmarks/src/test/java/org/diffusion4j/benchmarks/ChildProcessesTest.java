@@ -14,7 +14,7 @@ class ChildProcessesTest {
   @Test
   void run_tinyNetwork_isMeasured() {
     Net tiny = new Net("tiny", 4, 1, 8, List.of(1));
-    Case what = new Case(tiny, Mode.INFER, 1, 1, Precision.FLOAT32, 0.1);
+    Case what = new Case(tiny, Mode.INFER, 1, 1, ComputeType.FLOAT32, 0.1);
     Measurement measured = new ChildProcesses().run(Contestant.ONNXRUNTIME, what);
     assertThat(measured.medianMs()).isPositive();
     assertThat(measured.minMs()).isPositive().isLessThanOrEqualTo(measured.medianMs());

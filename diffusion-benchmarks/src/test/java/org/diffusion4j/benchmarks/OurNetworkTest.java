@@ -13,7 +13,7 @@ class OurNetworkTest {
   @Test
   void train_runsTheListenerOnWholeBatches() {
     List<Integer> batches = new ArrayList<>();
-    try (OurNetwork network = new OurNetwork(TINY, 3, Precision.FLOAT32)) {
+    try (OurNetwork network = new OurNetwork(TINY, 3, ComputeType.FLOAT32)) {
       network.predict();
       network.train(2, step -> batches.add(step.batchSize()));
       network.train(1, step -> batches.add(step.batchSize()));

@@ -60,7 +60,7 @@ class SideBySideTest {
     assertThat(exitCode).isZero();
     Net net = new Net("cifar", 16, 4, 8, List.of(1, 3));
     assertThat(cases)
-        .containsOnly(new Case(net, Mode.INFER, 2, 5, Precision.BFLOAT16, 0.5))
+        .containsOnly(new Case(net, Mode.INFER, 2, 5, ComputeType.BFLOAT16, 0.5))
         .hasSize(3);
   }
 

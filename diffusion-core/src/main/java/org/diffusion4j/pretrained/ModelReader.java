@@ -210,7 +210,7 @@ final class ModelReader {
     Map<String, @Nullable Object> json = Json.read(file);
     requireClass(file, json, UNetConfigFile.CLASS);
     UNetConfig config = UNetConfigFile.read(file, json, size);
-    Weights weights = Weights.find(UNet.weightShapes(config), directory);
+    ModelWeights weights = ModelWeights.find(UNet.weightShapes(config), directory);
     return filled(file, () -> UNet.create(config, schedule, prediction, 0), weights);
   }
 
@@ -241,7 +241,7 @@ final class ModelReader {
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
-    Weights weights = Weights.find(Mlp.weightShapes(config), directory);
+    ModelWeights weights = ModelWeights.find(Mlp.weightShapes(config), directory);
     return filled(file, () -> Mlp.create(config, schedule, prediction, 0), weights);
   }
 
@@ -250,8 +250,8 @@ final class ModelReader {
     M make();
   }
 
-  private static <M extends SameDiffDenoiser> M filled(Path file, Maker<M> maker, Weights weights)
-      throws IOException {
+  private static <M extends SameDiffDenoiser> M filled(
+      Path file, Maker<M> maker, ModelWeights weights) throws IOException {
     M model;
     try {
       model = maker.make();

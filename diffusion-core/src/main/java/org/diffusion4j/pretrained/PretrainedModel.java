@@ -122,7 +122,7 @@ public record PretrainedModel(
       network = Files.createDirectory(directory.resolve(DiffusersFormat.MLP));
     }
     Json.write(network.resolve(DiffusersFormat.CONFIG), architecture(model));
-    Weights.save(weights, network.resolve(DiffusersFormat.WEIGHTS));
+    ModelWeights.save(weights, network.resolve(DiffusersFormat.WEIGHTS));
     writeScheduler(Files.createDirectory(directory.resolve(DiffusersFormat.SCHEDULER)));
     if (!provenance.facts().isEmpty()) {
       Json.write(directory.resolve(DiffusersFormat.PROVENANCE), provenance.facts());

@@ -68,7 +68,7 @@ final class Batch implements AutoCloseable {
   }
 
   private static Condition labels(@Nullable INDArray labels, SameDiffDenoiser model) {
-    boolean any = ClassNames.takesAnyLabel(model);
+    boolean any = DataClasses.takesAnyLabel(model);
     if (labels == null || labels.rank() != 2 || !(any || labels.size(1) == model.classes())) {
       throw new IllegalArgumentException(
           "labels must be one-hot [n, "

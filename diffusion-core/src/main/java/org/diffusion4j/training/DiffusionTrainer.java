@@ -300,9 +300,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private void requireClasses(DataSetIterator data) {
     Validation validation = settings.validation();
     if (validation != null) {
-      List<String> names = ClassNames.of(validation.data());
-      ClassNames.requireFit("validation data", names, model);
-      ClassNames.requireSame("validation data", names, "the data", ClassNames.of(data));
+      List<String> names = DataClasses.of(validation.data());
+      DataClasses.requireFit("validation data", names, model);
+      DataClasses.requireSame("validation data", names, "the data", DataClasses.of(data));
     }
   }
 

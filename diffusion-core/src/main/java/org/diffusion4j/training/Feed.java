@@ -52,11 +52,11 @@ final class Feed {
 
   /** Takes batches from here from now on, beginning at the place that was restored, if any. */
   void open(DataSetIterator source) {
-    List<String> names = ClassNames.of(source);
+    List<String> names = DataClasses.of(source);
     Place from = place;
     if (from != null) {
       if (labelled) {
-        ClassNames.requireSame("data", names, "the checkpoint", from.classNames);
+        DataClasses.requireSame("data", names, "the checkpoint", from.classNames);
       }
       seek(source, from);
       place = null;

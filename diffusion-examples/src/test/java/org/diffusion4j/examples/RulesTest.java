@@ -208,6 +208,13 @@ class RulesTest {
   }
 
   @Test
+  void types_haveNamesOfTheirOwn() {
+    assertThat(LIBRARY.stream().filter(JavaClass::isTopLevelClass).map(JavaClass::getSimpleName))
+        .filteredOn(name -> !name.equals("package-info"))
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
   void packages_areNullMarked() {
     check(
         classes()

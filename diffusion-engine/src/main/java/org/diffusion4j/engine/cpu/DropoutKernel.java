@@ -2,19 +2,19 @@ package org.diffusion4j.engine.cpu;
 
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
-import org.diffusion4j.engine.graph.Dropout;
 import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.graph.DropoutOp;
 
 /** Drops values by the masks of the call, which it computes as it goes. */
 final class DropoutKernel {
 
   private DropoutKernel() {}
 
-  static Kernel of(Dropout node, KernelContext context) {
+  static Kernel of(DropoutOp node, KernelContext context) {
     return (workspace, scratch) -> bind(node, workspace);
   }
 
-  private static Runnable bind(Dropout node, CpuWorkspace workspace) {
+  private static Runnable bind(DropoutOp node, CpuWorkspace workspace) {
     FloatBuffer from = workspace.floats(node.x());
     FloatBuffer to = workspace.floats(node.y());
     IntBuffer toBits = Address.ints(workspace.address(node.y()), node.y().length());

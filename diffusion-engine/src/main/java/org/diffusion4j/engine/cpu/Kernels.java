@@ -9,7 +9,7 @@ import org.diffusion4j.engine.graph.Concat;
 import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.ConvolutionInputGradient;
 import org.diffusion4j.engine.graph.ConvolutionWeightGradient;
-import org.diffusion4j.engine.graph.Dropout;
+import org.diffusion4j.engine.graph.DropoutOp;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.GroupNormGradient;
 import org.diffusion4j.engine.graph.Load;
@@ -50,7 +50,7 @@ final class Kernels {
           kernel(Silu.class, Elementwise::silu),
           kernel(SiluGradient.class, Elementwise::siluGradient),
           kernel(Binary.class, Elementwise::binary),
-          kernel(Dropout.class, DropoutKernel::of),
+          kernel(DropoutOp.class, DropoutKernel::of),
           kernel(Concat.class, ChannelKernels::concat),
           kernel(Split.class, ChannelKernels::split),
           kernel(Resample.class, ResampleKernel::of),

@@ -14,7 +14,7 @@ import org.diffusion4j.engine.graph.Affine;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.Concat;
 import org.diffusion4j.engine.graph.Convolution;
-import org.diffusion4j.engine.graph.Dropout;
+import org.diffusion4j.engine.graph.DropoutOp;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Nd4jOp;
@@ -302,7 +302,7 @@ final class GraphReader {
   private void emitDropout(Op op, int layer) {
     Value x = image(value(op.in().get(0)));
     if (drops) {
-      add(new Dropout(op.result(), layer, x, x.likeThis(op.result())));
+      add(new DropoutOp(op.result(), layer, x, x.likeThis(op.result())));
     } else {
       emitView(op, x);
     }

@@ -13,7 +13,7 @@ import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A model's weights as they were found in safetensors files. */
-final class Weights {
+final class ModelWeights {
 
   private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.");
   private static final int MOST_PROBLEMS = 4;
@@ -22,7 +22,7 @@ final class Weights {
   private final Path directory;
   private final Map<String, Found> found;
 
-  private Weights(Path directory, Map<String, Found> found) {
+  private ModelWeights(Path directory, Map<String, Found> found) {
     this.directory = directory;
     this.found = found;
   }
@@ -48,7 +48,7 @@ final class Weights {
    * @throws ModelFormatException if one is missing, surplus, or of another shape or type; the first
    *     of them are listed
    */
-  static Weights find(Map<String, long[]> shapes, Path directory) throws IOException {
+  static ModelWeights find(Map<String, long[]> shapes, Path directory) throws IOException {
     WeightFiles files = WeightFiles.of(directory);
     Map<String, Found> found = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
@@ -68,7 +68,7 @@ final class Weights {
       throw new ModelFormatException(
           subject, "weights must fit the configuration but " + first(problems));
     }
-    return new Weights(directory, found);
+    return new ModelWeights(directory, found);
   }
 
   private static List<Found> stored(WeightFiles files, List<String> problems) throws IOException {

@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.Locale;
 
 /** How time and memory grow with one quantity at a time, as a Markdown table. */
-final class Scaling {
+final class ScalingTable {
 
   private static final List<Integer> BATCHES = List.of(1, 2, 4, 8, 16, 32, 64, 128);
   private static final List<Integer> SIZES = List.of(16, 32, 64);
   private static final List<Integer> BASES = List.of(16, 32, 64, 128);
   private static final List<Integer> THREADS = List.of(1, 2);
 
-  private Scaling() {}
+  private ScalingTable() {}
 
   /**
    * A row of the table.

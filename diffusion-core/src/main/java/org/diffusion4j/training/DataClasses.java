@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /** The names of the classes that labels count, by which data are compared. */
-final class ClassNames {
+final class DataClasses {
 
   private static final int NAME = 30;
   private static final int NAMES = 60;
   private static final String WAY_OUT = "; its reader's withClassNames sets them";
 
-  private ClassNames() {}
+  private DataClasses() {}
 
   /** Those of some data in the order of their labels; empty if it does not know them. */
   static List<String> of(DataSetIterator data) {

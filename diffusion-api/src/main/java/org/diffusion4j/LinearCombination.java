@@ -5,12 +5,12 @@ import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Linear combinations of arrays. */
-final class Linear {
+final class LinearCombination {
 
-  private Linear() {}
+  private LinearCombination() {}
 
   /** The new array {@code a x + b y}. */
-  static INDArray combine(double a, INDArray x, double b, INDArray y) {
+  static INDArray of(double a, INDArray x, double b, INDArray y) {
     requireSameShape(x, y);
     return Detached.get(
         () -> {

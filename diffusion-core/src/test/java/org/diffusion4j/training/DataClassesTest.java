@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Labels mean the same class in training, after resuming, and in validation. */
-class ClassNamesTest {
+class DataClassesTest {
 
   @TempDir Path folder;
 
@@ -132,12 +132,12 @@ class ClassNamesTest {
     List<String> names = IntStream.range(0, 1000).mapToObj(i -> i + "\0".repeat(1000)).toList();
     assertThatIllegalArgumentException()
         .isThrownBy(
-            () -> ClassNames.requireSame("data", names, "the checkpoint", List.of("a", "b")))
+            () -> DataClasses.requireSame("data", names, "the checkpoint", List.of("a", "b")))
         .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(500));
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
-                ClassNames.requireSame(
+                DataClasses.requireSame(
                     "data", Collections.nCopies(2, "a"), "the checkpoint", List.of("a")))
         .withMessageContaining("but class 0 is a");
   }

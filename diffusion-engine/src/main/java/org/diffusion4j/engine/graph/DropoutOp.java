@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param layer its number, on which the mask depends
  */
-public record Dropout(String name, int layer, Value x, Value y) implements Node {
+public record DropoutOp(String name, int layer, Value x, Value y) implements Node {
 
   @Override
   public List<Value> inputs() {
@@ -27,7 +27,7 @@ public record Dropout(String name, int layer, Value x, Value y) implements Node 
   @Override
   public void differentiate(Tape tape) {
     Value dx = x.gradient();
-    tape.add(new Dropout(dx.name(), layer, tape.gradientOf(y), dx));
+    tape.add(new DropoutOp(dx.name(), layer, tape.gradientOf(y), dx));
     tape.contribute(x, dx);
   }
 }

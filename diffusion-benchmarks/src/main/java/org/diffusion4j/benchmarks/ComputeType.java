@@ -5,7 +5,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.unet.SameDiffDenoiser;
 
 /** What our network computes in; the peers always compute in float32. */
-enum Precision {
+enum ComputeType {
   FLOAT32,
   BFLOAT16;
 

@@ -4,7 +4,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Reads options that are whole numbers of at least 1. */
-final class Positive implements ITypeConverter<Integer> {
+final class AtLeastOne implements ITypeConverter<Integer> {
 
   @Override
   public Integer convert(String value) {

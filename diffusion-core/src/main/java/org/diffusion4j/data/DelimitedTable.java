@@ -120,6 +120,15 @@ final class DelimitedTable {
   }
 
   int index(Column column) throws IOException {
+    if (column.name != null && names.isEmpty()) {
+      throw new IOException(
+          file
+              + ": columns must have names to take '"
+              + Shown.text(column.name)
+              + "' but the first row was read as data: "
+              + Shown.list(firstRow)
+              + "; header(true) takes it for names");
+    }
     int index = column.name == null ? column.index : names.indexOf(column.name);
     if (index < 0 || index >= width()) {
       throw new IOException(

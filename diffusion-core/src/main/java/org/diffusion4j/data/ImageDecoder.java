@@ -7,6 +7,7 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
 import java.awt.image.Raster;
 import java.io.BufferedInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -149,7 +150,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
   }
 
   private static String message(Throwable e) {
-    String message = e.getMessage();
+    String message = e instanceof EOFException ? "it is cut off" : e.getMessage();
     if (!(e instanceof IOException) || message == null) {
       return e.toString();
     }

@@ -63,6 +63,7 @@ final class ModelWeights {
             Shown.text(tensor.storedName) + " is there twice, also in " + other.file.getFileName());
       }
     }
+    requireKnownPrefix(shapes, found, subject);
     compare(shapes, found, problems);
     if (!problems.isEmpty()) {
       throw new ModelFormatException(
@@ -106,6 +107,25 @@ final class ModelWeights {
       prefix = here;
     }
     return prefix == null ? "" : prefix;
+  }
+
+  /** Says what stands before all names, where without it they would be those of the network. */
+  private static void requireKnownPrefix(
+      Map<String, long[]> shapes, Map<String, Found> found, Path subject)
+      throws ModelFormatException {
+    String first = found.isEmpty() ? "" : found.keySet().iterator().next();
+    for (int dot = first.indexOf('.'); dot >= 0; dot = first.indexOf('.', dot + 1)) {
+      String unknown = first.substring(0, dot + 1);
+      if (shapes.containsKey(first.substring(dot + 1))
+          && found.keySet().stream().allMatch(name -> name.startsWith(unknown))) {
+        throw new ModelFormatException(
+            subject,
+            "names of tensors must be those of the network, behind "
+                + String.join(" or ", WRAPPERS)
+                + " at most, but all begin with "
+                + Shown.text(unknown));
+      }
+    }
   }
 
   private static String wrappers(String name) {

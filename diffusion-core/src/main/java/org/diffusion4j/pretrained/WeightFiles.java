@@ -39,6 +39,9 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
   /** Pickles run what they hold, so they are not even opened. */
   private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|ckpt|pt|pth|pkl)");
 
+  /** What may be weights under a name that says nothing. */
+  private static final Pattern OTHER = Pattern.compile("(?s)(?!config\\.json$|\\.).*\\..*");
+
   /**
    * @throws ModelFormatException if there are none; the message says what there is
    */
@@ -61,12 +64,15 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
     }
     if (variants.isEmpty()) {
       List<String> pickles = list(directory, PICKLE);
+      List<String> others = list(directory, OTHER);
       throw new ModelFormatException(
           plain,
-          pickles.isEmpty()
-              ? "does not exist"
-              : "does not exist; pickles are not read but only safetensors, and there is "
-                  + Shown.list(pickles));
+          !pickles.isEmpty()
+              ? "does not exist; pickles are not read but only safetensors, and there is "
+                  + Shown.list(pickles)
+              : others.isEmpty()
+                  ? "does not exist"
+                  : "does not exist; there is " + Shown.list(others));
     }
     String name = variants.get(0);
     LOG.info("{}: weights are read from {}", directory, name);

@@ -100,7 +100,11 @@ class DelimitedVectorsTest {
   @Test
   void read_quotesCommentsBlanksAndByteOrderMark_areUnderstood() throws IOException {
     String text =
-        "\uFEFF# made by hand\r\n\"name\",\"x, cm\"\r\n\r\n\"a \"\"b\"\", c\",1e0\r\n#\r\nd,-2.5E-1\r\n";
+        "\uFEFF# made by hand\r\n"
+            + "\"name\",\"x, cm\"\r\n\r\n"
+            + "\"a \"\"b\"\", c\",1e0\r\n"
+            + "#\r\n"
+            + "d,-2.5E-1\r\n";
     DelimitedVectors vectors = read(text, b -> b.label("name").columns("x, cm"));
 
     assertThat(vectors.classNames()).containsExactly("a \"b\", c", "d");
@@ -228,6 +232,10 @@ class DelimitedVectorsTest {
                   assertThat(read(text, b -> b.header(false)).size()).isEqualTo(3);
                 }))
         .isEmpty();
+    refused(
+        "name,2019,2020\nx,1,2\n",
+        b -> b.label("name"),
+        "to take 'name' but the first row was read as data: name, 2019, 2020; header(true)");
     refused("x,x\n1,2\n", b -> b.columns("x"), "column 'x' is there twice; take it by its index");
   }
 

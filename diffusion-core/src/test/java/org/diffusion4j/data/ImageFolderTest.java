@@ -212,6 +212,7 @@ class ImageFolderTest {
     brokenImage("GIF89a, not a PNG".getBytes(), "cannot be read as an image");
     brokenImage("no image at all".getBytes(), "it is of no format that ImageIO has a reader for");
     brokenImage("RIFF0000WEBPVP8 ".getBytes(), "com.twelvemonkeys.imageio:imageio-webp on the");
+    brokenImage(new byte[] {'B', 'M', 70, 0}, "cannot be read as an image: it is cut off");
     brokenImage(Arrays.copyOf(whole, 20), "cannot be read as an image");
     brokenImage(Arrays.copyOf(whole, 50), "cannot be read as an image");
     byte[] damaged = whole.clone();

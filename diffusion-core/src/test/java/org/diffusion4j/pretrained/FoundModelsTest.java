@@ -317,4 +317,25 @@ class FoundModelsTest {
     assertThat(link).isSymbolicLink();
     assertThat(read()).isEqualTo(expected);
   }
+
+  @Test
+  void load_weightsBehindAnUnknownPrefix_quotesIt() throws IOException {
+    Path file = unet.resolve(WEIGHTS);
+    Map<String, INDArray> renamed = new TreeMap<>();
+    try (Safetensors tensors = Safetensors.open(file)) {
+      for (String name : tensors.names()) {
+        renamed.put("model.diffusion_model." + name, tensors.read(name));
+      }
+    }
+    Safetensors.write(file, renamed, Map.of());
+    assertRefused(file).hasMessageEndingWith("all begin with model.diffusion_model.");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"model.safetensors", NAME + ".msgpack", NAME + "-00001-of-00001.safetensors"})
+  void load_weightsUnderAnotherName_saysWhichFilesAreThere(String name) throws IOException {
+    Files.move(unet.resolve(WEIGHTS), unet.resolve(name));
+    assertRefused(unet.resolve(WEIGHTS)).hasMessageEndingWith("does not exist; there is " + name);
+  }
 }

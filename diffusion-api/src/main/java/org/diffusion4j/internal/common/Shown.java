@@ -28,15 +28,21 @@ public final class Shown {
   /**
    * A value as text.
    *
-   * @param most characters of the value that are shown; what is left out is counted
+   * @param most characters that are shown, escaped; what is left out is counted
    */
   public static String text(@Nullable Object value, int most) {
     String text = String.valueOf(value);
-    if (text.length() <= most) {
-      return escaped(text);
+    StringBuilder shown = new StringBuilder();
+    for (int i = 0; i < text.length(); ) {
+      int c = text.codePointAt(i);
+      String next = escaped(c);
+      if (shown.length() + next.length() > most) {
+        return shown + "... (" + text.length() + " characters)";
+      }
+      shown.append(next);
+      i += Character.charCount(c);
     }
-    int end = Character.isHighSurrogate(text.charAt(most - 1)) ? most - 1 : most;
-    return escaped(text.substring(0, end)) + "... (" + text.length() + " characters)";
+    return shown.toString();
   }
 
   /** The first five values, each as {@link #text(Object)}, and how many more there are. */
@@ -48,27 +54,13 @@ public final class Shown {
         : first + " and " + (values.size() - MOST_ITEMS) + " more";
   }
 
-  private static String escaped(String text) {
-    if (text.chars().noneMatch(Shown::isHarmful)) {
-      return text;
-    }
-    StringBuilder all = new StringBuilder();
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      switch (c) {
-        case '\n' -> all.append("\\n");
-        case '\r' -> all.append("\\r");
-        case '\t' -> all.append("\\t");
-        default -> {
-          if (isHarmful(c)) {
-            all.append(String.format("\\u%04x", (int) c));
-          } else {
-            all.append(c);
-          }
-        }
-      }
-    }
-    return all.toString();
+  private static String escaped(int c) {
+    return switch (c) {
+      case '\n' -> "\\n";
+      case '\r' -> "\\r";
+      case '\t' -> "\\t";
+      default -> isHarmful(c) ? String.format("\\u%04x", c) : Character.toString(c);
+    };
   }
 
   /** Whether a character could end a line of a log, or change how the text around it is shown. */

@@ -27,6 +27,12 @@ class ShownTest {
   }
 
   @Test
+  void text_ofManyControlCharacters_isCutAsItIsShown() {
+    assertThat(Shown.text("\0".repeat(30_000)))
+        .isEqualTo("\\u0000".repeat(13) + "... (30000 characters)");
+  }
+
+  @Test
   void text_cutsNoCharacterInTwo() {
     assertThat(Shown.text("a😀😀", 2)).isEqualTo("a... (5 characters)");
   }

@@ -23,6 +23,7 @@ import org.nd4j.autodiff.listeners.At;
 import org.nd4j.autodiff.listeners.Operation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.array.SingleThreadArrayHolder;
 import org.nd4j.autodiff.samediff.internal.InferenceSession;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -48,6 +49,7 @@ final class GraphRunner implements AutoCloseable {
   private final Object differentiation = new Object();
   private final AtomicBoolean saidWhy = new AtomicBoolean();
   private InferenceSession backward;
+  private @Nullable SameDiff copy;
   private final Map<String, String> gradientNames = new HashMap<>();
   private final List<String> dropouts = new ArrayList<>();
   private final double dropout;
@@ -75,7 +77,7 @@ final class GraphRunner implements AutoCloseable {
     planned =
         "session".equals(System.getProperty(PROPERTY))
             ? null
-            : PlannedGraph.of(graph, this::gradientGraph, dropouts).orElse(null);
+            : PlannedGraph.of(graph, this::copy, dropouts).orElse(null);
   }
 
   /** A loss whose gradient with respect to the output is what the placeholder is given. */
@@ -277,9 +279,18 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  private SameDiff gradientGraph() {
-    differentiate();
-    return graph.getFunction("grad");
+  /** A copy with the same arrays, to which plans add the gradients of operations. */
+  SameDiff copy() {
+    synchronized (differentiation) {
+      SameDiff made = copy;
+      if (made == null) {
+        made = SameDiff.create();
+        made.setArrayHolders(new SingleThreadArrayHolder(), new SingleThreadArrayHolder(), false);
+        graph.invokeGraphOn(made);
+        copy = made;
+      }
+      return made;
+    }
   }
 
   /** With a lock of its own, for a plan that is being made may ask for it. */

@@ -124,6 +124,19 @@ class PlanCornerCasesTest {
     }
   }
 
+  @Test
+  void gradients_ofAPlan_areNotDifferentiatedByNd4j() {
+    SameDiff graph = graph((sd, y, t) -> sd.math().tanh(y)).get();
+    INDArray target = PlanAndSession.gaussian(new Random(9), 3, 6);
+    try (GraphRunner runner = new GraphRunner(graph, new long[1]);
+        Gradients gradients = runner.gradients(inputs(3), target, List.of("w", "sample"))) {
+      assertThat(gradients.of().get("w").norm2Number().doubleValue()).isPositive();
+      assertThat(runner.isPlanned()).isTrue();
+      // It would say so on standard output.
+      assertThat(graph.getFunction("grad")).isNull();
+    }
+  }
+
   private static void imageGradientsOnceNd4jDifferentiated(Body body) {
     SameDiff graph = SameDiff.create();
     SDVariable x = graph.placeHolder("sample", DataType.FLOAT, -1, 2, 6, 4);

@@ -81,7 +81,7 @@ public final class PlannedGraph implements AutoCloseable {
    * Plans a graph if that can be done here: on the CPU, with oneDNN, with variables of type FLOAT
    * in C order. The variables keep their arrays.
    *
-   * @param gradientGraph gives the graph's function "grad", if it is needed
+   * @param gradientGraph gives a copy of the graph, to which gradients are added, if it is needed
    */
   public static Optional<PlannedGraph> of(SameDiff graph, Supplier<SameDiff> gradientGraph) {
     return of(graph, gradientGraph, List.of());

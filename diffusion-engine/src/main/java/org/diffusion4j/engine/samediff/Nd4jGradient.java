@@ -31,8 +31,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
   private final Weights weights;
 
   /**
-   * @param gradientGraph gives ND4J's own copy of the graph, made for gradients, to which
-   *     operations may be added
+   * @param gradientGraph gives a copy of the graph to which operations may be added
    */
   Nd4jGradient(Supplier<SameDiff> gradientGraph, Weights weights) {
     this.gradientGraph = gradientGraph;

@@ -8,7 +8,7 @@ import org.nd4j.autodiff.samediff.SameDiff;
  * The graph that plans are made from.
  *
  * @param graph the operations
- * @param gradientGraph gives ND4J's copy of the graph for gradients, if it is needed
+ * @param gradientGraph gives a copy of the graph, to which gradients are added, if it is needed
  * @param dropouts placeholders, factors of images, that stand for the masks of dropout layers
  */
 public record Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {

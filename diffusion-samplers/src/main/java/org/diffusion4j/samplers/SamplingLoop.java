@@ -41,6 +41,7 @@ final class SamplingLoop {
     this.method = method;
     this.model = model;
     this.request = request;
+    requireDescribed(model);
     recorder = new Recorder(request);
     answers = new Answers(model);
     transitions = method.transitions(model.schedule());
@@ -73,6 +74,18 @@ final class SamplingLoop {
     int bad = Finite.firstBad(start);
     if (bad >= 0) {
       throw new IllegalArgumentException("start must be finite but was not for sample " + bad);
+    }
+  }
+
+  private static void requireDescribed(Denoiser model) {
+    if (model.schedule() == null || model.sampleShape() == null || model.prediction() == null) {
+      throw new IllegalArgumentException(
+          "the denoiser must have a schedule, a sample shape and a prediction but they are "
+              + (model.schedule() == null ? "null" : "there")
+              + ", "
+              + Arrays.toString(model.sampleShape())
+              + " and "
+              + model.prediction());
     }
   }
 

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.common.Shown;
 
 /** The samplers of diffusers' DPM-Solver, UniPC and DEIS schedulers. */
 final class SolverSamplers {
@@ -93,9 +94,9 @@ final class SolverSamplers {
     Object list = config.settings().get("disable_corrector");
     if (list != null) {
       for (Object step : list instanceof List<?> given ? given : List.of(list)) {
-        if (!(step instanceof Number number)) {
+        if (!(step instanceof Number number) || number.intValue() != number.doubleValue()) {
           throw new IllegalArgumentException(
-              "disable_corrector must be a list of whole numbers but was " + list);
+              "disable_corrector must be a list of whole numbers but was " + Shown.text(list));
         }
         steps.add(number.intValue());
       }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
@@ -33,6 +34,19 @@ class BadDenoiserTest {
         denoiser((x, t, c) -> Nd4j.zeros(DataType.FLOAT, x.size(0), 3), Prediction.EPSILON);
     assertFails(
         model, "the denoiser must return the shape [5, 2] but returned [5, 3] at timestep 80");
+  }
+
+  @Test
+  void denoiser_ofNoScheduleShapeOrPredictionIsRefused() {
+    for (Denoiser model :
+        List.of(
+            FunctionDenoiser.of(null, (x, t, c) -> x, 2),
+            new FunctionDenoiser(SCHEDULE, null, Prediction.EPSILON, (x, t, c) -> x),
+            denoiser((x, t, c) -> x, null))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> sample(model))
+          .withMessageStartingWith("the denoiser must have a schedule, a sample shape and a");
+    }
   }
 
   @Test

@@ -332,6 +332,17 @@ class SolverSettingsTest {
     assertThat(samples(actual)).isEqualTo(samples(expected));
   }
 
+  @Test
+  void disableCorrector_ofAnotherType_isRefusedInShort() {
+    for (Object value : Arrays.<Object>asList("x\n".repeat(3000), 1.5, Arrays.asList(1L, null))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(
+              () -> Samplers.of(config("UniPCMultistepScheduler", "disable_corrector", value), 10))
+          .withMessageStartingWith("disable_corrector must be a list of whole numbers but was ")
+          .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(200).doesNotContain("\n"));
+    }
+  }
+
   private static float[] samples(Sampler sampler) {
     Denoiser model = MixtureDenoiser.inThePlane(SCHEDULE, Prediction.EPSILON);
     return SamplerMechanics.samples(sampler, model, SamplingRequest.of(4));

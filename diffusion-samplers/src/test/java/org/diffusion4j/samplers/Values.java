@@ -12,6 +12,9 @@ final class Values {
 
   /** In the order of their indices, whatever the array's layout. */
   static float[] of(INDArray array) {
+    if (array.ordering() == 'c' && !array.isView() && array.data().length() == array.length()) {
+      return array.data().asFloat();
+    }
     try (INDArray copy = array.dup('c')) {
       return copy.data().asFloat();
     }

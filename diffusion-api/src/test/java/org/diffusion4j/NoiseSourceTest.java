@@ -20,7 +20,9 @@ class NoiseSourceTest {
   }
 
   private static float[] draw(long seed, int first, int n, long... shape) {
-    return batch(seed, first, n).next(shape).data().asFloat();
+    try (INDArray drawn = batch(seed, first, n).next(shape)) {
+      return drawn.data().asFloat();
+    }
   }
 
   /** A change here gives every seed another meaning. */

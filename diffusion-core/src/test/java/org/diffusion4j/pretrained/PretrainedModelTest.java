@@ -382,7 +382,9 @@ class PretrainedModelTest {
     assertThat(refused).isBetween(300, 1499);
   }
 
-  /** As a new file: some file systems send one that is cut and written again to the disk at once. */
+  /**
+   * As a new file: some file systems send one that is cut and written again to the disk at once.
+   */
   private static void rewrite(Path file, byte[] bytes) throws IOException {
     Files.delete(file);
     Files.write(file, bytes);

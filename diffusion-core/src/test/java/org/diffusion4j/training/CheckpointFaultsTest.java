@@ -143,7 +143,9 @@ class CheckpointFaultsTest {
     rewrite(list, renewed.getBytes(StandardCharsets.ISO_8859_1));
   }
 
-  /** As a new file: some file systems send one that is cut and written again to the disk at once. */
+  /**
+   * As a new file: some file systems send one that is cut and written again to the disk at once.
+   */
   private static void rewrite(Path file, byte[] bytes) throws IOException {
     Files.delete(file);
     Files.write(file, bytes);

@@ -289,8 +289,8 @@ abstract class SamplerMechanics {
   }
 
   /**
-   * Arrays of 36 MB, more than 32, which the C library hands back to the system at once. One that is
-   * not closed in each run would add 72 MB.
+   * Arrays of 36 MB, more than 32, which the C library hands back to the system at once. One that
+   * is not closed in each run would add 72 MB.
    */
   @Test
   void sample_severalTimesDoesNotFillTheMemory() {

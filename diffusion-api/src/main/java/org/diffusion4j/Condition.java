@@ -1,28 +1,36 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What samples are to be of: nothing in particular, or one class label each, where some may be
- * {@link #UNLABELLED}. Immutable.
+ * What samples are to be of: nothing in particular, class labels, embeddings of text, pictures, or
+ * several of these at once. The kinds are closed; values are immutable.
+ *
+ * <p>A condition uses the arrays that it is given and does not copy them: they stay the caller's,
+ * who neither changes nor closes them while the condition is in use. Those that {@link #concat},
+ * {@link #repeat} and {@link #unconditional} make belong to their result, and its {@link #close}
+ * frees them. {@link #slice} gives views. A condition without arrays need not be closed.
  */
-public final class Condition {
+public sealed interface Condition extends AutoCloseable
+    permits Condition.None,
+        Condition.Labels,
+        Condition.Embeddings,
+        Condition.Pictures,
+        Condition.Several {
 
   /** Stands for the label of a sample that is to be of nothing in particular. */
-  public static final int UNLABELLED = -1;
-
-  private static final Condition NONE = new Condition(null);
-
-  private final int @Nullable [] labels;
-
-  private Condition(int @Nullable [] labels) {
-    this.labels = labels;
-  }
+  int UNLABELLED = -1;
 
   /** The condition of an unconditional model. */
-  public static Condition none() {
-    return NONE;
+  static Condition none() {
+    return None.NONE;
   }
 
   /**
@@ -30,7 +38,7 @@ public final class Condition {
    *
    * @param labels each in [0, classes) or {@link #UNLABELLED}, at least one
    */
-  public static Condition labels(int... labels) {
+  static Condition labels(int... labels) {
     if (labels.length == 0) {
       throw new IllegalArgumentException("labels must be at least 1 but were 0");
     }
@@ -40,7 +48,7 @@ public final class Condition {
             "label must be at least 0, or UNLABELLED, but was " + labels[i] + " for sample " + i);
       }
     }
-    return new Condition(labels.clone());
+    return new Labels(labels.clone());
   }
 
   /**
@@ -49,77 +57,629 @@ public final class Condition {
    * @param label in [0, classes) or {@link #UNLABELLED}
    * @param n at least 1
    */
-  public static Condition label(int label, int n) {
-    if (n < 1) {
-      throw new IllegalArgumentException("number of samples must be at least 1 but was " + n);
-    }
-    int[] labels = new int[n];
-    Arrays.fill(labels, label);
-    return labels(labels);
+  static Condition label(int label, int n) {
+    return labels(label).repeat(n);
   }
 
-  /** Whether there is nothing to condition on. */
-  public boolean isNone() {
-    return labels == null;
+  /**
+   * Embeddings, one for each token of a sample's text.
+   *
+   * @param tokens FLOAT {@code [n, tokens, width]}
+   */
+  static Embeddings embeddings(INDArray tokens) {
+    return embeddings(tokens, null, null);
+  }
+
+  /**
+   * Embeddings, one for each token of a sample's text, and what may go with them.
+   *
+   * @param tokens FLOAT {@code [n, tokens, width]}
+   * @param mask FLOAT {@code [n, tokens]}, 1 for a token that counts and 0 for padding; null if all
+   *     count
+   * @param pooled an embedding of each whole text, FLOAT {@code [n, pooledWidth]}, or null
+   */
+  static Embeddings embeddings(
+      INDArray tokens, @Nullable INDArray mask, @Nullable INDArray pooled) {
+    return new Embeddings(tokens, mask, pooled, null, false);
+  }
+
+  /**
+   * Pictures that a model takes beside each sample, as additional channels. They guide both sides
+   * of classifier-free guidance, as in inpainting models.
+   *
+   * @param pictures FLOAT {@code [n, channels, height, width]}
+   */
+  static Pictures pictures(INDArray pictures) {
+    return new Pictures(pictures, false, false);
+  }
+
+  /**
+   * Conditions of different kinds that hold at once. {@link #none()} among them is left out; one
+   * alone stays what it is.
+   *
+   * @param parts at most one of each kind, for equally many samples; closing the result closes them
+   */
+  static Condition several(Condition... parts) {
+    return several(Arrays.asList(parts));
+  }
+
+  /** {@link #several(Condition...)}. */
+  static Condition several(Collection<? extends Condition> parts) {
+    List<Condition> all = parts.stream().flatMap(part -> part.parts().stream()).toList();
+    return all.isEmpty() ? none() : all.size() == 1 ? all.get(0) : new Several(all);
+  }
+
+  /**
+   * The samples of one condition and behind them those of another, in new arrays. A kind that one
+   * of them lacks, or {@link #none()}, stands for the {@link #unconditional} counterpart of the
+   * other's, for as many samples.
+   *
+   * @return to be closed if it holds arrays
+   * @throws IllegalArgumentException if the arrays do not have the same shape but for n
+   * @throws IllegalStateException if a counterpart is needed that is not known
+   */
+  static Condition concat(Condition first, Condition second) {
+    return Conditions.concat(first, second);
+  }
+
+  /** Whether this is {@link #none()}. */
+  default boolean isNone() {
+    return false;
   }
 
   /**
    * The labels, one per sample, in a new array.
    *
-   * @throws IllegalStateException if this is {@link #none()}
+   * @throws IllegalStateException if there are none
    */
-  public int[] labels() {
-    if (labels == null) {
-      throw new IllegalStateException("condition has no labels");
-    }
-    return labels.clone();
+  default int[] labels() {
+    return part(Labels.class)
+        .orElseThrow(() -> new IllegalStateException("condition has no labels"))
+        .labels();
+  }
+
+  /** The number of samples, or empty for {@link #none()}, which fits any. */
+  OptionalInt count();
+
+  /** The conditions of one kind that this consists of: none, itself, or several. */
+  default List<Condition> parts() {
+    return List.of(this);
   }
 
   /**
-   * The condition of samples {@code from} to {@code to - 1}; {@link #none()} stays what it is.
+   * The part of one kind, for a model that takes it.
    *
-   * @param from in [0, to]
-   * @param to at most the number of labels
+   * @param <C> the kind
+   * @param kind {@code Labels.class}, {@code Embeddings.class} or {@code Pictures.class}
+   */
+  default <C extends Condition> Optional<C> part(Class<C> kind) {
+    return parts().stream().filter(kind::isInstance).map(kind::cast).findFirst();
+  }
+
+  /**
+   * The condition of samples {@code from} to {@code to - 1}; {@link #none()} stays what it is. Its
+   * arrays are views, which are valid as long as those of this condition.
+   *
+   * @param from in [0, to]; of arrays below {@code to}
+   * @param to at most the number of samples
    * @throws IllegalArgumentException if there are no such samples
    */
-  public Condition slice(int from, int to) {
-    if (from < 0 || from > to || (labels != null && to > labels.length)) {
-      throw new IllegalArgumentException(
-          "slice must be within "
-              + (labels == null ? "[0, n)" : "[0, " + labels.length + ")")
-              + " but was ["
-              + from
-              + ", "
-              + to
-              + ")");
-    }
-    return labels == null ? this : new Condition(Arrays.copyOfRange(labels, from, to));
-  }
+  Condition slice(int from, int to);
 
   /**
-   * Checks that there is one label for each of {@code n} samples, or none at all.
+   * The same for {@code n} samples.
+   *
+   * @param n at least 1
+   * @return to be closed if it holds arrays
+   * @throws IllegalArgumentException if this is not for one sample
+   */
+  Condition repeat(int n);
+
+  /**
+   * What a model is asked with to know nothing of this, for as many samples: labels become {@link
+   * #UNLABELLED}, embeddings those of {@link Embeddings#withUnconditional}, pictures stay or become
+   * zeros.
+   *
+   * @return to be closed if it holds arrays
+   * @throws IllegalStateException if embeddings were not given a counterpart
+   */
+  Condition unconditional();
+
+  /**
+   * Checks that this is for {@code n} samples, or none.
    *
    * @throws IllegalArgumentException naming both numbers if not
    */
-  public void requireCount(int n) {
-    if (labels != null && labels.length != n) {
+  default void requireCount(int n) {
+    OptionalInt count = count();
+    if (count.isPresent() && count.getAsInt() != n) {
       throw new IllegalArgumentException(
-          "condition must have one label per sample, " + n + ", but has " + labels.length);
+          "condition must have one "
+              + Conditions.noun(this)
+              + " per sample, "
+              + n
+              + ", but has "
+              + count.getAsInt());
     }
   }
 
+  /** Frees the arrays that an operation made; those of the caller are left alone. */
   @Override
-  public boolean equals(Object other) {
-    return other instanceof Condition that && Arrays.equals(labels, that.labels);
+  default void close() {}
+
+  /** Nothing in particular. */
+  final class None implements Condition {
+
+    private static final None NONE = new None();
+
+    private None() {}
+
+    @Override
+    public boolean isNone() {
+      return true;
+    }
+
+    @Override
+    public OptionalInt count() {
+      return OptionalInt.empty();
+    }
+
+    @Override
+    public List<Condition> parts() {
+      return List.of();
+    }
+
+    @Override
+    public Condition slice(int from, int to) {
+      Conditions.requireSlice(from, to, count());
+      return this;
+    }
+
+    @Override
+    public Condition repeat(int n) {
+      Conditions.requireRepeatable(n, count());
+      return this;
+    }
+
+    @Override
+    public Condition unconditional() {
+      return this;
+    }
+
+    @Override
+    public String toString() {
+      return "Condition[none]";
+    }
   }
 
-  @Override
-  public int hashCode() {
-    return Arrays.hashCode(labels);
+  /** One class label per sample, where some may be {@link #UNLABELLED}. */
+  final class Labels implements Condition {
+
+    private final int[] labels;
+
+    private Labels(int[] labels) {
+      this.labels = labels;
+    }
+
+    /** Behind another's. */
+    Labels after(Labels first) {
+      int[] both = Arrays.copyOf(first.labels, first.labels.length + labels.length);
+      System.arraycopy(labels, 0, both, first.labels.length, labels.length);
+      return new Labels(both);
+    }
+
+    @Override
+    public int[] labels() {
+      return labels.clone();
+    }
+
+    @Override
+    public OptionalInt count() {
+      return OptionalInt.of(labels.length);
+    }
+
+    @Override
+    public Labels slice(int from, int to) {
+      Conditions.requireSlice(from, to, count());
+      return new Labels(Arrays.copyOfRange(labels, from, to));
+    }
+
+    @Override
+    public Labels repeat(int n) {
+      Conditions.requireRepeatable(n, count());
+      int[] all = new int[n];
+      Arrays.fill(all, labels[0]);
+      return new Labels(all);
+    }
+
+    @Override
+    public Labels unconditional() {
+      int[] all = new int[labels.length];
+      Arrays.fill(all, UNLABELLED);
+      return new Labels(all);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Labels that && Arrays.equals(labels, that.labels);
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(labels);
+    }
+
+    @Override
+    public String toString() {
+      return "Condition[labels=" + Arrays.toString(labels) + "]";
+    }
   }
 
-  @Override
-  public String toString() {
-    return labels == null ? "Condition[none]" : "Condition[labels=" + Arrays.toString(labels) + "]";
+  /** Embeddings of texts. Equal if the arrays are the same objects. */
+  final class Embeddings implements Condition {
+
+    private final INDArray tokens;
+    private final @Nullable INDArray mask;
+    private final @Nullable INDArray pooled;
+    private final @Nullable Embeddings empty;
+    private final boolean owned;
+
+    Embeddings(
+        INDArray tokens,
+        @Nullable INDArray mask,
+        @Nullable INDArray pooled,
+        @Nullable Embeddings empty,
+        boolean owned) {
+      this.tokens = Conditions.requireFloat("embeddings", tokens, "[n, tokens, width]", 3);
+      long n = tokens.size(0);
+      if (mask != null) {
+        Conditions.requireFloat("mask of embeddings", mask, "[n, tokens]", 2);
+        if (mask.size(0) != n || mask.size(1) != tokens.size(1)) {
+          throw new IllegalArgumentException(
+              "mask of embeddings must be ["
+                  + n
+                  + ", "
+                  + tokens.size(1)
+                  + "] but was "
+                  + Arrays.toString(mask.shape()));
+        }
+      }
+      if (pooled != null) {
+        Conditions.requireFloat("pooled embeddings", pooled, "[n, width]", 2);
+        if (pooled.size(0) != n) {
+          throw new IllegalArgumentException(
+              "pooled embeddings must be one per sample, " + n + ", but were " + pooled.size(0));
+        }
+      }
+      this.mask = mask;
+      this.pooled = pooled;
+      this.empty = empty;
+      this.owned = owned;
+    }
+
+    /**
+     * These embeddings with their unconditional counterpart, which guidance needs.
+     *
+     * @param counterpart of one sample, most often of the empty text; used for each sample
+     */
+    public Embeddings withUnconditional(Embeddings counterpart) {
+      if (counterpart.count().getAsInt() != 1) {
+        throw new IllegalArgumentException(
+            "unconditional embeddings must be of 1 sample but were of "
+                + counterpart.count().getAsInt());
+      }
+      Conditions.requireJoinable(this, counterpart);
+      return new Embeddings(tokens, mask, pooled, counterpart, owned);
+    }
+
+    /** FLOAT {@code [n, tokens, width]}. */
+    public INDArray tokens() {
+      return tokens;
+    }
+
+    /**
+     * FLOAT {@code [n, tokens]}, 1 for a token that counts and 0 for padding, or null for all 1.
+     */
+    public @Nullable INDArray mask() {
+      return mask;
+    }
+
+    /** An embedding of each whole text, FLOAT {@code [n, pooledWidth]}, or null. */
+    public @Nullable INDArray pooled() {
+      return pooled;
+    }
+
+    @Nullable Embeddings empty() {
+      return empty;
+    }
+
+    @Override
+    public OptionalInt count() {
+      return OptionalInt.of((int) tokens.size(0));
+    }
+
+    @Override
+    public Embeddings slice(int from, int to) {
+      return new Embeddings(
+          Conditions.rows(tokens, from, to),
+          mask == null ? null : Conditions.rows(mask, from, to),
+          pooled == null ? null : Conditions.rows(pooled, from, to),
+          empty,
+          false);
+    }
+
+    @Override
+    public Embeddings repeat(int n) {
+      Conditions.requireRepeatable(n, count());
+      return Conditions.made(
+          made ->
+              new Embeddings(
+                  made.add(Conditions.repeated(tokens, n)),
+                  mask == null ? null : made.add(Conditions.repeated(mask, n)),
+                  pooled == null ? null : made.add(Conditions.repeated(pooled, n)),
+                  empty,
+                  true));
+    }
+
+    @Override
+    public Embeddings unconditional() {
+      if (empty == null) {
+        throw new IllegalStateException(
+            "embeddings must have an unconditional counterpart for guidance: give that of the"
+                + " empty text by withUnconditional");
+      }
+      return empty.repeat(count().getAsInt());
+    }
+
+    @Override
+    public void close() {
+      if (owned) {
+        Conditions.close(tokens);
+        Conditions.close(mask);
+        Conditions.close(pooled);
+      }
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Embeddings that
+          && tokens == that.tokens
+          && mask == that.mask
+          && pooled == that.pooled;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(tokens);
+    }
+
+    @Override
+    public String toString() {
+      return "Condition[embeddings="
+          + Arrays.toString(tokens.shape())
+          + (mask == null ? "" : ", mask")
+          + (pooled == null ? "" : ", pooled=" + Arrays.toString(pooled.shape()))
+          + "]";
+    }
+  }
+
+  /** Pictures beside the samples. Equal if the arrays are the same objects. */
+  final class Pictures implements Condition {
+
+    private final INDArray pictures;
+    private final boolean zeros;
+    private final boolean owned;
+
+    Pictures(INDArray pictures, boolean zeros, boolean owned) {
+      this.pictures =
+          Conditions.requireFloat("pictures", pictures, "[n, channels, height, width]", 4);
+      this.zeros = zeros;
+      this.owned = owned;
+    }
+
+    /** These pictures with zeros as their unconditional counterpart, in place of themselves. */
+    public Pictures withZerosUnconditional() {
+      return new Pictures(pictures, true, owned);
+    }
+
+    /** FLOAT {@code [n, channels, height, width]}. */
+    public INDArray pictures() {
+      return pictures;
+    }
+
+    boolean zeros() {
+      return zeros;
+    }
+
+    @Override
+    public OptionalInt count() {
+      return OptionalInt.of((int) pictures.size(0));
+    }
+
+    @Override
+    public Pictures slice(int from, int to) {
+      return new Pictures(Conditions.rows(pictures, from, to), zeros, false);
+    }
+
+    @Override
+    public Pictures repeat(int n) {
+      Conditions.requireRepeatable(n, count());
+      return new Pictures(Conditions.repeated(pictures, n), zeros, true);
+    }
+
+    @Override
+    public Pictures unconditional() {
+      return zeros
+          ? new Pictures(Conditions.zeros(pictures), true, true)
+          : new Pictures(pictures, false, false);
+    }
+
+    @Override
+    public void close() {
+      if (owned) {
+        Conditions.close(pictures);
+      }
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Pictures that && pictures == that.pictures;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(pictures);
+    }
+
+    @Override
+    public String toString() {
+      return "Condition[pictures=" + Arrays.toString(pictures.shape()) + "]";
+    }
+  }
+
+  /** Conditions of different kinds at once. */
+  final class Several implements Condition {
+
+    private final List<Condition> parts;
+
+    private Several(List<Condition> parts) {
+      this.parts = parts;
+      int n = parts.get(0).count().getAsInt();
+      for (Condition part : parts) {
+        if (parts.stream().filter(other -> other.getClass() == part.getClass()).count() > 1) {
+          throw new IllegalArgumentException(
+              "conditions must be at most one of each kind but were " + parts);
+        }
+        part.requireCount(n);
+      }
+    }
+
+    @Override
+    public OptionalInt count() {
+      return parts.get(0).count();
+    }
+
+    @Override
+    public List<Condition> parts() {
+      return parts;
+    }
+
+    @Override
+    public Condition slice(int from, int to) {
+      return Conditions.each(parts, part -> part.slice(from, to));
+    }
+
+    @Override
+    public Condition repeat(int n) {
+      return Conditions.each(parts, part -> part.repeat(n));
+    }
+
+    @Override
+    public Condition unconditional() {
+      return Conditions.each(parts, Condition::unconditional);
+    }
+
+    @Override
+    public void close() {
+      parts.forEach(Condition::close);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Several that && parts.equals(that.parts);
+    }
+
+    @Override
+    public int hashCode() {
+      return parts.hashCode();
+    }
+
+    @Override
+    public String toString() {
+      return "Condition" + parts;
+    }
+  }
+
+  /**
+   * Which conditions a model takes.
+   *
+   * @param classes the number of classes of which it takes labels: 0 for no labels, {@link #ANY} if
+   *     any label will do
+   * @param unlabelled whether a model that takes labels takes samples without one, too: {@link
+   *     Condition#none()} for all, {@link Condition#UNLABELLED} for one
+   * @param embeddingWidth the width of the embeddings that it needs: 0 for no embeddings, {@link
+   *     #ANY} if it takes those of any width, or none
+   * @param pictureChannels the channels of the pictures that it needs: 0 for no pictures, {@link
+   *     #ANY} if it takes those of any number, or none
+   */
+  record Takes(int classes, boolean unlabelled, int embeddingWidth, int pictureChannels) {
+
+    /** Stands for a number that does not matter or is not known. */
+    public static final int ANY = -1;
+
+    private static final Takes ANYTHING = new Takes(ANY, true, ANY, ANY);
+    private static final Takes NOTHING = new Takes(0, true, 0, 0);
+
+    public Takes {
+      Conditions.requireNumber("classes", classes);
+      Conditions.requireNumber("embedding width", embeddingWidth);
+      Conditions.requireNumber("picture channels", pictureChannels);
+    }
+
+    /** Of a model that does not say: the condition is not checked before the model gets it. */
+    public static Takes anything() {
+      return ANYTHING;
+    }
+
+    /** Of an unconditional model. */
+    public static Takes nothing() {
+      return NOTHING;
+    }
+
+    /**
+     * Of a model of classes.
+     *
+     * @param classes at least 1, or {@link #ANY}
+     * @param unlabelled whether it takes samples without a label
+     */
+    public static Takes labels(int classes, boolean unlabelled) {
+      return new Takes(classes, unlabelled, 0, 0);
+    }
+
+    /** This, and embeddings of a width. */
+    public Takes withEmbeddings(int width) {
+      return new Takes(classes, unlabelled, width, pictureChannels);
+    }
+
+    /** This, and pictures of a number of channels. */
+    public Takes withPictures(int channels) {
+      return new Takes(classes, unlabelled, embeddingWidth, channels);
+    }
+
+    /** Whether the model takes no condition at all. */
+    public boolean isNothing() {
+      return classes == 0 && embeddingWidth == 0 && pictureChannels == 0;
+    }
+
+    /**
+     * Checks that a model of {@code n} samples can be asked with a condition.
+     *
+     * @throws IllegalArgumentException naming what the model takes and what was given if not
+     */
+    public void require(Condition condition, int n) {
+      requireTaken(condition);
+      Conditions.requireNothingMissing(this, condition);
+      condition.requireCount(n);
+    }
+
+    /**
+     * Checks that the model takes all that there is of a condition.
+     *
+     * @throws IllegalArgumentException naming what the model takes and what was given if not
+     */
+    public void requireTaken(Condition condition) {
+      Objects.requireNonNull(condition, "condition");
+      Conditions.requireTaken(this, condition);
+    }
   }
 }

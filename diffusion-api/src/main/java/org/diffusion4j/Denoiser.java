@@ -1,6 +1,5 @@
 package org.diffusion4j;
 
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -37,20 +36,11 @@ public interface Denoiser {
   }
 
   /**
-   * How many classes there are of which {@link #predict} takes labels: 0 if it takes none at all.
-   *
-   * @return empty if that is not known
+   * Which conditions {@link #predict} takes. Samplers, guidance and training check theirs against
+   * it before they ask. By default anything: the model checks what it is given.
    */
-  default OptionalInt classCount() {
-    return OptionalInt.empty();
-  }
-
-  /**
-   * Whether a model with classes takes samples without a label, too: {@link Condition#none()} for
-   * all, {@link Condition#UNLABELLED} for one. True where that is not known.
-   */
-  default boolean takesUnlabelled() {
-    return true;
+  default Condition.Takes takes() {
+    return Condition.Takes.anything();
   }
 
   /**
@@ -69,7 +59,7 @@ public interface Denoiser {
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
    * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
-   * @param condition one label per sample, or none
+   * @param condition what the samples are to be of; the caller closes it
    * @return a new array of the shape and type of {@code xt}, with twice the channels if {@link
    *     #learnsVariance()}, which the caller may close
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit

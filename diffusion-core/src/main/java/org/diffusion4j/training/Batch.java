@@ -19,6 +19,15 @@ final class Batch implements AutoCloseable {
   Batch(DataSet data, SameDiffDenoiser model) {
     condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model);
     x0 = samples(data.getFeatures(), model.sampleShape());
+    boolean done = false;
+    try {
+      model.takes().require(condition, size());
+      done = true;
+    } finally {
+      if (!done) {
+        x0.close();
+      }
+    }
   }
 
   int size() {

@@ -125,7 +125,7 @@ public final class VariationalBound {
    *
    * @param x0 clean samples, FLOAT {@code [n, sampleShape...]}, of images in [-1, 1]; left
    *     unchanged
-   * @param condition one label per sample, or none
+   * @param condition what the samples are of
    * @param seed of the noise and the timesteps
    * @param batchSize samples that the model is asked about at once, at least 1
    * @throws IllegalArgumentException if the samples, the condition or the batch size do not fit
@@ -134,7 +134,7 @@ public final class VariationalBound {
   public Result evaluate(INDArray x0, Condition condition, long seed, int batchSize) {
     requireSamples(x0);
     int n = Math.toIntExact(x0.size(0));
-    condition.requireCount(n);
+    model.takes().require(condition, n);
     if (batchSize < 1) {
       throw new IllegalArgumentException("batch size must be at least 1 but was " + batchSize);
     }

@@ -6,7 +6,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import org.diffusion4j.Condition;
@@ -144,15 +143,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return classes;
   }
 
-  /** {@inheritDoc} It is known. */
+  /** {@inheritDoc} It is known: labels of its classes, or nothing. */
   @Override
-  public OptionalInt classCount() {
-    return OptionalInt.of(classes);
-  }
-
-  @Override
-  public boolean takesUnlabelled() {
-    return classes == 0 || nullClass;
+  public Condition.Takes takes() {
+    return classes == 0 ? Condition.Takes.nothing() : Condition.Takes.labels(classes, nullClass);
   }
 
   /**
@@ -322,6 +316,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       }
 
       @Override
+      public Condition.Takes takes() {
+        return full.takes();
+      }
+
+      @Override
       public INDArray predict(INDArray xt, INDArray t, Condition condition) {
         return full.predict(xt, t, condition, Precision.BFLOAT16);
       }
@@ -407,16 +406,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       }
       placeholders.put(Graphs.SAMPLE, xt);
       placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
+      takes().require(condition, Math.toIntExact(n));
       if (condition.isNone() && nullClass) {
         condition = Condition.label(Condition.UNLABELLED, Math.toIntExact(n));
       }
-      if (classes > 0 != !condition.isNone()) {
-        throw new IllegalArgumentException(
-            classes > 0
-                ? "condition must hold a label per sample, for the model is class-conditional"
-                : "condition must be none, for the model is unconditional, but was " + condition);
-      }
-      condition.requireCount(Math.toIntExact(n));
       if (classes > 0) {
         placeholders.put(Graphs.CLASS, encode(condition.labels()));
       }
@@ -455,15 +448,6 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     float[] rows = new float[Math.multiplyExact(labels.length, width)];
     for (int i = 0; i < labels.length; i++) {
       boolean unlabelled = labels[i] == Condition.UNLABELLED && nullClass;
-      if (!unlabelled && (labels[i] < 0 || labels[i] >= classes)) {
-        throw new IllegalArgumentException(
-            "label must be in [0, "
-                + (classes - 1)
-                + "]"
-                + (nullClass ? " or UNLABELLED" : "")
-                + " but was "
-                + labels[i]);
-      }
       rows[i * width + (unlabelled ? classes : labels[i])] = 1;
     }
     return Nd4j.create(rows, new long[] {labels.length, width}, 'c');

@@ -1,8 +1,8 @@
 package org.diffusion4j.unet;
 
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
+import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
@@ -89,12 +89,12 @@ public final class UNet extends SameDiffDenoiser {
     return new long[] {config.outChannels(), config.height(), config.width()};
   }
 
-  /** {@inheritDoc} Labels that are embedded as timesteps may be any number. */
+  /** {@inheritDoc} Labels that are embedded as timesteps may be any number from 0 on. */
   @Override
-  public OptionalInt classCount() {
+  public Condition.Takes takes() {
     return config.classEmbedding() == ClassEmbedding.TIMESTEP
-        ? OptionalInt.empty()
-        : super.classCount();
+        ? Condition.Takes.labels(Condition.Takes.ANY, hasNullClass())
+        : super.takes();
   }
 
   @Override

@@ -31,6 +31,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
@@ -433,6 +435,28 @@ class DiffusionTrainerTest {
         .withMessage(
             "labels must be one-hot [n, 4] but were [2, 3]; withClassNames of IdxImages,"
                 + " ImageFolder and DelimitedVectors names all classes of the model");
+  }
+
+  @Test
+  void train_ofAModelThatNeedsEmbeddings_saysSoBeforeTheFirstStep() {
+    SameDiff graph = SameDiff.create();
+    SDVariable x = graph.placeHolder("sample", DataType.FLOAT, -1, 1);
+    graph.placeHolder("timestep", DataType.FLOAT, -1, 1);
+    x.mmul("output", graph.var("w", Nd4j.ones(DataType.FLOAT, 1, 1)));
+    List<TrainingStep> steps = new ArrayList<>();
+    try (SameDiffDenoiser model =
+            new SameDiffDenoiser(graph, new long[] {1}, SCHEDULE, Prediction.EPSILON) {
+              @Override
+              public Condition.Takes takes() {
+                return super.takes().withEmbeddings(4);
+              }
+            };
+        DiffusionTrainer trainer = DiffusionTrainer.builder(model).build()) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> trainer.train(twoGaussians(), 3, steps::add))
+          .withMessage("condition must hold embeddings of width 4, which the model takes");
+    }
+    assertThat(steps).isEmpty();
   }
 
   @Test

@@ -1,8 +1,9 @@
 package org.diffusion4j.samplers;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
@@ -28,9 +29,11 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * and {@code 1 - scale} add up to 1; so whichever the model predicts, the guided prediction is the
  * same.
  *
- * <p>The model must take samples without a label, as one that was trained with some labels left out
- * does: {@link Condition#none()} for all, {@link Condition#UNLABELLED} for one. Only the prediction
- * is guided; a variance that the model learned is that of the condition.
+ * <p>The condition may be of any kind. The model is asked about it and about its {@linkplain
+ * Condition#unconditional unconditional} counterpart, which it must take, as one that was trained
+ * with some labels left out does: {@link Condition#none()} for all, {@link Condition#UNLABELLED}
+ * for one. Only the prediction is guided; a variance that the model learned is that of the
+ * condition.
  *
  * <p>Immutable, and as safe for several threads as the model, which it does not own.
  */
@@ -95,13 +98,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
   }
 
   @Override
-  public OptionalInt classCount() {
-    return model.classCount();
-  }
-
-  @Override
-  public boolean takesUnlabelled() {
-    return model.takesUnlabelled();
+  public Condition.Takes takes() {
+    return model.takes();
   }
 
   /**
@@ -120,13 +118,21 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
   private INDArray guided(INDArray xt, INDArray t, Condition condition) {
     double[] scales = scales(t);
-    if (condition.equals(negative(scales.length)) || all(scales, 1)) {
+    if (all(scales, 1)) {
       return model.predict(xt, t, condition);
     }
-    if (all(scales, 0)) {
-      return model.predict(xt, t, negative(scales.length));
+    condition.requireCount(scales.length);
+    try (Condition away = away(condition, scales.length)) {
+      if (condition.equals(away)) {
+        return model.predict(xt, t, condition);
+      }
+      if (all(scales, 0)) {
+        return model.predict(xt, t, alone(away));
+      }
+      return twoCalls
+          ? inTwoCalls(xt, t, condition, away, scales)
+          : inOneCall(xt, t, condition, away, scales);
     }
-    return twoCalls ? inTwoCalls(xt, t, condition, scales) : inOneCall(xt, t, condition, scales);
   }
 
   /** The scale of each sample. */
@@ -142,16 +148,40 @@ public final class ClassifierFreeGuidance implements Denoiser {
     return Arrays.stream(scales).allMatch(s -> s == value);
   }
 
-  /** What guidance leads away from, for {@code n} samples. */
-  private Condition negative(int n) {
-    return negative.isNone() ? negative : Condition.label(negative.labels()[0], n);
+  /** What guidance leads away from: the negative condition, and of other kinds the opposite. */
+  private Condition away(Condition condition, int n) {
+    List<Condition> parts = new ArrayList<>();
+    boolean done = false;
+    try {
+      for (Condition part : condition.parts()) {
+        if (negative.part(part.getClass()).isEmpty()) {
+          parts.add(part.unconditional());
+        }
+      }
+      parts.add(negative.repeat(n));
+      Condition away = Condition.several(parts);
+      done = true;
+      return away;
+    } finally {
+      if (!done) {
+        parts.forEach(Condition::close);
+      }
+    }
   }
 
-  private INDArray inTwoCalls(INDArray xt, INDArray t, Condition condition, double[] scales) {
+  /** In a call of its own a model is asked with none where no sample has a label. */
+  private static Condition alone(Condition away) {
+    return away instanceof Condition.Labels && away.equals(away.unconditional())
+        ? Condition.none()
+        : away;
+  }
+
+  private INDArray inTwoCalls(
+      INDArray xt, INDArray t, Condition condition, Condition away, double[] scales) {
     INDArray c = model.predict(xt, t, condition);
     try {
       requireFits(c, xt, 1);
-      INDArray u = model.predict(xt, t, negative(scales.length));
+      INDArray u = model.predict(xt, t, alone(away));
       try {
         requireFits(u, xt, 1);
         if (u == c && u != xt) {
@@ -167,13 +197,13 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
   }
 
-  private INDArray inOneCall(INDArray xt, INDArray t, Condition condition, double[] scales) {
+  private INDArray inOneCall(
+      INDArray xt, INDArray t, Condition condition, Condition away, double[] scales) {
     int n = scales.length;
-    int[] labels = Arrays.copyOf(labels(condition, n), 2 * n);
-    System.arraycopy(labels(negative(n), n), 0, labels, n, n);
     try (INDArray xTwice = Nd4j.concat(0, xt, xt);
-        INDArray tTwice = Nd4j.concat(0, t, t)) {
-      INDArray both = model.predict(xTwice, tTwice, Condition.labels(labels));
+        INDArray tTwice = Nd4j.concat(0, t, t);
+        Condition twice = Condition.concat(condition, away)) {
+      INDArray both = model.predict(xTwice, tTwice, twice);
       try {
         requireFits(both, xt, 2);
         INDArray c = both.get(NDArrayIndex.interval(0, n));
@@ -183,13 +213,6 @@ public final class ClassifierFreeGuidance implements Denoiser {
         close(both, xTwice);
       }
     }
-  }
-
-  private static int[] labels(Condition condition, int n) {
-    condition.requireCount(n);
-    return condition.isNone()
-        ? Condition.label(Condition.UNLABELLED, n).labels()
-        : condition.labels();
   }
 
   /** A denoiser may return what it was given. */
@@ -309,7 +332,19 @@ public final class ClassifierFreeGuidance implements Denoiser {
      * @param label in [0, classes)
      */
     public Builder negative(int label) {
-      negative = Condition.labels(label);
+      return negative(Condition.labels(label));
+    }
+
+    /**
+     * Sets a condition that guidance leads away from, in place of the {@linkplain
+     * Condition#unconditional unconditional} one: a negative prompt. Conditions of other kinds have
+     * their own counterpart.
+     *
+     * @param one of one sample; its arrays stay the caller's and open as long as this model is used
+     */
+    public Builder negative(Condition one) {
+      one.requireCount(1);
+      negative = one;
       return this;
     }
 
@@ -336,25 +371,26 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     private void requireGuidable() {
-      OptionalInt classes = model.classCount();
-      if (classes.isPresent() && classes.getAsInt() == 0) {
+      Condition.Takes takes = model.takes();
+      if (takes.isNothing()) {
         throw new IllegalArgumentException(
             "guidance must be of a model with classes but this one takes no labels");
       }
-      if (negative.isNone()) {
-        if (!model.takesUnlabelled()) {
+      if (negative.part(Condition.Labels.class).isEmpty()) {
+        if (takes.classes() != 0 && !takes.unlabelled()) {
           throw new IllegalArgumentException(
               "guidance must be of a model with a null class, which takes samples without a label,"
                   + " but this one has none: train with one and labels left out, or give a class to"
                   + " lead away from by negative(label)");
         }
-      } else if (classes.isPresent() && negative.labels()[0] >= classes.getAsInt()) {
+      } else if (takes.classes() > 0 && negative.labels()[0] >= takes.classes()) {
         throw new IllegalArgumentException(
             "negative label must be in [0, "
-                + (classes.getAsInt() - 1)
+                + (takes.classes() - 1)
                 + "] but was "
                 + negative.labels()[0]);
       }
+      takes.requireTaken(negative);
     }
   }
 }

@@ -48,6 +48,7 @@ final class SamplingLoop {
     sampleShape = model.sampleShape();
     method.requireFits(model);
     ZeroTerminalSnr.requireFits(model, transitions);
+    model.takes().require(request.condition(), request.count());
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {
       throw new IllegalArgumentException("start must be given: this method begins with samples");

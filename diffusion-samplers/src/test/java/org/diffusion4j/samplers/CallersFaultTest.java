@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import java.util.OptionalInt;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
@@ -165,7 +164,7 @@ class CallersFaultTest {
   }
 
   /** A model that says what conditions it takes. */
-  private record Conditional(OptionalInt classCount, boolean takesUnlabelled) implements Denoiser {
+  private record Conditional(Condition.Takes takes) implements Denoiser {
     @Override
     public NoiseSchedule schedule() {
       return SCHEDULE;
@@ -184,11 +183,11 @@ class CallersFaultTest {
 
   @Test
   void guidance_ofAModelThatCannotBeGuidedIsRefusedWhenItIsMade() {
-    Denoiser unconditional = new Conditional(OptionalInt.of(0), false);
+    Denoiser unconditional = new Conditional(Condition.Takes.nothing());
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ClassifierFreeGuidance.of(unconditional, 3))
         .withMessage("guidance must be of a model with classes but this one takes no labels");
-    Denoiser withoutNullClass = new Conditional(OptionalInt.of(3), false);
+    Denoiser withoutNullClass = new Conditional(Condition.Takes.labels(3, false));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ClassifierFreeGuidance.of(withoutNullClass, 3))
         .withMessageStartingWith("guidance must be of a model with a null class");
@@ -196,7 +195,7 @@ class CallersFaultTest {
         .isThrownBy(() -> ClassifierFreeGuidance.builder(withoutNullClass, 3).negative(3).build())
         .withMessage("negative label must be in [0, 2] but was 3");
     ClassifierFreeGuidance.builder(withoutNullClass, 3).negative(2).build();
-    ClassifierFreeGuidance.of(new Conditional(OptionalInt.of(3), true), 3);
+    ClassifierFreeGuidance.of(new Conditional(Condition.Takes.labels(3, true)), 3);
     ClassifierFreeGuidance.of(withoutNullClass, 1);
   }
 

@@ -146,6 +146,19 @@ class ClassifierFreeGuidanceTest {
     assertThat(asked).containsExactly(Condition.none());
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void predict_isTheFormulaOfBothOutputsBitForBit(boolean twoCalls) {
+    ClassMixtureDenoiser model = model(Prediction.EPSILON);
+    ClassifierFreeGuidance.Builder builder = ClassifierFreeGuidance.builder(model, 3).rescale(0.7);
+    double[] scales = new double[N];
+    Arrays.fill(scales, 3);
+    INDArray c = model.predict(samples(), times(), LABELS);
+    INDArray u = model.predict(samples(), times(), Condition.none());
+    assertThat(predict((twoCalls ? builder.twoCalls() : builder).build(), LABELS))
+        .isEqualTo(Values.of(new GuidanceFormula(0.7, false).guided(c, u, scales)));
+  }
+
   @Test
   void condition_ofNoneIsAskedAlone() {
     List<Condition> asked = new ArrayList<>();

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class PublicTypesTest {
 
   /** To become 60. */
-  private static final int PUBLIC = 81;
+  private static final int PUBLIC = 80;
 
   /** To become 25. */
   private static final int IN_EXAMPLES = 34;

@@ -347,7 +347,7 @@ public final class SamplingRequest {
       return this;
     }
 
-    /** Sets by what the run may be cancelled, from any thread. */
+    /** Sets a token by which any thread can cancel the run. */
     public Builder cancelToken(CancelToken token) {
       cancelToken = Objects.requireNonNull(token, "cancel token");
       return this;

@@ -9,9 +9,10 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The singlestep solvers DPM-Solver-2 and -3 and DPM-Solver++(2S) (Lu et al. 2022 and 2023): groups
- * of as many steps as the order, in which the last goes again, with what was learned on the way,
- * from where the group began. The steps of a group need not be of equal length.
+ * The singlestep solvers DPM-Solver-2 and -3 and DPM-Solver++(2S) (Lu et al. 2022 and 2023): the
+ * steps form groups of as many steps as the order. The last step of a group starts again where the
+ * group began and uses all predictions of the group. The steps of a group need not be of equal
+ * length.
  */
 public final class DpmSolverSinglestepSampler extends LoopSampler {
 
@@ -126,7 +127,27 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
 
     @Override
     public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new Solver(options, orders(steps.size()));
+      int count = steps.size();
+      return new Solver(options, fromNoiseAlone(steps) ? afterOneAlone(count) : orders(count));
+    }
+
+    /**
+     * Whether the first step leaves noise without any signal, and the method extrapolates noise:
+     * the step is so long in lambda that nothing may be extrapolated over it.
+     */
+    private boolean fromNoiseAlone(List<Transition> steps) {
+      double alphaBar = steps.get(0).from().alphaBar();
+      return !options.algorithm().inX0()
+          && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE
+          && steps.size() > 1;
+    }
+
+    /** A step of order 1, and then {@link #orders}. */
+    private int[] afterOneAlone(int count) {
+      int[] orders = new int[count];
+      orders[0] = 1;
+      System.arraycopy(orders(count - 1), 0, orders, 1, count - 1);
+      return orders;
     }
 
     /** Of each step: 1, 2, ... up to the order, and again. */

@@ -40,11 +40,22 @@ class ZeroTerminalSnrTest {
             .withFinalSigma(FinalSigma.MIN),
         new DpmSolverSampler(20).withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS),
         new DpmSolverSinglestepSampler(20),
+        inNoise(10, 2),
+        inNoise(10, 3),
+        inNoise(20, 3),
         new UniPcSampler(20),
         new UniPcSampler(20).withEpsilon().withFinalSigma(FinalSigma.MIN),
         new DeisSampler(20),
         new LcmSampler(20),
         new TcdSampler(20));
+  }
+
+  /** The solver that extrapolates noise, from which its first step would go far astray. */
+  private static LoopSampler inNoise(int steps, int order) {
+    return new DpmSolverSinglestepSampler(Timesteps.of(steps, StepSpacing.TRAILING))
+        .withOrder(order)
+        .withAlgorithm(DpmAlgorithm.DPM_SOLVER)
+        .withFinalSigma(FinalSigma.MIN);
   }
 
   @ParameterizedTest(name = "{0}")

@@ -211,7 +211,8 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  private synchronized Map<String, INDArray> gradientsOfSession(
+  /** From a gradient of the output that is among the placeholders, in the graph's own type. */
+  synchronized Map<String, INDArray> gradientsOfSession(
       Map<String, INDArray> placeholders, Collection<String> of) {
     Map<String, INDArray> gradients = new LinkedHashMap<>();
     if (!of.isEmpty()) {

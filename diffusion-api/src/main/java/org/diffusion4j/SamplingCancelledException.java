@@ -15,7 +15,7 @@ public final class SamplingCancelledException extends RuntimeException implement
 
   private final int finished;
   private final transient @Nullable INDArray samples;
-  private final transient @Nullable TrajectoryStep current;
+  private final transient @Nullable SamplingResult.Snapshot current;
 
   /**
    * @param message who ended what
@@ -24,7 +24,7 @@ public final class SamplingCancelledException extends RuntimeException implement
    * @param current the batch at work after its newest step, or null
    */
   public SamplingCancelledException(
-      String message, int finished, @Nullable INDArray samples, @Nullable TrajectoryStep current) {
+      String message, int finished, @Nullable INDArray samples, @Nullable SamplingResult.Snapshot current) {
     super(message);
     this.finished = finished;
     this.samples = samples;
@@ -45,7 +45,7 @@ public final class SamplingCancelledException extends RuntimeException implement
    * The batch at work, whose first sample is number {@link #finished}, after the newest step of it;
    * empty if there was none.
    */
-  public Optional<TrajectoryStep> current() {
+  public Optional<SamplingResult.Snapshot> current() {
     return Optional.ofNullable(current);
   }
 

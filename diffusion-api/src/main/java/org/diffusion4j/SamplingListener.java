@@ -1,5 +1,7 @@
 package org.diffusion4j;
 
+import org.nd4j.linalg.api.ndarray.INDArray;
+import java.time.Duration;
 import java.util.Objects;
 
 /** Watches a sampler at work: for progress bars, previews, trajectories and tests. */
@@ -15,7 +17,7 @@ public interface SamplingListener {
    *
    * @param step what has just been done; its arrays are valid only during the call
    */
-  void onStep(SamplingStep step);
+  void onStep(Step step);
 
   /** This listener and then another. */
   default SamplingListener andThen(SamplingListener next) {
@@ -24,5 +26,43 @@ public interface SamplingListener {
       onStep(step);
       next.onStep(step);
     };
+  }
+
+  /**
+   * One step of a sampler on one batch.
+   *
+   * @param first index of the batch's first sample within the request
+   * @param count number of samples of the request, all batches together
+   * @param index number of this step, from 0
+   * @param steps number of steps in all
+   * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
+   * @param x the samples after the step, {@code [batch, sampleShape...]}; valid only during the call
+   * @param x0 the clean samples predicted in this step, of the same shape; valid only during the call
+   * @param elapsed since the run began
+   */
+  record Step(
+      int first,
+      int count,
+      int index,
+      int steps,
+      double t,
+      INDArray x,
+      INDArray x0,
+      Duration elapsed) {
+
+    /** The share of the run that is done, over all batches, in (0, 1]. */
+    public double progress() {
+      double done = (double) first * steps + (double) x.size(0) * (index + 1);
+      return done / ((double) count * steps);
+    }
+
+    /**
+     * How long the rest of the run will take, all batches together, if its steps take as long a
+     * sample as those before.
+     */
+    public Duration remaining() {
+      double progress = progress();
+      return Duration.ofNanos(Math.round(elapsed.toNanos() * ((1 - progress) / progress)));
+    }
   }
 }

@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *     empty if it asked for none
  */
 public record SamplingResult(
-    INDArray samples, int denoiserCalls, Duration duration, List<TrajectoryStep> trajectory)
+    INDArray samples, int denoiserCalls, Duration duration, List<Snapshot> trajectory)
     implements AutoCloseable {
 
   public SamplingResult {
@@ -30,6 +30,25 @@ public record SamplingResult(
   @Override
   public void close() {
     samples.close();
-    trajectory.forEach(TrajectoryStep::close);
+    trajectory.forEach(Snapshot::close);
+  }
+
+  /**
+   * Where samples were after a step. Owned by whoever is given it.
+   *
+   * @param index number of the step, from 0
+   * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
+   * @param x the samples after the step, FLOAT {@code [n, sampleShape...]}
+   * @param x0 the clean samples predicted in the step, of the same shape
+   */
+  public record Snapshot(int index, double t, INDArray x, INDArray x0)
+      implements AutoCloseable {
+
+    /** Frees the memory of both arrays. */
+    @Override
+    public void close() {
+      x.close();
+      x0.close();
+    }
   }
 }

@@ -1,5 +1,6 @@
 package org.diffusion4j;
 
+import java.util.List;
 import java.nio.file.Path;
 
 /**
@@ -18,7 +19,7 @@ public interface TrainingListener {
    *
    * @param step what has just been done
    */
-  void onStep(TrainingStep step);
+  void onStep(Step step);
 
   /**
    * Called when the data ended and is begun anew.
@@ -49,7 +50,7 @@ public interface TrainingListener {
     TrainingListener first = this;
     return new TrainingListener() {
       @Override
-      public void onStep(TrainingStep step) {
+      public void onStep(Step step) {
         first.onStep(step);
         next.onStep(step);
       }
@@ -72,5 +73,35 @@ public interface TrainingListener {
         next.onCheckpoint(step, directory);
       }
     };
+  }
+
+  /**
+   * One optimizer step.
+   *
+   * @param index number of this step since training began, from 0
+   * @param epoch how often the data has been begun anew, from 0
+   * @param batchSize number of samples in the step
+   * @param loss the step's loss before it
+   * @param smoothedLoss exponential average of the losses, of which a step counts a fiftieth
+   * @param lossByQuartile the same average of the samples whose timestep lies in the first, second,
+   *     third and last quarter of the schedule; NaN where there was none yet
+   * @param gradientNorm Euclidean norm of the gradient over all weights, before any clipping
+   * @param learningRate of this step
+   * @param samplesPerSecond since the step before, listeners included
+   */
+  record Step(
+      long index,
+      int epoch,
+      int batchSize,
+      double loss,
+      double smoothedLoss,
+      List<Double> lossByQuartile,
+      double gradientNorm,
+      double learningRate,
+      double samplesPerSecond) {
+
+    public Step {
+      lossByQuartile = List.copyOf(lossByQuartile);
+    }
   }
 }

@@ -16,7 +16,7 @@
  * org.diffusion4j.CancelToken}, a trajectory to keep. Whoever is given arrays owns them: those of a
  * {@link org.diffusion4j.SamplingResult} and, if a cancelled run was to keep what it had, of a
  * {@link org.diffusion4j.SamplingCancelledException}. Those of a {@link
- * org.diffusion4j.SamplingStep} stay the sampler's.
+ * org.diffusion4j.SamplingListener.Step} stay the sampler's.
  *
  * <p>Timesteps count from 0, the first noising step, to {@code T - 1}; {@code t = -1} is the clean
  * sample, with {@code alphaBar(-1) == 1}. Samples are arrays of type FLOAT whose first dimension is

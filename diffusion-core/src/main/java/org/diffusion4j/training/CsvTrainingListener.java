@@ -7,12 +7,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.StringJoiner;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingStep;
 
 /**
  * Writes a CSV file with a row for each step, which goes on when training goes on.
  *
- * <p>The columns are {@value #COLUMNS}: those of {@link TrainingStep}, {@code loss_1} to {@code
+ * <p>The columns are {@value #COLUMNS}: those of {@link TrainingListener.Step}, {@code loss_1} to {@code
  * loss_4} by quartile, and the validation loss in the row of the last step before it, or nothing. A
  * number that is not there yet is {@code NaN}. Only {@code samples_per_second} differs between runs
  * of the same training.
@@ -62,7 +61,7 @@ public final class CsvTrainingListener implements TrainingListener, Closeable {
    * @throws UncheckedIOException naming the file, if it cannot be written
    */
   @Override
-  public void onStep(TrainingStep step) {
+  public void onStep(TrainingListener.Step step) {
     StringJoiner row = new StringJoiner(",", "", ",");
     row.add(Long.toString(step.index())).add(Integer.toString(step.epoch()));
     row.add(Integer.toString(step.batchSize())).add(Double.toString(step.loss()));

@@ -16,8 +16,6 @@ import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingReport;
-import org.diffusion4j.TrainingStep;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.unet.Dropout;
@@ -244,7 +242,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    *     resumed from, or this trainer is closed
    */
   @Override
-  public TrainingReport train(DataSetIterator data, int count, TrainingListener listener) {
+  public Trainer.Report train(DataSetIterator data, int count, TrainingListener listener) {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + count);
     }
@@ -258,14 +256,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * @param total number of steps in all, at least 1; nothing is done if it was reached before
    * @param listener who watches
    */
-  public TrainingReport trainTo(DataSetIterator data, long total, TrainingListener listener) {
+  public Trainer.Report trainTo(DataSetIterator data, long total, TrainingListener listener) {
     if (total < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but was " + total);
     }
     return Detached.get(() -> run(data, total, listener));
   }
 
-  private TrainingReport run(DataSetIterator data, long end, TrainingListener listener) {
+  private Trainer.Report run(DataSetIterator data, long end, TrainingListener listener) {
     requireOpen();
     if (saver != null) {
       saver.requireOwnFolder();
@@ -280,7 +278,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       List<Batch> batches = new ArrayList<>();
       try {
         if (fetch(batches, listener)) {
-          TrainingStep step = step(batches, tally);
+          TrainingListener.Step step = step(batches, tally);
           tally.add(step);
           listener.onStep(step);
           afterStep(listener);
@@ -338,7 +336,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /** One step; it keeps the first of the batches and takes it out of the list. */
-  private TrainingStep step(List<Batch> batches, Tally tally) {
+  private TrainingListener.Step step(List<Batch> batches, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
     long seed = Draws.mix(settings.seed(), steps);
@@ -359,7 +357,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         first += n;
       }
       Descent.Where where = where();
-      TrainingStep done = descend(pieces, tally);
+      TrainingListener.Step done = descend(pieces, tally);
       forgetEvidence();
       evidence = new Evidence(batches.remove(0), corrupted.remove(0), pieces.get(0), where);
       return done;
@@ -373,7 +371,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /** One step on given draws. */
-  TrainingStep step(INDArray x0, Condition condition, int[] t, INDArray noise) {
+  TrainingListener.Step step(INDArray x0, Condition condition, int[] t, INDArray noise) {
     try (INDArray xt = process.noisy(x0, noise, t)) {
       Dropout dropout = new Dropout(Draws.mix(settings.seed(), steps), 0);
       Piece piece = new Piece(noisyBatch(x0, noise, xt, t), condition, dropout);
@@ -392,7 +390,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
   }
 
-  private TrainingStep descend(List<Piece> pieces, Tally tally) {
+  private TrainingListener.Step descend(List<Piece> pieces, Tally tally) {
     failed = true;
     Descent.Outcome outcome;
     try {
@@ -407,7 +405,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     int[] t = pieces.stream().flatMapToInt(piece -> Arrays.stream(piece.batch().t())).toArray();
     losses.add(outcome.loss(), outcome.losses(), t, model.schedule().steps());
     feed.mark();
-    return new TrainingStep(
+    return new TrainingListener.Step(
         steps++,
         feed.epoch(),
         t.length,

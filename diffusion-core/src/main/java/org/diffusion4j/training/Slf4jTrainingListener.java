@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Objects;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingStep;
 import org.slf4j.Logger;
 
 /** Logs at level INFO: some steps, and every epoch, validation and checkpoint. */
@@ -32,7 +31,7 @@ public final class Slf4jTrainingListener implements TrainingListener {
   }
 
   @Override
-  public void onStep(TrainingStep step) {
+  public void onStep(TrainingListener.Step step) {
     long done = step.index() + 1;
     if (done % everySteps == 0) {
       info(

@@ -1,8 +1,8 @@
 package org.diffusion4j.training;
 
 import java.time.Duration;
-import org.diffusion4j.TrainingReport;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.Trainer;
+import org.diffusion4j.TrainingListener;
 
 /** Counts what one call of a trainer does. */
 final class Tally {
@@ -32,7 +32,7 @@ final class Tally {
     return rate;
   }
 
-  void add(TrainingStep step) {
+  void add(TrainingListener.Step step) {
     last = step.loss();
     first = steps == 0 ? last : first;
     steps++;
@@ -43,9 +43,9 @@ final class Tally {
     }
   }
 
-  TrainingReport report(boolean cancelled) {
+  Trainer.Report report(boolean cancelled) {
     double mean = tailSteps == 0 ? last : tailSum / tailSteps;
     Duration duration = Duration.ofNanos(System.nanoTime() - start);
-    return new TrainingReport(steps, samples, first, last, mean, duration, cancelled);
+    return new Trainer.Report(steps, samples, first, last, mean, duration, cancelled);
   }
 }

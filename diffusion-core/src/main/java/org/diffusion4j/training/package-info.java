@@ -12,7 +12,7 @@
  *         .seed(7)
  *         .build();
  * trainer.resume();
- * TrainingReport report =
+ * Trainer.Report report =
  *     trainer.trainTo(data, 100_000, Slf4jTrainingListener.of(log, 100));
  * trainer.useAverage();
  * }</pre>

@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.TrainingListener;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -31,8 +31,8 @@ class CsvTrainingListenerTest {
     file = folder.resolve("new/training.csv");
   }
 
-  private static TrainingStep step(long index) {
-    return new TrainingStep(
+  private static TrainingListener.Step step(long index) {
+    return new TrainingListener.Step(
         index, 0, 2, 1.0 / (index + 1), 0.5, List.of(1.0, 2.0, 3.0, Double.NaN), 7, 1e-4, 80);
   }
 
@@ -190,7 +190,7 @@ class CsvTrainingListenerTest {
   @Test
   void onStep_noQuartiles_areNaN() throws IOException {
     try (CsvTrainingListener csv = CsvTrainingListener.open(file)) {
-      csv.onStep(new TrainingStep(0, 0, 1, 1, 1, List.of(), 1, 1, 1));
+      csv.onStep(new TrainingListener.Step(0, 0, 1, 1, 1, List.of(), 1, 1, 1));
     }
 
     assertThat(text()).isEqualTo(HEADER + "0,0,1,1.0,1.0,NaN,NaN,NaN,NaN,1.0,1.0,1.0,\n");

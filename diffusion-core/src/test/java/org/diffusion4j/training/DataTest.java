@@ -10,7 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.InMemorySamples;
@@ -51,8 +51,8 @@ class DataTest {
     return UNet.create(builder.build(), NoiseSchedule.linear(100), 1);
   }
 
-  private static List<TrainingStep> train(UNet model, ResumableIterator data, int steps) {
-    List<TrainingStep> seen = new ArrayList<>();
+  private static List<TrainingListener.Step> train(UNet model, ResumableIterator data, int steps) {
+    List<TrainingListener.Step> seen = new ArrayList<>();
     try (DiffusionTrainer trainer = DiffusionTrainer.builder(model).seed(3).build()) {
       trainer.train(data, steps, seen::add);
     }
@@ -65,10 +65,10 @@ class DataTest {
       SampleIterator.Builder data = SampleIterator.of(pictures(5), 2).shuffle(1).flip(2);
 
       assertThat(train(model, data.build(), 5))
-          .extracting(TrainingStep::batchSize)
+          .extracting(TrainingListener.Step::batchSize)
           .containsExactly(2, 2, 1, 2, 2);
       assertThat(train(model, data.dropPartial().build(), 5))
-          .extracting(TrainingStep::batchSize)
+          .extracting(TrainingListener.Step::batchSize)
           .containsOnly(2);
     }
   }
@@ -78,7 +78,7 @@ class DataTest {
     try (UNet model = unet(2, 0)) {
       SampleIterator data = SampleIterator.of(pictures(3), 64).shuffle(1).build();
 
-      assertThat(train(model, data, 4)).extracting(TrainingStep::batchSize).containsOnly(3);
+      assertThat(train(model, data, 4)).extracting(TrainingListener.Step::batchSize).containsOnly(3);
       assertThat(data.position()).isEqualTo(new Position(3, 3));
     }
   }

@@ -17,8 +17,8 @@ import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.TrainingException;
-import org.diffusion4j.TrainingReport;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.Trainer;
+import org.diffusion4j.TrainingListener;
 import org.diffusion4j.unet.Gradients;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
@@ -82,8 +82,8 @@ class DiffusionTrainerTest {
     return UNet.create(config, SCHEDULE, 1);
   }
 
-  private static List<TrainingStep> train(long seed, int steps) {
-    List<TrainingStep> seen = new ArrayList<>();
+  private static List<TrainingListener.Step> train(long seed, int steps) {
+    List<TrainingListener.Step> seen = new ArrayList<>();
     try (Mlp model = mlp(Prediction.EPSILON);
         DiffusionTrainer trainer =
             DiffusionTrainer.builder(model).optimizer(Optimizer.adam(1e-2)).seed(seed).build()) {
@@ -98,10 +98,10 @@ class DiffusionTrainerTest {
     try (Mlp model = mlp(prediction);
         DiffusionTrainer trainer =
             DiffusionTrainer.builder(model).optimizer(Optimizer.adam(1e-2)).build()) {
-      List<TrainingStep> steps = new ArrayList<>();
-      TrainingReport report = trainer.train(twoGaussians(), 250, steps::add);
+      List<TrainingListener.Step> steps = new ArrayList<>();
+      Trainer.Report report = trainer.train(twoGaussians(), 250, steps::add);
       double before =
-          steps.stream().limit(10).mapToDouble(TrainingStep::loss).average().orElseThrow();
+          steps.stream().limit(10).mapToDouble(TrainingListener.Step::loss).average().orElseThrow();
       assertThat(report.meanLoss()).isLessThan(before / 2);
     }
   }
@@ -112,11 +112,11 @@ class DiffusionTrainerTest {
   }
 
   /** Steps with all but how fast they were. */
-  private static List<TrainingStep> untimed(List<TrainingStep> steps) {
+  private static List<TrainingListener.Step> untimed(List<TrainingListener.Step> steps) {
     return steps.stream()
         .map(
             s ->
-                new TrainingStep(
+                new TrainingListener.Step(
                     s.index(),
                     s.epoch(),
                     s.batchSize(),
@@ -131,8 +131,8 @@ class DiffusionTrainerTest {
 
   @Test
   void train_withAnotherSeed_givesOtherLosses() {
-    List<TrainingStep> one = train(3, 5);
-    List<TrainingStep> other = train(4, 5);
+    List<TrainingListener.Step> one = train(3, 5);
+    List<TrainingListener.Step> other = train(4, 5);
     for (int i = 0; i < 5; i++) {
       assertThat(one.get(i).loss()).isNotEqualTo(other.get(i).loss());
     }
@@ -140,8 +140,8 @@ class DiffusionTrainerTest {
 
   @Test
   void train_inTwoCalls_isTrainingInOne() {
-    List<TrainingStep> once = train(3, 8);
-    List<TrainingStep> twice = new ArrayList<>();
+    List<TrainingListener.Step> once = train(3, 8);
+    List<TrainingListener.Step> twice = new ArrayList<>();
     try (Mlp model = mlp(Prediction.EPSILON);
         DiffusionTrainer trainer =
             DiffusionTrainer.builder(model).optimizer(Optimizer.adam(1e-2)).seed(3).build()) {
@@ -154,12 +154,12 @@ class DiffusionTrainerTest {
 
   @Test
   void train_overSeveralEpochs_countsThem() {
-    List<TrainingStep> steps = train(0, 10);
+    List<TrainingListener.Step> steps = train(0, 10);
     assertThat(steps)
-        .extracting(TrainingStep::index)
+        .extracting(TrainingListener.Step::index)
         .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
-    assertThat(steps).extracting(TrainingStep::epoch).containsExactly(0, 0, 0, 0, 1, 1, 1, 1, 2, 2);
-    assertThat(steps).extracting(TrainingStep::batchSize).containsOnly(32);
+    assertThat(steps).extracting(TrainingListener.Step::epoch).containsExactly(0, 0, 0, 0, 1, 1, 1, 1, 2, 2);
+    assertThat(steps).extracting(TrainingListener.Step::batchSize).containsOnly(32);
   }
 
   @Test
@@ -172,7 +172,7 @@ class DiffusionTrainerTest {
       DataSet two = unlabelled(Nd4j.ones(DataType.FLOAT, 2, 1));
       DataSetIterator data = new Batches(true, four, four, two);
       long start = System.nanoTime();
-      TrainingReport report = trainer.train(data, 25, step -> losses.add(step.loss()));
+      Trainer.Report report = trainer.train(data, 25, step -> losses.add(step.loss()));
       long elapsed = System.nanoTime() - start;
       assertThat(report.steps()).isEqualTo(25).isEqualTo(losses.size());
       // Batches of 4, 4 and 2, eight times, and 4 more.
@@ -194,7 +194,7 @@ class DiffusionTrainerTest {
       INDArray features = Nd4j.ones(DataType.FLOAT, 12, 1);
       DataSet all = new DataSet(features, Nd4j.zeros(DataType.FLOAT, 12, 1));
       List<Integer> epochs = new ArrayList<>();
-      TrainingReport report =
+      Trainer.Report report =
           trainer.train(new ViewIterator(all, 4), 7, step -> epochs.add(step.epoch()));
       assertThat(report.samples()).isEqualTo(28);
       assertThat(epochs).containsExactly(0, 0, 0, 1, 1, 1, 2);
@@ -299,7 +299,7 @@ class DiffusionTrainerTest {
         double norm = Math.sqrt(squares);
         double factor = Math.min(1, limit / (norm + 1e-6));
 
-        TrainingStep step = trainer.step(clean, Condition.none(), t, noise);
+        TrainingListener.Step step = trainer.step(clean, Condition.none(), t, noise);
 
         assertThat(step.gradientNorm()).isCloseTo(norm, within(1e-5 * norm));
         model
@@ -443,7 +443,7 @@ class DiffusionTrainerTest {
     SDVariable x = graph.placeHolder("sample", DataType.FLOAT, -1, 1);
     graph.placeHolder("timestep", DataType.FLOAT, -1, 1);
     x.mmul("output", graph.var("w", Nd4j.ones(DataType.FLOAT, 1, 1)));
-    List<TrainingStep> steps = new ArrayList<>();
+    List<TrainingListener.Step> steps = new ArrayList<>();
     try (SameDiffDenoiser model =
             new SameDiffDenoiser(graph, new long[] {1}, SCHEDULE, Prediction.EPSILON) {
               @Override
@@ -484,7 +484,7 @@ class DiffusionTrainerTest {
         DiffusionTrainer trainer = DiffusionTrainer.builder(model).build()) {
       DataSet batch = unlabelled(Nd4j.ones(DataType.FLOAT, 2, 1));
       DataSetIterator once = new Batches(false, batch, batch);
-      List<TrainingStep> steps = new ArrayList<>();
+      List<TrainingListener.Step> steps = new ArrayList<>();
       assertThatIllegalArgumentException()
           .isThrownBy(() -> trainer.train(once, 3, steps::add))
           .withMessage("data ended and cannot be begun anew");

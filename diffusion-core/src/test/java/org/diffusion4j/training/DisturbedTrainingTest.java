@@ -18,8 +18,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingReport;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.Trainer;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.PrefetchingIterator;
@@ -214,13 +213,13 @@ class DisturbedTrainingTest {
     eye = DisturbedTrainingTest::failIfInterrupted;
     List<Double> losses = new ArrayList<>();
     try (DiffusionTrainer trainer = builder(model, every(50)).validation(data(), 2).build()) {
-      TrainingReport report =
+      Trainer.Report report =
           trainer.train(
               data(),
               STEPS,
               new TrainingListener() {
                 @Override
-                public void onStep(TrainingStep step) {
+                public void onStep(TrainingListener.Step step) {
                   if (step.index() == 1) {
                     Thread.currentThread().interrupt();
                   }
@@ -244,7 +243,7 @@ class DisturbedTrainingTest {
     TrainingListener validations =
         new TrainingListener() {
           @Override
-          public void onStep(TrainingStep step) {}
+          public void onStep(TrainingListener.Step step) {}
 
           @Override
           public void onValidation(long step, double loss) {
@@ -294,7 +293,7 @@ class DisturbedTrainingTest {
     }
 
     @Override
-    public void onStep(TrainingStep step) {}
+    public void onStep(TrainingListener.Step step) {}
 
     @Override
     public void onEpoch(int epoch, double meanLoss) {
@@ -313,7 +312,7 @@ class DisturbedTrainingTest {
         assertThat(trainer.resume()).isEqualTo(done);
         Thread interrupter = interrupter(micros);
         interrupter.start();
-        TrainingReport report = trainer.trainTo(source, STEPS, TrainingListener.NONE);
+        Trainer.Report report = trainer.trainTo(source, STEPS, TrainingListener.NONE);
         Uninterruptibles.joinUninterruptibly(interrupter);
         assertThat(report.steps()).isEqualTo(trainer.steps() - done);
         done = trainer.steps();

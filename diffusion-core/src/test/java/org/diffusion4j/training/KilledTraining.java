@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingStep;
 import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.unet.Mlp;
@@ -72,7 +71,7 @@ final class KilledTraining {
 
   private static final class Reporter implements TrainingListener {
     @Override
-    public void onStep(TrainingStep step) {
+    public void onStep(TrainingListener.Step step) {
       say("step", step.index() + 1);
     }
 

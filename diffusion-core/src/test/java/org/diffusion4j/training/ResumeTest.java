@@ -25,8 +25,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingReport;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.Trainer;
 import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
@@ -213,7 +212,7 @@ class ResumeTest {
     CancelToken token = new CancelToken();
     try (Mlp model = mlp();
         DiffusionTrainer trainer = builder(model, c -> c).cancelToken(token).build()) {
-      TrainingReport report =
+      Trainer.Report report =
           trainer.train(
               data(Data.SHUFFLED, SAMPLES),
               STEPS,
@@ -233,7 +232,7 @@ class ResumeTest {
     Outcome expected = undisturbed(b -> b);
     try (Mlp model = mlp();
         DiffusionTrainer trainer = builder(model, c -> c).build()) {
-      TrainingReport report =
+      Trainer.Report report =
           trainer.train(
               data(Data.SHUFFLED, SAMPLES),
               STEPS,
@@ -267,7 +266,7 @@ class ResumeTest {
     try (Mlp model = mlp();
         DiffusionTrainer trainer = builder(model).build()) {
       trainer.resume();
-      TrainingReport report =
+      Trainer.Report report =
           trainer.trainTo(data(Data.SHUFFLED, SAMPLES), 10, step -> assertThat(step).isNull());
       assertThat(report.steps()).isZero();
       assertThat(report.cancelled()).isFalse();
@@ -304,7 +303,7 @@ class ResumeTest {
           3,
           new TrainingListener() {
             @Override
-            public void onStep(TrainingStep step) {}
+            public void onStep(TrainingListener.Step step) {}
 
             @Override
             public void onCheckpoint(long step, Path checkpoint) {

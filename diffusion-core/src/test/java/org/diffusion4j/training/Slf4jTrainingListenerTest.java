@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.TrainingListener;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Marker;
@@ -68,8 +68,8 @@ class Slf4jTrainingListenerTest {
     }
   }
 
-  private static TrainingStep step(long index) {
-    return new TrainingStep(index, 2, 8, 0.125, 0.25, List.of(), 1.5, 2e-4, 812.34);
+  private static TrainingListener.Step step(long index) {
+    return new TrainingListener.Step(index, 2, 8, 0.125, 0.25, List.of(), 1.5, 2e-4, 812.34);
   }
 
   @Test

@@ -16,7 +16,6 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingStep;
 import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.samplers.DdimSampler;
@@ -248,7 +247,7 @@ class TrainerOptionsTest {
     TrainingListener listener =
         new TrainingListener() {
           @Override
-          public void onStep(TrainingStep step) {}
+          public void onStep(TrainingListener.Step step) {}
 
           @Override
           public void onValidation(long step, double loss) {
@@ -290,7 +289,7 @@ class TrainerOptionsTest {
           7,
           new TrainingListener() {
             @Override
-            public void onStep(TrainingStep step) {
+            public void onStep(TrainingListener.Step step) {
               losses.add(step.loss());
             }
 
@@ -314,7 +313,7 @@ class TrainerOptionsTest {
 
   @Test
   void onStep_tellsLossesByQuartileAndRates() {
-    List<TrainingStep> steps = new ArrayList<>();
+    List<TrainingListener.Step> steps = new ArrayList<>();
     try (Mlp model = mlp();
         DiffusionTrainer trainer =
             DiffusionTrainer.builder(model)
@@ -322,15 +321,15 @@ class TrainerOptionsTest {
                 .build()) {
       trainer.train(data(24, 24), 10, steps::add);
     }
-    TrainingStep first = steps.get(0);
+    TrainingListener.Step first = steps.get(0);
     assertThat(first.smoothedLoss()).isEqualTo(first.loss());
     assertThat(first.lossByQuartile()).hasSize(4).allMatch(loss -> loss > 0);
     assertThat(first.samplesPerSecond()).isPositive();
     assertThat(steps)
-        .extracting(TrainingStep::learningRate)
+        .extracting(TrainingListener.Step::learningRate)
         .startsWith(0.01)
         .isSortedAccordingTo((a, b) -> Double.compare(b, a));
-    double mean = steps.stream().mapToDouble(TrainingStep::loss).average().orElseThrow();
+    double mean = steps.stream().mapToDouble(TrainingListener.Step::loss).average().orElseThrow();
     assertThat(steps.get(9).smoothedLoss()).isCloseTo(mean, within(1e-9));
   }
 

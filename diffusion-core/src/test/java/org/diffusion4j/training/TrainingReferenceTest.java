@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.SchedulerConfig;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.TrainingListener;
 import org.diffusion4j.pretrained.ReferenceModels;
 import org.diffusion4j.reference.ReferenceCases;
 import org.diffusion4j.unet.UNet;
@@ -75,7 +75,7 @@ class TrainingReferenceTest {
             batches.containsKey("class_labels." + k)
                 ? Condition.labels(batches.get("class_labels." + k).toIntVector())
                 : Condition.none();
-        TrainingStep step = trainer.step(x0, condition, t, noise);
+        TrainingListener.Step step = trainer.step(x0, condition, t, noise);
         Map<?, ?> expected = (Map<?, ?>) steps.get(k);
         double loss = ((Number) expected.get("loss")).doubleValue();
         double norm = ((Number) expected.get("grad_norm")).doubleValue();

@@ -20,7 +20,7 @@ import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
-import org.diffusion4j.TrainingReport;
+import org.diffusion4j.Trainer;
 import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
@@ -132,7 +132,7 @@ final class ImageTraining {
     if (checkpoints != null) {
       builder.checkpoints(checkpoints.describedBy(scheduler, provenance()));
     }
-    TrainingReport report;
+    Trainer.Report report;
     try (DiffusionTrainer trainer = builder.build();
         PrefetchingIterator batches =
             PrefetchingIterator.of(

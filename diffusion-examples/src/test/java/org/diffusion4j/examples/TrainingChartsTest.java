@@ -8,7 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.TrainingListener;
 import org.diffusion4j.training.CsvTrainingListener;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,7 +31,7 @@ class TrainingChartsTest {
       for (int i = 0; i < steps; i++) {
         double loss = 1.0 / (i + 1);
         csv.onStep(
-            new TrainingStep(
+            new TrainingListener.Step(
                 i, 0, 4, loss, loss, List.of(loss, 2 * loss, 3 * loss, Double.NaN), 1, 1e-3, 9));
         if (validated && i % 10 == 9) {
           csv.onValidation(i + 1, loss + 0.01);
@@ -86,7 +86,7 @@ class TrainingChartsTest {
   @Test
   void read_trainingThatGoesOn_hasAllRows() throws IOException {
     try (CsvTrainingListener csv = CsvTrainingListener.open(file)) {
-      csv.onStep(new TrainingStep(0, 0, 4, 2, 3, List.of(), 1, 1e-3, 9));
+      csv.onStep(new TrainingListener.Step(0, 0, 4, 2, 3, List.of(), 1, 1e-3, 9));
       TrainingLog log = TrainingLog.read(file);
 
       assertThat(log.column("loss")).containsExactly(2);

@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tag;
 import org.diffusion4j.SamplingListener;
-import org.diffusion4j.SamplingStep;
 
 /**
  * Counts what samplers do: {@code diffusion.sampling.steps}, one for each sample and step, and
@@ -32,7 +31,7 @@ public final class MicrometerSamplingListener implements SamplingListener {
   }
 
   @Override
-  public void onStep(SamplingStep step) {
+  public void onStep(SamplingListener.Step step) {
     double batch = (double) step.x().size(0);
     steps.increment(batch);
     if (step.index() == step.steps() - 1) {

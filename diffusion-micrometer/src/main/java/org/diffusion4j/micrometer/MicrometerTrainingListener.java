@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.TrainingStep;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,7 +50,7 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
   private final Counter samples;
   private final Counter checkpoints;
 
-  private volatile @Nullable TrainingStep last;
+  private volatile @Nullable TrainingListener.Step last;
   private volatile double epochLoss = Double.NaN;
   private volatile double validationLoss = Double.NaN;
 
@@ -62,12 +61,12 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
     samples = counter("samples");
     checkpoints = counter("checkpoints");
     ofStep("steps", this.tags, step -> step.index() + 1.0);
-    ofStep("epoch", this.tags, TrainingStep::epoch);
-    ofStep("loss", this.tags, TrainingStep::loss);
-    ofStep("loss.smoothed", this.tags, TrainingStep::smoothedLoss);
-    ofStep("gradient.norm", this.tags, TrainingStep::gradientNorm);
-    ofStep("learning.rate", this.tags, TrainingStep::learningRate);
-    ofStep("samples.per.second", this.tags, TrainingStep::samplesPerSecond);
+    ofStep("epoch", this.tags, TrainingListener.Step::epoch);
+    ofStep("loss", this.tags, TrainingListener.Step::loss);
+    ofStep("loss.smoothed", this.tags, TrainingListener.Step::smoothedLoss);
+    ofStep("gradient.norm", this.tags, TrainingListener.Step::gradientNorm);
+    ofStep("learning.rate", this.tags, TrainingListener.Step::learningRate);
+    ofStep("samples.per.second", this.tags, TrainingListener.Step::samplesPerSecond);
     for (int i = 0; i < QUARTILES; i++) {
       int quartile = i;
       ofStep(
@@ -96,12 +95,12 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
     return added(Counter.builder(PREFIX + name).tags(tags).register(registry));
   }
 
-  private void ofStep(String name, Tags all, ToDoubleFunction<TrainingStep> value) {
+  private void ofStep(String name, Tags all, ToDoubleFunction<TrainingListener.Step> value) {
     gauge(
         name,
         all,
         listener -> {
-          TrainingStep step = listener.last;
+          TrainingListener.Step step = listener.last;
           return step == null ? Double.NaN : value.applyAsDouble(step);
         });
   }
@@ -120,7 +119,7 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
   }
 
   @Override
-  public void onStep(TrainingStep step) {
+  public void onStep(TrainingListener.Step step) {
     last = step;
     samples.increment(step.batchSize());
     double seconds = step.batchSize() / step.samplesPerSecond();

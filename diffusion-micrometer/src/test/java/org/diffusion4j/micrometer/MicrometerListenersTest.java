@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.diffusion4j.SamplingStep;
-import org.diffusion4j.TrainingStep;
+import org.diffusion4j.SamplingListener;
+import org.diffusion4j.TrainingListener;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -22,8 +22,8 @@ class MicrometerListenersTest {
 
   private final MeterRegistry registry = new SimpleMeterRegistry();
 
-  private static TrainingStep step(long index, double samplesPerSecond) {
-    return new TrainingStep(
+  private static TrainingListener.Step step(long index, double samplesPerSecond) {
+    return new TrainingListener.Step(
         index, 3, 8, 0.25, 0.5, List.of(1.0, 2.0, 3.0, 4.0), 1.5, 2e-4, samplesPerSecond);
   }
 
@@ -62,7 +62,7 @@ class MicrometerListenersTest {
       assertThat(gauge("loss.quartile", "quartile", "1")).isNaN();
       assertThat(gauge("loss.validation")).isNaN();
       assertThat(gauge("loss.epoch")).isNaN();
-      listener.onStep(new TrainingStep(0, 0, 1, 1, 1, List.of(), 1, 1, 0));
+      listener.onStep(new TrainingListener.Step(0, 0, 1, 1, 1, List.of(), 1, 1, 0));
       assertThat(gauge("loss.quartile", "quartile", "4")).isNaN();
       assertThat(registry.get("diffusion.training.step").timer().count()).isZero();
     }
@@ -118,7 +118,7 @@ class MicrometerListenersTest {
     for (int batch = 3; batch >= 2; batch--) {
       try (INDArray x = Nd4j.zeros(batch, 1)) {
         for (int i = 0; i < 4; i++) {
-          listener.onStep(new SamplingStep(0, 5, i, 4, 3 - i, x, x, Duration.ZERO));
+          listener.onStep(new SamplingListener.Step(0, 5, i, 4, 3 - i, x, x, Duration.ZERO));
         }
       }
     }

@@ -4,8 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
-import org.diffusion4j.SamplingStep;
-import org.diffusion4j.TrajectoryStep;
+import org.diffusion4j.SamplingResult;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -17,8 +16,8 @@ final class Recorder implements SamplingListener, AutoCloseable {
 
   private final int every;
   private final boolean keepsNewest;
-  private List<TrajectoryStep> trajectory = new ArrayList<>();
-  private @Nullable TrajectoryStep newest;
+  private List<SamplingResult.Snapshot> trajectory = new ArrayList<>();
+  private @Nullable SamplingResult.Snapshot newest;
 
   Recorder(SamplingRequest request) {
     every = request.trajectoryEvery();
@@ -32,32 +31,32 @@ final class Recorder implements SamplingListener, AutoCloseable {
   }
 
   @Override
-  public void onStep(SamplingStep step) {
+  public void onStep(SamplingListener.Step step) {
     boolean last = step.index() + 1 == step.steps();
     if (keepsNewest) {
       forgetNewest();
       newest =
-          last ? null : new TrajectoryStep(step.index(), step.t(), copy(step.x()), copy(step.x0()));
+          last ? null : new SamplingResult.Snapshot(step.index(), step.t(), copy(step.x()), copy(step.x0()));
     }
     if (every > 0 && (last || (step.index() + 1) % every == 0)) {
       keep(step);
     }
   }
 
-  private void keep(SamplingStep step) {
+  private void keep(SamplingListener.Step step) {
     int place = step.index() / every;
     if (place == trajectory.size()) {
       trajectory.add(
-          new TrajectoryStep(
+          new SamplingResult.Snapshot(
               step.index(), step.t(), ofAll(step, step.x()), ofAll(step, step.x0())));
     }
-    TrajectoryStep kept = trajectory.get(place);
+    SamplingResult.Snapshot kept = trajectory.get(place);
     long n = step.x().size(0);
     rows(kept.x(), step.first(), n).assign(step.x());
     rows(kept.x0(), step.first(), n).assign(step.x0());
   }
 
-  private static INDArray ofAll(SamplingStep step, INDArray batch) {
+  private static INDArray ofAll(SamplingListener.Step step, INDArray batch) {
     long[] shape = batch.shape().clone();
     shape[0] = step.count();
     return Nd4j.createUninitialized(DataType.FLOAT, shape);
@@ -72,15 +71,15 @@ final class Recorder implements SamplingListener, AutoCloseable {
   }
 
   /** The trajectory, from now on the caller's. */
-  List<TrajectoryStep> takeTrajectory() {
-    List<TrajectoryStep> taken = trajectory;
+  List<SamplingResult.Snapshot> takeTrajectory() {
+    List<SamplingResult.Snapshot> taken = trajectory;
     trajectory = List.of();
     return taken;
   }
 
   /** The batch at work after its newest step, if that is kept; from now on the caller's. */
-  @Nullable TrajectoryStep takeNewest() {
-    TrajectoryStep taken = newest;
+  @Nullable SamplingResult.Snapshot takeNewest() {
+    SamplingResult.Snapshot taken = newest;
     newest = null;
     return taken;
   }
@@ -95,7 +94,7 @@ final class Recorder implements SamplingListener, AutoCloseable {
   @Override
   public void close() {
     forgetNewest();
-    trajectory.forEach(TrajectoryStep::close);
+    trajectory.forEach(SamplingResult.Snapshot::close);
     trajectory = List.of();
   }
 }

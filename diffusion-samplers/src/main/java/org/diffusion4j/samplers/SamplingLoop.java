@@ -11,7 +11,7 @@ import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingStep;
+import org.diffusion4j.SamplingListener;
 import org.diffusion4j.internal.common.Detached;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -174,7 +174,7 @@ final class SamplingLoop {
         recorder
             .andThen(request.listener())
             .onStep(
-                new SamplingStep(
+                new SamplingListener.Step(
                     first,
                     request.count(),
                     k,

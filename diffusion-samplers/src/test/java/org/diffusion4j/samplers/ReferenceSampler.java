@@ -14,7 +14,7 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingStep;
+import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.reference.ReferenceCases;
 import org.junit.jupiter.api.Assumptions;
@@ -466,7 +466,7 @@ public final class ReferenceSampler {
                   request
                       .listener()
                       .onStep(
-                          new SamplingStep(
+                          new SamplingListener.Step(
                               step.first(),
                               step.count(),
                               step.index(),

@@ -21,8 +21,7 @@ import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingStep;
-import org.diffusion4j.TrajectoryStep;
+import org.diffusion4j.SamplingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -157,7 +156,7 @@ abstract class SamplerMechanics {
 
   @Test
   void listener_isToldOfEveryStepOfEveryBatch() {
-    List<SamplingStep> told = new ArrayList<>();
+    List<SamplingListener.Step> told = new ArrayList<>();
     List<float[]> states = new ArrayList<>();
     List<float[]> clean = new ArrayList<>();
     SamplingRequest request =
@@ -174,7 +173,7 @@ abstract class SamplerMechanics {
     double[] steps = times();
     assertThat(told).hasSize(3 * steps.length);
     for (int i = 0; i < told.size(); i++) {
-      SamplingStep step = told.get(i);
+      SamplingListener.Step step = told.get(i);
       int batch = i / steps.length;
       int length = 2 * (batch == 2 ? 1 : 2);
       assertThat(step.first()).isEqualTo(2 * batch);
@@ -239,8 +238,8 @@ abstract class SamplerMechanics {
   void trajectory_endsInTheSamples() {
     SamplingRequest request = request(model, 5).batchSize(2).trajectory(1).build();
     try (SamplingResult result = sampler().sample(model, request)) {
-      List<TrajectoryStep> steps = result.trajectory();
-      assertThat(steps.stream().mapToDouble(TrajectoryStep::t).toArray()).containsExactly(times());
+      List<SamplingResult.Snapshot> steps = result.trajectory();
+      assertThat(steps.stream().mapToDouble(SamplingResult.Snapshot::t).toArray()).containsExactly(times());
       assertThat(steps.get(steps.size() - 1).x()).isEqualTo(result.samples());
     }
   }

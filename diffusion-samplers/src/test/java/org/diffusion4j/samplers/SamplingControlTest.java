@@ -18,8 +18,7 @@ import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingStep;
-import org.diffusion4j.TrajectoryStep;
+import org.diffusion4j.SamplingListener;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -176,7 +175,7 @@ class SamplingControlTest {
     try (SamplingCancelledException stopped = cancelled(MODEL, request)) {
       assertThat(stopped.finished()).isEqualTo(2);
       assertThat(Values.of(stopped.samples().orElseThrow())).isEqualTo(Arrays.copyOf(all(6), 4));
-      TrajectoryStep current = stopped.current().orElseThrow();
+      SamplingResult.Snapshot current = stopped.current().orElseThrow();
       assertThat(current.index()).isEqualTo(3);
       assertThat(current.t()).isEqualTo(39);
       assertThat(states).hasSize(9);
@@ -229,7 +228,7 @@ class SamplingControlTest {
                 })
             .build();
     SamplingResult result = SAMPLER.sample(MODEL, request);
-    List<TrajectoryStep> trajectory = result.trajectory();
+    List<SamplingResult.Snapshot> trajectory = result.trajectory();
     int[] expected =
         switch (every) {
           case 1 -> new int[] {0, 1, 2, 3, 4};
@@ -238,8 +237,8 @@ class SamplingControlTest {
           default -> new int[] {4};
         };
     int[] timesteps = {99, 79, 59, 39, 19};
-    assertThat(trajectory.stream().mapToInt(TrajectoryStep::index)).containsExactly(box(expected));
-    for (TrajectoryStep step : trajectory) {
+    assertThat(trajectory.stream().mapToInt(SamplingResult.Snapshot::index)).containsExactly(box(expected));
+    for (SamplingResult.Snapshot step : trajectory) {
       assertThat(step.t()).isEqualTo(timesteps[step.index()]);
       assertThat(step.x().shape()).containsExactly(5, 2);
       assertThat(Values.of(step.x())).isEqualTo(states[step.index()]);
@@ -266,13 +265,13 @@ class SamplingControlTest {
 
   @Test
   void listener_isToldTheTimeAndHowMuchIsDoneOverAllBatches() {
-    List<SamplingStep> told = new ArrayList<>();
+    List<SamplingListener.Step> told = new ArrayList<>();
     SamplingRequest request = SamplingRequest.builder(5).batchSize(2).listener(told::add).build();
     SamplingResult result = SAMPLER.sample(MODEL, request);
     int[] done = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 21, 22, 23, 24, 25};
     assertThat(told).hasSize(15);
     for (int i = 0; i < 15; i++) {
-      SamplingStep step = told.get(i);
+      SamplingListener.Step step = told.get(i);
       assertThat(step.count()).isEqualTo(5);
       assertThat(step.progress()).isEqualTo(done[i] / 25.0);
       assertThat(step.elapsed())

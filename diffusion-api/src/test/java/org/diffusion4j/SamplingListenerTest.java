@@ -10,12 +10,12 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-class SamplingStepTest {
+class SamplingListenerTest {
 
   /** Seven samples in batches of 4 and 3, of five steps each. */
-  private static SamplingStep step(int first, int index, Duration elapsed) {
+  private static SamplingListener.Step step(int first, int index, Duration elapsed) {
     INDArray x = Nd4j.zeros(DataType.FLOAT, first == 0 ? 4 : 3, 2);
-    return new SamplingStep(first, 7, index, 5, 10, x, x, elapsed);
+    return new SamplingListener.Step(first, 7, index, 5, 10, x, x, elapsed);
   }
 
   @Test

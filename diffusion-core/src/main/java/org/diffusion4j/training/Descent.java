@@ -7,7 +7,7 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.unet.Gradients;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;

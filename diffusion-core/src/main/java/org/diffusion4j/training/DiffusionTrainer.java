@@ -18,7 +18,7 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;
-import org.diffusion4j.unet.Dropout;
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;

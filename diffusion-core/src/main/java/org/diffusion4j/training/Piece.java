@@ -1,7 +1,7 @@
 package org.diffusion4j.training;
 
 import org.diffusion4j.Condition;
-import org.diffusion4j.unet.Dropout;
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 
 /** A part of a step that the model is given at once. */
 record Piece(Loss.NoisyBatch batch, Condition condition, Dropout dropout) {

@@ -1,5 +1,7 @@
 package org.diffusion4j.unet;
 
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;

@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import org.diffusion4j.engine.graph.Losses;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
@@ -455,5 +456,71 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   private static String describe(INDArray array) {
     return array.dataType() + " " + Arrays.toString(array.shape());
+  }
+
+  /**
+   * A loss and its gradients, in memory that belongs to the denoiser and is used again once this is
+   * closed.
+   */
+  public static final class Gradients implements AutoCloseable {
+
+    private final Losses losses;
+    private final Map<String, INDArray> of;
+    private final Runnable closer;
+    private boolean closed;
+
+    Gradients(Losses losses, Map<String, INDArray> of, Runnable closer) {
+      this.losses = losses;
+      this.of = of;
+      this.closer = closer;
+    }
+
+    /** The sum of {@link #losses()}: a finite number, or not. */
+    public double loss() {
+      return losses.sum();
+    }
+
+    /** What each sample contributed to the loss, {@code [n]}. */
+    public double[] losses() {
+      return losses.bySample();
+    }
+
+    /**
+     * Gradients by name, each of the shape of what it belongs to and in C order, valid until this is
+     * closed.
+     */
+    public Map<String, INDArray> of() {
+      return of;
+    }
+
+    /** Gives the memory back. */
+    @Override
+    public void close() {
+      if (!closed) {
+        closed = true;
+        closer.run();
+      }
+    }
+  }
+
+  /**
+   * Which values the dropout layers of a model drop while it is trained: a function of the seed, of
+   * the number of the sample, of the layer and of the value's place. So a batch may be taken in
+   * pieces, by any number of threads.
+   *
+   * @param seed of the step
+   * @param firstSample number, within the step, of the first sample of a call; not negative
+   */
+  public record Dropout(long seed, int firstSample) {
+
+    /**
+     * @throws IllegalArgumentException if {@code firstSample} is negative
+     */
+    public Dropout {
+      if (firstSample < 0) {
+        throw new IllegalArgumentException(
+            "first sample must not be negative but was " + firstSample);
+      }
+    }
   }
 }

@@ -17,7 +17,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.reference.ReferenceCases;
-import org.diffusion4j.unet.Gradients;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNet;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;

@@ -19,7 +19,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.unet.Gradients;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;

@@ -1,5 +1,7 @@
 package org.diffusion4j.unet;
 
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;

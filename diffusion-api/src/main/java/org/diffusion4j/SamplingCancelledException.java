@@ -15,7 +15,7 @@ public final class SamplingCancelledException extends RuntimeException implement
 
   private final int finished;
   private final transient @Nullable INDArray samples;
-  private final transient @Nullable SamplingResult.Snapshot current;
+  private final transient SamplingResult.@Nullable Snapshot current;
 
   /**
    * @param message who ended what
@@ -24,7 +24,10 @@ public final class SamplingCancelledException extends RuntimeException implement
    * @param current the batch at work after its newest step, or null
    */
   public SamplingCancelledException(
-      String message, int finished, @Nullable INDArray samples, @Nullable SamplingResult.Snapshot current) {
+      String message,
+      int finished,
+      @Nullable INDArray samples,
+      SamplingResult.@Nullable Snapshot current) {
     super(message);
     this.finished = finished;
     this.samples = samples;

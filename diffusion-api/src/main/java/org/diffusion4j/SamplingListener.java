@@ -1,8 +1,8 @@
 package org.diffusion4j;
 
-import org.nd4j.linalg.api.ndarray.INDArray;
 import java.time.Duration;
 import java.util.Objects;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Watches a sampler at work: for progress bars, previews, trajectories and tests. */
 @FunctionalInterface
@@ -36,8 +36,10 @@ public interface SamplingListener {
    * @param index number of this step, from 0
    * @param steps number of steps in all
    * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
-   * @param x the samples after the step, {@code [batch, sampleShape...]}; valid only during the call
-   * @param x0 the clean samples predicted in this step, of the same shape; valid only during the call
+   * @param x the samples after the step, {@code [batch, sampleShape...]}; valid only during the
+   *     call
+   * @param x0 the clean samples predicted in this step, of the same shape; valid only during the
+   *     call
    * @param elapsed since the run began
    */
   record Step(

@@ -41,8 +41,7 @@ public record SamplingResult(
    * @param x the samples after the step, FLOAT {@code [n, sampleShape...]}
    * @param x0 the clean samples predicted in the step, of the same shape
    */
-  public record Snapshot(int index, double t, INDArray x, INDArray x0)
-      implements AutoCloseable {
+  public record Snapshot(int index, double t, INDArray x, INDArray x0) implements AutoCloseable {
 
     /** Frees the memory of both arrays. */
     @Override

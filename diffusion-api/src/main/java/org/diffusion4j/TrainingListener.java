@@ -1,7 +1,7 @@
 package org.diffusion4j;
 
-import java.util.List;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Watches a trainer at work: for progress bars, loss curves, previews and tests. All methods are

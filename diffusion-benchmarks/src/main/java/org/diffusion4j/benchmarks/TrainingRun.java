@@ -6,13 +6,11 @@ import java.nio.file.Path;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.InMemorySamples;
-import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.training.Checkpoints;
-import org.diffusion4j.training.CsvTrainingListener;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Optimizer;
-import org.diffusion4j.training.Slf4jTrainingListener;
+import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.UNet;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -70,10 +68,10 @@ final class TrainingRun implements AutoCloseable {
    */
   static TrainingRun full(Net net, int batch, Path directory, int stepsBetweenCheckpoints)
       throws IOException {
-    CsvTrainingListener csv = CsvTrainingListener.open(directory.resolve("training.csv"));
+    TrainingListeners.FileListener csv = TrainingListeners.csv(directory.resolve("training.csv"));
     TrainingListener log =
-        Slf4jTrainingListener.of(LoggerFactory.getLogger(TrainingRun.class), STEPS_BETWEEN_LINES);
-    PrefetchingIterator data = PrefetchingIterator.of(pictures(net, batch), 2);
+        TrainingListeners.logging(LoggerFactory.getLogger(TrainingRun.class), STEPS_BETWEEN_LINES);
+    SampleIterator data = pictures(net, batch).prefetched(2);
     UNet model = model(net);
     DiffusionTrainer.Builder builder =
         DiffusionTrainer.builder(model).ema(0.9999).maxGradientNorm(1);

@@ -17,9 +17,9 @@ import org.nd4j.linalg.dataset.DataSet;
 final class Prefetch {
 
   /** A batch and where the next begins. */
-  record Fetched(DataSet batch, ResumableIterator.Position after) {}
+  record Fetched(DataSet batch, SampleIterator.Position after) {}
 
-  private final ResumableIterator data;
+  private final SampleIterator data;
   private final int most;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -36,7 +36,7 @@ final class Prefetch {
 
   private @Nullable Throwable failure;
 
-  private Prefetch(ResumableIterator data, int most) {
+  private Prefetch(SampleIterator data, int most) {
     this.data = data;
     this.most = most;
   }
@@ -46,7 +46,7 @@ final class Prefetch {
    *
    * @param most batches that wait or are being made
    */
-  static Prefetch start(ResumableIterator data, int most) {
+  static Prefetch start(SampleIterator data, int most) {
     Prefetch prefetch = new Prefetch(data, most);
     Thread thread = new Thread(prefetch::run, "diffusion4j-prefetch");
     thread.setDaemon(true);

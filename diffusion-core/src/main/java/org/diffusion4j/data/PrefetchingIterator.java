@@ -8,32 +8,17 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 
-/**
- * The batches of another iterator, made ahead on a daemon thread while those before are used. They
- * are the same, and so is {@link #position()}: that of what was handed out.
- *
- * <pre>{@code
- * try (PrefetchingIterator data =
- *     PrefetchingIterator.of(SampleIterator.of(tiles, 64).shuffle(1).build(), 2)) {
- *   trainer.train(data, 10_000);
- * }
- * }</pre>
- *
- * <p>What the other throws for a batch is thrown here where that batch would be handed out, after
- * those before it; the next call tries again. Nothing is read ahead beyond the end of an epoch.
- * Waiting for a batch is not ended by {@link Thread#interrupt()}, which stays visible to the
- * caller, but by {@link #close()}. Not for use by several threads at once, except {@link #close()}.
- */
+/** {@link SampleIterator#prefetched}. */
 @SuppressWarnings("serial") // The interface asks for it, but threads are not serializable.
-public final class PrefetchingIterator implements ResumableIterator, AutoCloseable {
+final class PrefetchingIterator implements SampleIterator {
 
-  private final ResumableIterator data;
+  private final SampleIterator data;
   private final int batches;
   private Position position;
   private @Nullable Prefetch prefetch;
   private boolean closed;
 
-  private PrefetchingIterator(ResumableIterator data, int batches) {
+  private PrefetchingIterator(SampleIterator data, int batches) {
     this.data = data;
     this.batches = batches;
     this.position = data.position();
@@ -45,7 +30,7 @@ public final class PrefetchingIterator implements ResumableIterator, AutoCloseab
    * @param data from now on used here alone
    * @param batches that are ready or in the making, besides those handed out; at least 1
    */
-  public static PrefetchingIterator of(ResumableIterator data, int batches) {
+  static PrefetchingIterator of(SampleIterator data, int batches) {
     if (batches < 1) {
       throw new IllegalArgumentException("batches must be at least 1 but were " + batches);
     }

@@ -1,54 +1,93 @@
 package org.diffusion4j.data;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
-import java.util.List;
-import java.util.NoSuchElementException;
-import org.diffusion4j.Condition;
-import org.diffusion4j.internal.common.Backend;
-import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.dataset.DataSet;
-import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
-import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /**
- * Batches of a source's samples, epoch by epoch. Features are FLOAT {@code [n, sampleShape...]} in
- * [-1, 1]; labels are one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without
- * label, or null if the source has none. Both belong to whoever takes the batch.
+ * Batches of samples, epoch by epoch, whose order depends on settings alone, so that training can
+ * be continued from anywhere in the data.
  *
- * <p>{@link #reset()} begins the next epoch. The order of an epoch depends on the seed and the
- * number of the epoch alone, and whether a sample is flipped on the seed, the epoch and its index:
- * so an epoch can be continued anywhere by {@link #seek}. Not for use by several threads at once.
+ * <pre>{@code
+ * SampleIterator data = SampleIterator.of(tiles, 64).shuffle(1).flip(2).build();
+ * try (SampleIterator ahead = data.prefetched(2)) {
+ *   trainer.train(ahead, 10_000);
+ * }
+ * }</pre>
+ *
+ * <p>Those of {@link #of} have features FLOAT {@code [n, sampleShape...]} in [-1, 1]; labels are
+ * one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without label, or null if the
+ * source has none. Both belong to whoever takes the batch. {@link #reset()} begins the next epoch.
+ * The order of an epoch depends on the seed and the number of the epoch alone, and whether a sample
+ * is flipped on the seed, the epoch and its index. Not for use by several threads at once.
+ *
+ * <p>Their {@code next} throws a {@link java.util.NoSuchElementException} at the end of an epoch,
+ * an {@link java.io.UncheckedIOException} naming the batch and the file if a sample cannot be read,
+ * and an {@link IllegalArgumentException} naming the sample if its label is neither a class of the
+ * source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator stays
+ * where it was.
+ *
+ * <p>An application may write an iterator of its own.
  */
-@SuppressWarnings("serial") // The interface asks for it, but sources are not serializable.
-public final class SampleIterator implements ResumableIterator {
+public interface SampleIterator extends DataSetIterator, AutoCloseable {
 
-  private final SampleSource source;
-  private final long[] shape;
-  private final int batchSize;
-  private final @Nullable Long shuffleSeed;
-  private final @Nullable Long flipSeed;
-  private final boolean dropPartial;
-  private final float[] sample;
+  /**
+   * A place in the data.
+   *
+   * @param epoch number of the epoch, from 0
+   * @param sample number of samples of the epoch that were handed out
+   */
+  record Position(int epoch, int sample) {
 
-  private int epoch;
-  private int[] order;
-  private int position;
-  private @Nullable String sourceDescription;
-  private @Nullable DataSetPreProcessor preProcessor;
-
-  private SampleIterator(Builder builder, long[] shape, int length) {
-    this.source = builder.source;
-    this.shape = shape;
-    this.batchSize = builder.batchSize;
-    this.shuffleSeed = builder.shuffleSeed;
-    this.flipSeed = builder.flipSeed;
-    this.dropPartial = builder.dropPartial;
-    this.sample = new float[length];
-    this.order = order(0);
+    public Position {
+      if (epoch < 0 || sample < 0) {
+        throw new IllegalArgumentException(
+            "epoch and sample must be at least 0 but were " + epoch + " and " + sample);
+      }
+    }
   }
+
+  /** Where the next batch begins. */
+  Position position();
+
+  /** Number of the epoch, from 0. */
+  default int epoch() {
+    return position().epoch();
+  }
+
+  /**
+   * Goes on from a place: the batches that follow are those that followed there.
+   *
+   * @throws IllegalArgumentException if the data has no such place
+   */
+  void seek(Position position);
+
+  /**
+   * What the batches are made of and how, without the place where files lie: two iterators of one
+   * description give the same batches.
+   */
+  String description();
+
+  /**
+   * These batches, made ahead on a daemon thread while those before are used. They are the same,
+   * and so is {@link #position()}: that of what was handed out.
+   *
+   * <p>What this iterator throws for a batch is thrown where that batch would be handed out, after
+   * those before it; the next call tries again. Nothing is read ahead beyond the end of an epoch.
+   * Waiting for a batch is not ended by {@link Thread#interrupt()}, which stays visible to the
+   * caller, but by {@link #close()}, which any thread may call: it ends the daemon thread as soon
+   * as the batch at hand is made, without waiting for it, and frees what was not handed out.
+   *
+   * @param batches that are ready or in the making, besides those handed out; at least 1
+   * @return goes on where this iterator stands, which from now on is used there alone
+   */
+  default SampleIterator prefetched(int batches) {
+    return PrefetchingIterator.of(this, batches);
+  }
+
+  /** Frees what the iterator holds, which for one that was not {@link #prefetched} is nothing. */
+  @Override
+  default void close() {}
 
   /**
    * Begins to say how batches are made; as it stands, in the order of the source, unflipped, the
@@ -57,18 +96,18 @@ public final class SampleIterator implements ResumableIterator {
    * @param source at least one sample
    * @param batchSize samples in a batch, at least 1
    */
-  public static Builder of(SampleSource source, int batchSize) {
+  static Builder of(SampleSource source, int batchSize) {
     return new Builder(source, batchSize);
   }
 
   /** How batches are made. */
-  public static final class Builder {
+  final class Builder {
 
-    private final SampleSource source;
-    private final int batchSize;
-    private @Nullable Long shuffleSeed;
-    private @Nullable Long flipSeed;
-    private boolean dropPartial;
+    final SampleSource source;
+    final int batchSize;
+    @Nullable Long shuffleSeed;
+    @Nullable Long flipSeed;
+    boolean dropPartial;
 
     private Builder(SampleSource source, int batchSize) {
       this.source = source;
@@ -126,247 +165,8 @@ public final class SampleIterator implements ResumableIterator {
                 + ", if partial batches are dropped, but was "
                 + batchSize);
       }
-      requireMemory(Math.min(batchSize, size), length, source.classes());
-      return new SampleIterator(this, shape, length);
+      SourceIterator.requireMemory(Math.min(batchSize, size), length, source.classes());
+      return new SourceIterator(this, shape, length);
     }
-  }
-
-  private static void requireMemory(int samples, int length, int classes) {
-    NativeMemory.require(
-        "samples of a batch", samples, (long) Float.BYTES * ((long) length + classes), 0);
-  }
-
-  /** Number of the epoch, from 0. */
-  public int epoch() {
-    return epoch;
-  }
-
-  @Override
-  public boolean hasNext() {
-    return order.length - position >= (dropPartial ? batchSize : 1);
-  }
-
-  /**
-   * The next batch of the epoch.
-   *
-   * @throws NoSuchElementException at the end of the epoch
-   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
-   * @throws IllegalArgumentException naming the sample, if its label is neither a class of the
-   *     source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator
-   *     stays where it was.
-   */
-  @Override
-  public DataSet next() {
-    if (!hasNext()) {
-      throw new NoSuchElementException("epoch " + epoch + " has no more batches");
-    }
-    return take(batchSize);
-  }
-
-  /**
-   * The next samples of the epoch, as many as asked for or as there still are.
-   *
-   * @param number at least 1
-   * @throws NoSuchElementException at the end of the epoch
-   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
-   */
-  @Override
-  public DataSet next(int number) {
-    if (number < 1) {
-      throw new IllegalArgumentException("number of samples must be at least 1 but was " + number);
-    }
-    if (position == order.length) {
-      throw new NoSuchElementException("epoch " + epoch + " has no more samples");
-    }
-    return take(number);
-  }
-
-  private DataSet take(int most) {
-    int n = Math.min(most, order.length - position);
-    if (n > batchSize) {
-      requireMemory(n, sample.length, source.classes());
-    }
-    float[] values = new float[Math.multiplyExact(n, sample.length)];
-    int classes = source.classes();
-    float[] oneHot = new float[Math.multiplyExact(n, classes)];
-    for (int i = 0; i < n; i++) {
-      int index = order[position + i];
-      read(index);
-      System.arraycopy(sample, 0, values, i * sample.length, sample.length);
-      if (classes > 0) {
-        int label = Samples.requireLabel(source.label(index), classes, index);
-        if (label != Condition.UNLABELLED) {
-          oneHot[i * classes + label] = 1;
-        }
-      }
-    }
-    Backend.start();
-    DataSet data = new DataSet(Nd4j.create(values, batchShape(n), 'c'), null);
-    try {
-      if (classes > 0) {
-        data.setLabels(Nd4j.create(oneHot, new long[] {n, classes}, 'c'));
-      }
-      if (preProcessor != null) {
-        preProcessor.preProcess(data);
-      }
-    } catch (Throwable e) {
-      Samples.close(data);
-      throw e;
-    }
-    position += n;
-    return data;
-  }
-
-  private void read(int index) {
-    try {
-      source.read(index, sample);
-    } catch (IOException e) {
-      throw new UncheckedIOException(
-          "batch "
-              + position / batchSize
-              + " of epoch "
-              + epoch
-              + ", sample "
-              + index
-              + ": "
-              + e.getMessage(),
-          e);
-    }
-    if (flipSeed != null && Permutation.toss(flipSeed, epoch, index)) {
-      mirror();
-    }
-  }
-
-  private void mirror() {
-    int width = (int) shape[2];
-    for (int row = 0; row < sample.length; row += width) {
-      for (int left = row, right = row + width - 1; left < right; left++, right--) {
-        float swapped = sample[left];
-        sample[left] = sample[right];
-        sample[right] = swapped;
-      }
-    }
-  }
-
-  private long[] batchShape(int n) {
-    long[] batchShape = new long[shape.length + 1];
-    batchShape[0] = n;
-    System.arraycopy(shape, 0, batchShape, 1, shape.length);
-    return batchShape;
-  }
-
-  /** Begins the next epoch, wherever this one stands. */
-  @Override
-  public void reset() {
-    epoch++;
-    order = order(epoch);
-    position = 0;
-  }
-
-  @Override
-  public Position position() {
-    return new Position(epoch, position);
-  }
-
-  /**
-   * Goes on from a place, also in the middle of what was a batch. Takes as long as to shuffle the
-   * indices of an epoch, and no time within the same epoch.
-   *
-   * @throws IllegalArgumentException if an epoch has fewer samples
-   */
-  @Override
-  public void seek(Position to) {
-    if (to.sample() > order.length) {
-      throw new IllegalArgumentException(
-          "sample must be in [0, " + order.length + "] but was " + to.sample());
-    }
-    if (to.epoch() != epoch) {
-      order = order(to.epoch());
-      epoch = to.epoch();
-    }
-    position = to.sample();
-  }
-
-  /**
-   * {@inheritDoc}
-   *
-   * <p>It names the data by its {@link SampleSource#description()}, the size of the batches and the
-   * seeds. Of a preprocessor it says only that there is one.
-   */
-  @Override
-  public String description() {
-    if (sourceDescription == null) {
-      sourceDescription = source.description();
-    }
-    return describe(sourceDescription);
-  }
-
-  private int[] order(int ofEpoch) {
-    return shuffleSeed == null
-        ? Permutation.identity(source.size())
-        : Permutation.of(source.size(), shuffleSeed, ofEpoch);
-  }
-
-  /** Number of values of a sample. */
-  @Override
-  public int inputColumns() {
-    return sample.length;
-  }
-
-  /** Number of classes; 0 if there are no labels. */
-  @Override
-  public int totalOutcomes() {
-    return source.classes();
-  }
-
-  @Override
-  public boolean resetSupported() {
-    return true;
-  }
-
-  /** True: another thread may fetch batches ahead. */
-  @Override
-  public boolean asyncSupported() {
-    return true;
-  }
-
-  /** Number of samples of a whole batch. */
-  @Override
-  public int batch() {
-    return batchSize;
-  }
-
-  /** Sets what changes every batch before it is handed out; null for nothing. */
-  @Override
-  public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
-    this.preProcessor = preProcessor;
-  }
-
-  @Override
-  public @Nullable DataSetPreProcessor getPreProcessor() {
-    return preProcessor;
-  }
-
-  /** Names of the classes; empty if there are no labels. */
-  @Override
-  public List<String> getLabels() {
-    return source.classNames();
-  }
-
-  @Override
-  public String toString() {
-    return describe(source.toString());
-  }
-
-  private String describe(String data) {
-    return "SampleIterator["
-        + data
-        + ", batchSize="
-        + batchSize
-        + (shuffleSeed == null ? "" : ", shuffle=" + shuffleSeed)
-        + (flipSeed == null ? "" : ", flip=" + flipSeed)
-        + (dropPartial ? ", dropPartial" : "")
-        + (preProcessor == null ? "" : ", preprocessed")
-        + "]";
   }
 }

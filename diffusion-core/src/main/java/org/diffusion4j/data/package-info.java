@@ -3,7 +3,7 @@
  *
  * <pre>{@code
  * SampleSource tiles = ImageFolder.open(Path.of("tiles"), 32, 32, ImageFolder.Option.CLASS_FOLDERS);
- * DataSetIterator data = SampleIterator.of(tiles, 64).shuffle(1).flip(2).build();
+ * SampleIterator data = SampleIterator.of(tiles, 64).shuffle(1).flip(2).build();
  * trainer.train(data, 2_000);
  * INDArray samples = sampler.sample(model, 16);
  * ImageFiles.writeGrid(Path.of("samples.png"), samples, 4, 2);
@@ -13,10 +13,9 @@
  * org.diffusion4j.data.IdxImages} those of MNIST's format, {@link org.diffusion4j.data.ImageFolder}
  * image files, {@link org.diffusion4j.data.DelimitedVectors} text tables, {@link
  * org.diffusion4j.data.InMemorySamples} arrays; an application may write its own. A {@link
- * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, a {@link
- * org.diffusion4j.data.PrefetchingIterator} makes them ahead on another thread; both can be
- * continued from any {@link org.diffusion4j.data.ResumableIterator.Position}. Values are in [-1,
- * 1]; a {@link org.diffusion4j.data.Scaling} brings vectors back to their units. {@link
+ * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, ahead on another thread if
+ * asked, and can be continued from anywhere. Values are in [-1, 1]; a {@link
+ * org.diffusion4j.data.Scaling} brings vectors back to their units. {@link
  * org.diffusion4j.data.ImageFiles} and {@link org.diffusion4j.data.NpyFiles} write what a sampler
  * returns.
  */

@@ -15,14 +15,14 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param perturbation standard deviation of the noise that the model is not told of, in [0, 1]; 0
  *     for none
  */
-public record Corruption(double offset, double perturbation) {
+record Corruption(double offset, double perturbation) {
 
   /**
    * Checks the strengths.
    *
    * @throws IllegalArgumentException if one is not in [0, 1]
    */
-  public Corruption {
+  Corruption {
     requireStrength("offset", offset);
     requireStrength("perturbation", perturbation);
   }
@@ -34,7 +34,7 @@ public record Corruption(double offset, double perturbation) {
   }
 
   /** Standard normal noise: DDPM (Ho et al. 2020), algorithm 1. */
-  public static Corruption standard() {
+  static Corruption standard() {
     return new Corruption(0, 0);
   }
 
@@ -45,7 +45,7 @@ public record Corruption(double offset, double perturbation) {
    *
    * @param strength in [0, 1]; 0.1 in the source
    */
-  public Corruption withOffset(double strength) {
+  Corruption withOffset(double strength) {
     return new Corruption(strength, perturbation);
   }
 
@@ -56,7 +56,7 @@ public record Corruption(double offset, double perturbation) {
    *
    * @param gamma in [0, 1]; 0.1 in the paper
    */
-  public Corruption withPerturbation(double gamma) {
+  Corruption withPerturbation(double gamma) {
     return new Corruption(offset, gamma);
   }
 

@@ -1,6 +1,5 @@
 package org.diffusion4j.training;
 
-import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -8,26 +7,8 @@ import java.util.List;
 import java.util.StringJoiner;
 import org.diffusion4j.TrainingListener;
 
-/**
- * Writes a CSV file with a row for each step, which goes on when training goes on.
- *
- * <p>The columns are {@value #COLUMNS}: those of {@link TrainingListener.Step}, {@code loss_1} to {@code
- * loss_4} by quartile, and the validation loss in the row of the last step before it, or nothing. A
- * number that is not there yet is {@code NaN}. Only {@code samples_per_second} differs between runs
- * of the same training.
- *
- * <p>Each row is with the operating system when the step ends, so that a process that is killed
- * loses none. When a training is resumed at some step, the rows from that step on are removed
- * first; they are what the process did after its last checkpoint. A training that begins anew in
- * the same file replaces it.
- *
- * <pre>{@code
- * try (CsvTrainingListener csv = CsvTrainingListener.open(Path.of("out/training.csv"))) {
- *   trainer.train(data, 10_000, csv);
- * }
- * }</pre>
- */
-public final class CsvTrainingListener implements TrainingListener, Closeable {
+/** {@link TrainingListeners#csv}. */
+final class CsvTrainingListener implements TrainingListeners.FileListener {
 
   static final String COLUMNS =
       "step,epoch,batch_size,loss,smoothed_loss,loss_1,loss_2,loss_3,loss_4,gradient_norm,"
@@ -51,7 +32,7 @@ public final class CsvTrainingListener implements TrainingListener, Closeable {
    * @throws IOException naming the file, if it is something else than such a file or cannot be
    *     written, or has another writer
    */
-  public static CsvTrainingListener open(Path path) throws IOException {
+  static CsvTrainingListener open(Path path) throws IOException {
     return new CsvTrainingListener(path, CsvRows.open(path, COLUMNS));
   }
 

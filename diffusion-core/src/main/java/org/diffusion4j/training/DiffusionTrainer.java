@@ -18,8 +18,8 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;
-import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.jspecify.annotations.Nullable;
@@ -513,9 +513,27 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
-    /** Sets how samples are made noisy; by default {@link Corruption#standard()}. */
-    public Builder corruption(Corruption how) {
-      corruption = Objects.requireNonNull(how, "corruption");
+    /**
+     * Adds the same random number to all the noise of a channel, so that the model learns to change
+     * a channel's mean (Guttenberg, Diffusion with Offset Noise, 2023). A vector has one channel.
+     * By default 0.
+     *
+     * @param strength standard deviation of the number, in [0, 1]; 0.1 in the source
+     */
+    public Builder offsetNoise(double strength) {
+      corruption = corruption.withOffset(strength);
+      return this;
+    }
+
+    /**
+     * Makes the noisy samples from {@code epsilon + gamma xi} with xi standard normal, while
+     * epsilon stays what is to be found: input perturbation (Ning et al. 2023). So the model sees
+     * inputs as wrong as those that a sampler makes. By default 0.
+     *
+     * @param gamma in [0, 1]; 0.1 in the paper
+     */
+    public Builder inputPerturbation(double gamma) {
+      corruption = corruption.withPerturbation(gamma);
       return this;
     }
 

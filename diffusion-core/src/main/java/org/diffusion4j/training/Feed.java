@@ -7,7 +7,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
-import org.diffusion4j.data.ResumableIterator;
+import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +31,7 @@ final class Feed {
   private @Nullable Place place;
   private int markedEpoch;
   private int markedBatch;
-  private ResumableIterator.@Nullable Position marked;
+  private SampleIterator.@Nullable Position marked;
 
   /**
    * @param labelled whether the labels of the data matter
@@ -100,7 +100,7 @@ final class Feed {
       return taken.apply(next);
     } finally {
       // What other iterators hand out may be theirs.
-      if (source instanceof ResumableIterator) {
+      if (source instanceof SampleIterator) {
         close(next.getFeatures());
         close(next.getLabels());
       }
@@ -117,12 +117,12 @@ final class Feed {
   void mark() {
     markedEpoch = epoch;
     markedBatch = batch;
-    marked = data instanceof ResumableIterator resumable ? resumable.position() : null;
+    marked = data instanceof SampleIterator resumable ? resumable.position() : null;
   }
 
   /** Gives back what was taken since the last {@link #mark}, if the data can be sought. */
   void rewind() {
-    if (data instanceof ResumableIterator resumable && marked != null) {
+    if (data instanceof SampleIterator resumable && marked != null) {
       resumable.seek(marked);
       epoch = markedEpoch;
       batch = markedBatch;
@@ -146,7 +146,7 @@ final class Feed {
   }
 
   private static String description(@Nullable DataSetIterator source) {
-    return source instanceof ResumableIterator resumable ? resumable.description() : NOT_RESUMABLE;
+    return source instanceof SampleIterator resumable ? resumable.description() : NOT_RESUMABLE;
   }
 
   /** What {@link #state} gave, read and found possible. */
@@ -155,7 +155,7 @@ final class Feed {
       List<String> classNames,
       int epoch,
       int batch,
-      ResumableIterator.@Nullable Position position) {
+      SampleIterator.@Nullable Position position) {
 
     static Place of(StateReader state) throws ModelFormatException {
       List<String> names = new ArrayList<>();
@@ -167,10 +167,9 @@ final class Feed {
           names.add(text);
         }
       }
-      ResumableIterator.Position position =
+      SampleIterator.Position position =
           state.has("data_epoch") || state.has("data_sample")
-              ? new ResumableIterator.Position(
-                  state.count("data_epoch"), state.count("data_sample"))
+              ? new SampleIterator.Position(state.count("data_epoch"), state.count("data_sample"))
               : null;
       return new Place(
           state.text("description"), names, state.count("epoch"), state.count("batch"), position);
@@ -194,7 +193,7 @@ final class Feed {
               + ", but is "
               + Shown.text(given, DESCRIPTION));
     }
-    if (source instanceof ResumableIterator resumable && place.position != null) {
+    if (source instanceof SampleIterator resumable && place.position != null) {
       resumable.seek(place.position);
       return;
     }

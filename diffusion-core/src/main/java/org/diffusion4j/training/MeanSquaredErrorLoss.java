@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.SampleLoss;
+import org.diffusion4j.training.Loss.Weighting;
 
 /** The mean squared error of the prediction, weighted by timestep. */
 record MeanSquaredErrorLoss(Weighting weighting) implements Loss {

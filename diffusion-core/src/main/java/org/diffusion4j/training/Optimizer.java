@@ -114,4 +114,52 @@ public interface Optimizer {
   static Optimizer of(IUpdater updater) {
     return new Nd4jOptimizer(updater);
   }
+
+  /**
+   * Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019,
+   * algorithm 2), as PyTorch computes both.
+   *
+   * @param learningRate by the number of the step
+   * @param weightDecay at least 0, and less than 1 / learning rate; a step takes {@code
+   *     learningRate * weightDecay} of each weight
+   * @param matricesOnly whether norms and biases are left out of the decay
+   * @param beta1 decay of the mean gradient, in [0, 1)
+   * @param beta2 decay of the mean square, in [0, 1)
+   * @param epsilon positive; keeps the division finite
+   */
+  record Adam(
+      ISchedule learningRate,
+      double weightDecay,
+      boolean matricesOnly,
+      double beta1,
+      double beta2,
+      double epsilon)
+      implements Optimizer {
+
+    public Adam {
+      LearningRates.requirePositive("epsilon", epsilon);
+      requireShare("beta1", beta1);
+      requireShare("beta2", beta2);
+      if (!(weightDecay >= 0 && learningRate.valueAt(0, 0) * weightDecay < 1)) {
+        throw new IllegalArgumentException(
+            "weight decay must be in [0, 1 / learning rate) but was " + weightDecay);
+      }
+    }
+
+    /** This rule with weights of one dimension, the norms and biases, left out of the decay. */
+    public Adam withDecayOfMatricesOnly() {
+      return new Adam(learningRate, weightDecay, true, beta1, beta2, epsilon);
+    }
+
+    private static void requireShare(String what, double value) {
+      if (!(value >= 0 && value < 1)) {
+        throw new IllegalArgumentException(what + " must be in [0, 1) but was " + value);
+      }
+    }
+
+    @Override
+    public Run start(Map<String, INDArray> parameters) {
+      return new AdamRun(this, parameters);
+    }
+  }
 }

@@ -7,7 +7,7 @@ import org.diffusion4j.TrainingListener;
 import org.slf4j.Logger;
 
 /** Logs at level INFO: some steps, and every epoch, validation and checkpoint. */
-public final class Slf4jTrainingListener implements TrainingListener {
+final class Slf4jTrainingListener implements TrainingListener {
 
   private final Logger log;
   private final long everySteps;
@@ -23,7 +23,7 @@ public final class Slf4jTrainingListener implements TrainingListener {
    * @param log where to
    * @param everySteps one of how many steps is logged, at least 1; the last of them
    */
-  public static Slf4jTrainingListener of(Logger log, long everySteps) {
+  static Slf4jTrainingListener of(Logger log, long everySteps) {
     if (everySteps < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but were " + everySteps);
     }

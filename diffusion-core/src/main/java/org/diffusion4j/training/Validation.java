@@ -5,7 +5,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.SampleLoss;
-import org.diffusion4j.data.ResumableIterator;
+import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -16,7 +16,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * The loss on data that is not trained on, with the same timesteps and the same noise each time.
  *
  * @param data gone through from its beginning each time, in the order of its first epoch if it can
- *     {@link ResumableIterator#seek}
+ *     {@link SampleIterator#seek}
  * @param everySteps how many steps lie between two
  */
 record Validation(DataSetIterator data, int everySteps) {
@@ -24,7 +24,7 @@ record Validation(DataSetIterator data, int everySteps) {
   private static final long SEED = 0x5eed_0f_7a11dL;
 
   /** Of the same epoch each time: the next may be shuffled in another way. */
-  private static final ResumableIterator.Position BEGINNING = new ResumableIterator.Position(0, 0);
+  private static final SampleIterator.Position BEGINNING = new SampleIterator.Position(0, 0);
 
   Validation {
     if (everySteps < 1) {
@@ -37,7 +37,7 @@ record Validation(DataSetIterator data, int everySteps) {
   }
 
   double loss(SameDiffDenoiser model, Loss loss, Corruption corruption, ForwardProcess process) {
-    if (data instanceof ResumableIterator resumable) {
+    if (data instanceof SampleIterator resumable) {
       resumable.seek(BEGINNING);
     } else {
       data.reset();

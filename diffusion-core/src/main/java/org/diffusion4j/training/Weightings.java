@@ -2,6 +2,7 @@ package org.diffusion4j.training;
 
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.training.Loss.Weighting;
 
 /** The weightings of papers, written so that an snr of 0 divides nothing by 0 that has a limit. */
 final class Weightings {

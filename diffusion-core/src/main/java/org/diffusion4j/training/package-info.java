@@ -5,7 +5,7 @@
  * DiffusionTrainer trainer =
  *     DiffusionTrainer.builder(model)
  *         .optimizer(Optimizer.adam(LearningRates.warmUp(500, LearningRates.cosine(1e-3, 100_000))))
- *         .loss(Loss.meanSquaredError(Weighting.minSnr(5)))
+ *         .loss(Loss.meanSquaredError(Loss.Weighting.minSnr(5)))
  *         .maxGradientNorm(1)
  *         .ema(0.9999)
  *         .checkpoints(Checkpoints.in(Path.of("run")).every(Duration.ofMinutes(10)))
@@ -13,14 +13,14 @@
  *         .build();
  * trainer.resume();
  * Trainer.Report report =
- *     trainer.trainTo(data, 100_000, Slf4jTrainingListener.of(log, 100));
+ *     trainer.trainTo(data, 100_000, TrainingListeners.logging(log, 100));
  * trainer.useAverage();
  * }</pre>
  *
- * <p>What training minimises is a {@link org.diffusion4j.training.Loss}, how samples become noisy a
- * {@link org.diffusion4j.training.Corruption}, how weights follow their gradients an {@link
- * org.diffusion4j.training.Optimizer}. {@link org.diffusion4j.training.VariationalBound} measures
- * the result.
+ * <p>What training minimises is a {@link org.diffusion4j.training.Loss}, how weights follow their
+ * gradients an {@link org.diffusion4j.training.Optimizer}. {@link
+ * org.diffusion4j.training.TrainingListeners} log and record. {@link
+ * org.diffusion4j.training.VariationalBound} measures the result.
  */
 @NullMarked
 package org.diffusion4j.training;

@@ -1,7 +1,5 @@
 package org.diffusion4j.unet;
 
-import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
-import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -20,6 +18,8 @@ import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.listeners.At;
 import org.nd4j.autodiff.listeners.Operation;

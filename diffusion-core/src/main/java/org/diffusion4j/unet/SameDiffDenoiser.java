@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import org.diffusion4j.engine.graph.Losses;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
@@ -15,6 +14,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.graph.Precision;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -486,8 +486,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
 
     /**
-     * Gradients by name, each of the shape of what it belongs to and in C order, valid until this is
-     * closed.
+     * Gradients by name, each of the shape of what it belongs to and in C order, valid until this
+     * is closed.
      */
     public Map<String, INDArray> of() {
       return of;

@@ -17,7 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.diffusion4j.data.ResumableIterator.Position;
+import org.diffusion4j.data.SampleIterator.Position;
 import org.diffusion4j.data.SampleIteratorTest.Counted;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
-import org.diffusion4j.data.ResumableIterator.Position;
+import org.diffusion4j.data.SampleIterator.Position;
 import org.diffusion4j.data.SampleIteratorTest.Counted;
 import org.nd4j.linalg.dataset.DataSet;
 
@@ -35,7 +35,7 @@ class PrefetchingLawsTest {
     }
   }
 
-  private static void assertSame(ResumableIterator expected, ResumableIterator actual, int count) {
+  private static void assertSame(SampleIterator expected, SampleIterator actual, int count) {
     for (int i = 0; i < count; i++) {
       assertThat(actual.position()).isEqualTo(expected.position());
       assertThat(actual.hasNext()).isEqualTo(expected.hasNext());

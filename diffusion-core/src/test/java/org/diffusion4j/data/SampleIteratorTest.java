@@ -13,7 +13,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.diffusion4j.Condition;
-import org.diffusion4j.data.ResumableIterator.Position;
+import org.diffusion4j.data.SampleIterator.Position;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -231,7 +231,7 @@ class SampleIteratorTest {
     }
   }
 
-  static DataSet nextOfAnyEpoch(ResumableIterator iterator) {
+  static DataSet nextOfAnyEpoch(SampleIterator iterator) {
     if (!iterator.hasNext()) {
       iterator.reset();
     }

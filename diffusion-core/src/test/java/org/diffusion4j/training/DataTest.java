@@ -14,10 +14,8 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.InMemorySamples;
-import org.diffusion4j.data.PrefetchingIterator;
-import org.diffusion4j.data.ResumableIterator;
-import org.diffusion4j.data.ResumableIterator.Position;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleIterator.Position;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -51,7 +49,7 @@ class DataTest {
     return UNet.create(builder.build(), NoiseSchedule.linear(100), 1);
   }
 
-  private static List<TrainingListener.Step> train(UNet model, ResumableIterator data, int steps) {
+  private static List<TrainingListener.Step> train(UNet model, SampleIterator data, int steps) {
     List<TrainingListener.Step> seen = new ArrayList<>();
     try (DiffusionTrainer trainer = DiffusionTrainer.builder(model).seed(3).build()) {
       trainer.train(data, steps, seen::add);
@@ -78,7 +76,9 @@ class DataTest {
     try (UNet model = unet(2, 0)) {
       SampleIterator data = SampleIterator.of(pictures(3), 64).shuffle(1).build();
 
-      assertThat(train(model, data, 4)).extracting(TrainingListener.Step::batchSize).containsOnly(3);
+      assertThat(train(model, data, 4))
+          .extracting(TrainingListener.Step::batchSize)
+          .containsOnly(3);
       assertThat(data.position()).isEqualTo(new Position(3, 3));
     }
   }
@@ -90,7 +90,7 @@ class DataTest {
       InMemorySamples labelled = pictures(5).withLabels(new int[] {0, 1, 2, 1, 0}, 3);
       SampleIterator.Builder settings = SampleIterator.of(labelled, 2).shuffle(1).flip(2);
       train(one, settings.build(), 7);
-      try (PrefetchingIterator data = PrefetchingIterator.of(settings.build(), 2)) {
+      try (SampleIterator data = settings.build().prefetched(2)) {
         train(other, data, 7);
         assertThat(data.position()).isEqualTo(new Position(2, 2));
       }
@@ -106,9 +106,8 @@ class DataTest {
     }
     Path broken = Files.write(folder.resolve("3.png"), new byte[] {1});
     try (UNet model = unet(3, 0);
-        PrefetchingIterator data =
-            PrefetchingIterator.of(
-                SampleIterator.of(ImageFolder.open(folder, 6, 4), 1).build(), 2)) {
+        SampleIterator data =
+            SampleIterator.of(ImageFolder.open(folder, 6, 4), 1).build().prefetched(2)) {
       assertThatThrownBy(() -> train(model, data, 9))
           .isInstanceOf(UncheckedIOException.class)
           .hasMessageStartingWith("batch 3 of epoch 0, sample 3: " + broken);

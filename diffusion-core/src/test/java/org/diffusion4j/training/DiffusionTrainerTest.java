@@ -16,13 +16,13 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
-import org.diffusion4j.TrainingException;
 import org.diffusion4j.Trainer;
+import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -158,7 +158,9 @@ class DiffusionTrainerTest {
     assertThat(steps)
         .extracting(TrainingListener.Step::index)
         .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
-    assertThat(steps).extracting(TrainingListener.Step::epoch).containsExactly(0, 0, 0, 0, 1, 1, 1, 1, 2, 2);
+    assertThat(steps)
+        .extracting(TrainingListener.Step::epoch)
+        .containsExactly(0, 0, 0, 0, 1, 1, 1, 1, 2, 2);
     assertThat(steps).extracting(TrainingListener.Step::batchSize).containsOnly(32);
   }
 

@@ -16,13 +16,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.Trainer;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;
-import org.diffusion4j.data.PrefetchingIterator;
-import org.diffusion4j.data.ResumableIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.pretrained.ModelFormatException;
 import org.diffusion4j.unet.UNet;
@@ -306,7 +304,7 @@ class DisturbedTrainingTest {
   void train_interruptedAtAnyMoment_savesItsLastStep(boolean prefetched) throws IOException {
     long done = 0;
     for (int micros = 0; done < STEPS; micros = 2 * micros + 100) {
-      ResumableIterator source = prefetched ? PrefetchingIterator.of(data(), 2) : data();
+      SampleIterator source = prefetched ? data().prefetched(2) : data();
       try (UNet trained = unet();
           DiffusionTrainer trainer = builder(trained, every(1)).build()) {
         assertThat(trainer.resume()).isEqualTo(done);

@@ -14,6 +14,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.samplers.MixtureDenoiser;
+import org.diffusion4j.training.Loss.Weighting;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;

@@ -23,11 +23,10 @@ import org.diffusion4j.CancelToken;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.Trainer;
 import org.diffusion4j.data.InMemorySamples;
-import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
@@ -74,7 +73,7 @@ class ResumeTest {
         SampleIterator.of(InMemorySamples.ofVectors(rows), 4).shuffle(3).build();
     return switch (kind) {
       case SHUFFLED -> shuffled;
-      case PREFETCHED -> PrefetchingIterator.of(shuffled, 3);
+      case PREFETCHED -> shuffled.prefetched(3);
       case REPLAYED -> new Unseekable(shuffled);
     };
   }

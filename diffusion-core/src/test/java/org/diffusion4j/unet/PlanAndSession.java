@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -11,6 +10,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.Supplier;
 import org.assertj.core.api.SoftAssertions;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;

@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -17,6 +16,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.PlannedGraph;
+import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;

@@ -21,7 +21,6 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.data.PrefetchingIterator;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.internal.common.Shown;
@@ -29,8 +28,8 @@ import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.training.Checkpoints;
-import org.diffusion4j.training.CsvTrainingListener;
 import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
@@ -134,10 +133,9 @@ final class ImageTraining {
     }
     Trainer.Report report;
     try (DiffusionTrainer trainer = builder.build();
-        PrefetchingIterator batches =
-            PrefetchingIterator.of(
-                SampleIterator.of(data, options.batch).shuffle(options.seed).build(), 2);
-        CsvTrainingListener csv = CsvTrainingListener.open(log)) {
+        SampleIterator batches =
+            SampleIterator.of(data, options.batch).shuffle(options.seed).build().prefetched(2);
+        TrainingListeners.FileListener csv = TrainingListeners.csv(log)) {
       long done = checkpoints == null ? 0 : trainer.resume();
       if (done > 0) {
         out.printf(Locale.ROOT, "resumed  at step %d%n", done);

@@ -21,7 +21,7 @@ import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.diffusion4j.samplers.DdpmSampler;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
-import org.diffusion4j.training.Weighting;
+import org.diffusion4j.training.Loss.Weighting;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;

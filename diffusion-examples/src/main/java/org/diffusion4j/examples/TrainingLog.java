@@ -6,9 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import org.diffusion4j.training.CsvTrainingListener;
+import org.diffusion4j.training.TrainingListeners;
 
-/** The columns of a file that a {@link CsvTrainingListener} wrote; NaN where there is nothing. */
+/** The columns of a file that {@link TrainingListeners#csv} wrote; NaN where there is nothing. */
 final class TrainingLog {
 
   private final Path file;

@@ -2,7 +2,7 @@ package org.diffusion4j.examples;
 
 import java.util.Map;
 import java.util.TreeMap;
-import org.diffusion4j.training.Weighting;
+import org.diffusion4j.training.Loss.Weighting;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 

@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.training.CsvTrainingListener;
+import org.diffusion4j.training.TrainingListeners;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,7 +27,7 @@ class TrainingChartsTest {
   }
 
   private void train(int steps, boolean validated) throws IOException {
-    try (CsvTrainingListener csv = CsvTrainingListener.open(file)) {
+    try (TrainingListeners.FileListener csv = TrainingListeners.csv(file)) {
       for (int i = 0; i < steps; i++) {
         double loss = 1.0 / (i + 1);
         csv.onStep(
@@ -85,7 +85,7 @@ class TrainingChartsTest {
 
   @Test
   void read_trainingThatGoesOn_hasAllRows() throws IOException {
-    try (CsvTrainingListener csv = CsvTrainingListener.open(file)) {
+    try (TrainingListeners.FileListener csv = TrainingListeners.csv(file)) {
       csv.onStep(new TrainingListener.Step(0, 0, 4, 2, 3, List.of(), 1, 1e-3, 9));
       TrainingLog log = TrainingLog.read(file);
 

@@ -50,7 +50,7 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
   private final Counter samples;
   private final Counter checkpoints;
 
-  private volatile @Nullable TrainingListener.Step last;
+  private volatile TrainingListener.@Nullable Step last;
   private volatile double epochLoss = Double.NaN;
   private volatile double validationLoss = Double.NaN;
 

@@ -17,7 +17,7 @@ final class Recorder implements SamplingListener, AutoCloseable {
   private final int every;
   private final boolean keepsNewest;
   private List<SamplingResult.Snapshot> trajectory = new ArrayList<>();
-  private @Nullable SamplingResult.Snapshot newest;
+  private SamplingResult.@Nullable Snapshot newest;
 
   Recorder(SamplingRequest request) {
     every = request.trajectoryEvery();
@@ -36,7 +36,10 @@ final class Recorder implements SamplingListener, AutoCloseable {
     if (keepsNewest) {
       forgetNewest();
       newest =
-          last ? null : new SamplingResult.Snapshot(step.index(), step.t(), copy(step.x()), copy(step.x0()));
+          last
+              ? null
+              : new SamplingResult.Snapshot(
+                  step.index(), step.t(), copy(step.x()), copy(step.x0()));
     }
     if (every > 0 && (last || (step.index() + 1) % every == 0)) {
       keep(step);
@@ -78,7 +81,7 @@ final class Recorder implements SamplingListener, AutoCloseable {
   }
 
   /** The batch at work after its newest step, if that is kept; from now on the caller's. */
-  @Nullable SamplingResult.Snapshot takeNewest() {
+  SamplingResult.@Nullable Snapshot takeNewest() {
     SamplingResult.Snapshot taken = newest;
     newest = null;
     return taken;

@@ -19,9 +19,9 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingCancelledException;
+import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -239,7 +239,8 @@ abstract class SamplerMechanics {
     SamplingRequest request = request(model, 5).batchSize(2).trajectory(1).build();
     try (SamplingResult result = sampler().sample(model, request)) {
       List<SamplingResult.Snapshot> steps = result.trajectory();
-      assertThat(steps.stream().mapToDouble(SamplingResult.Snapshot::t).toArray()).containsExactly(times());
+      assertThat(steps.stream().mapToDouble(SamplingResult.Snapshot::t).toArray())
+          .containsExactly(times());
       assertThat(steps.get(steps.size() - 1).x()).isEqualTo(result.samples());
     }
   }

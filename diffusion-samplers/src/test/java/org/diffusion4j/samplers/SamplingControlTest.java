@@ -16,9 +16,9 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingCancelledException;
+import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.SamplingListener;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -237,7 +237,8 @@ class SamplingControlTest {
           default -> new int[] {4};
         };
     int[] timesteps = {99, 79, 59, 39, 19};
-    assertThat(trajectory.stream().mapToInt(SamplingResult.Snapshot::index)).containsExactly(box(expected));
+    assertThat(trajectory.stream().mapToInt(SamplingResult.Snapshot::index))
+        .containsExactly(box(expected));
     for (SamplingResult.Snapshot step : trajectory) {
       assertThat(step.t()).isEqualTo(timesteps[step.index()]);
       assertThat(step.x().shape()).containsExactly(5, 2);

@@ -1,0 +1,277 @@
+package org.diffusion4j.data;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.NoSuchElementException;
+import org.diffusion4j.Condition;
+import org.diffusion4j.internal.common.Backend;
+import org.diffusion4j.internal.common.NativeMemory;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** The batches of a source, made on the thread that asks for them. */
+@SuppressWarnings("serial") // The interface asks for it, but sources are not serializable.
+final class SourceIterator implements SampleIterator {
+
+  private final SampleSource source;
+  private final long[] shape;
+  private final int batchSize;
+  private final @Nullable Long shuffleSeed;
+  private final @Nullable Long flipSeed;
+  private final boolean dropPartial;
+  private final float[] sample;
+
+  private int epoch;
+  private int[] order;
+  private int position;
+  private @Nullable String sourceDescription;
+  private @Nullable DataSetPreProcessor preProcessor;
+
+  SourceIterator(Builder builder, long[] shape, int length) {
+    this.source = builder.source;
+    this.shape = shape;
+    this.batchSize = builder.batchSize;
+    this.shuffleSeed = builder.shuffleSeed;
+    this.flipSeed = builder.flipSeed;
+    this.dropPartial = builder.dropPartial;
+    this.sample = new float[length];
+    this.order = order(0);
+  }
+
+  static void requireMemory(int samples, int length, int classes) {
+    NativeMemory.require(
+        "samples of a batch", samples, (long) Float.BYTES * ((long) length + classes), 0);
+  }
+
+  @Override
+  public boolean hasNext() {
+    return order.length - position >= (dropPartial ? batchSize : 1);
+  }
+
+  /**
+   * The next batch of the epoch.
+   *
+   * @throws NoSuchElementException at the end of the epoch
+   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
+   * @throws IllegalArgumentException naming the sample, if its label is neither a class of the
+   *     source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator
+   *     stays where it was.
+   */
+  @Override
+  public DataSet next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException("epoch " + epoch + " has no more batches");
+    }
+    return take(batchSize);
+  }
+
+  /**
+   * The next samples of the epoch, as many as asked for or as there still are.
+   *
+   * @param number at least 1
+   * @throws NoSuchElementException at the end of the epoch
+   * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
+   */
+  @Override
+  public DataSet next(int number) {
+    if (number < 1) {
+      throw new IllegalArgumentException("number of samples must be at least 1 but was " + number);
+    }
+    if (position == order.length) {
+      throw new NoSuchElementException("epoch " + epoch + " has no more samples");
+    }
+    return take(number);
+  }
+
+  private DataSet take(int most) {
+    int n = Math.min(most, order.length - position);
+    if (n > batchSize) {
+      requireMemory(n, sample.length, source.classes());
+    }
+    float[] values = new float[Math.multiplyExact(n, sample.length)];
+    int classes = source.classes();
+    float[] oneHot = new float[Math.multiplyExact(n, classes)];
+    for (int i = 0; i < n; i++) {
+      int index = order[position + i];
+      read(index);
+      System.arraycopy(sample, 0, values, i * sample.length, sample.length);
+      if (classes > 0) {
+        int label = Samples.requireLabel(source.label(index), classes, index);
+        if (label != Condition.UNLABELLED) {
+          oneHot[i * classes + label] = 1;
+        }
+      }
+    }
+    Backend.start();
+    DataSet data = new DataSet(Nd4j.create(values, batchShape(n), 'c'), null);
+    try {
+      if (classes > 0) {
+        data.setLabels(Nd4j.create(oneHot, new long[] {n, classes}, 'c'));
+      }
+      if (preProcessor != null) {
+        preProcessor.preProcess(data);
+      }
+    } catch (Throwable e) {
+      Samples.close(data);
+      throw e;
+    }
+    position += n;
+    return data;
+  }
+
+  private void read(int index) {
+    try {
+      source.read(index, sample);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "batch "
+              + position / batchSize
+              + " of epoch "
+              + epoch
+              + ", sample "
+              + index
+              + ": "
+              + e.getMessage(),
+          e);
+    }
+    if (flipSeed != null && Permutation.toss(flipSeed, epoch, index)) {
+      mirror();
+    }
+  }
+
+  private void mirror() {
+    int width = (int) shape[2];
+    for (int row = 0; row < sample.length; row += width) {
+      for (int left = row, right = row + width - 1; left < right; left++, right--) {
+        float swapped = sample[left];
+        sample[left] = sample[right];
+        sample[right] = swapped;
+      }
+    }
+  }
+
+  private long[] batchShape(int n) {
+    long[] batchShape = new long[shape.length + 1];
+    batchShape[0] = n;
+    System.arraycopy(shape, 0, batchShape, 1, shape.length);
+    return batchShape;
+  }
+
+  /** Begins the next epoch, wherever this one stands. */
+  @Override
+  public void reset() {
+    epoch++;
+    order = order(epoch);
+    position = 0;
+  }
+
+  @Override
+  public Position position() {
+    return new Position(epoch, position);
+  }
+
+  /**
+   * Goes on from a place, also in the middle of what was a batch. Takes as long as to shuffle the
+   * indices of an epoch, and no time within the same epoch.
+   *
+   * @throws IllegalArgumentException if an epoch has fewer samples
+   */
+  @Override
+  public void seek(Position to) {
+    if (to.sample() > order.length) {
+      throw new IllegalArgumentException(
+          "sample must be in [0, " + order.length + "] but was " + to.sample());
+    }
+    if (to.epoch() != epoch) {
+      order = order(to.epoch());
+      epoch = to.epoch();
+    }
+    position = to.sample();
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>It names the data by its {@link SampleSource#description()}, the size of the batches and the
+   * seeds. Of a preprocessor it says only that there is one.
+   */
+  @Override
+  public String description() {
+    if (sourceDescription == null) {
+      sourceDescription = source.description();
+    }
+    return describe(sourceDescription);
+  }
+
+  private int[] order(int ofEpoch) {
+    return shuffleSeed == null
+        ? Permutation.identity(source.size())
+        : Permutation.of(source.size(), shuffleSeed, ofEpoch);
+  }
+
+  /** Number of values of a sample. */
+  @Override
+  public int inputColumns() {
+    return sample.length;
+  }
+
+  /** Number of classes; 0 if there are no labels. */
+  @Override
+  public int totalOutcomes() {
+    return source.classes();
+  }
+
+  @Override
+  public boolean resetSupported() {
+    return true;
+  }
+
+  /** True: another thread may fetch batches ahead. */
+  @Override
+  public boolean asyncSupported() {
+    return true;
+  }
+
+  /** Number of samples of a whole batch. */
+  @Override
+  public int batch() {
+    return batchSize;
+  }
+
+  /** Sets what changes every batch before it is handed out; null for nothing. */
+  @Override
+  public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
+    this.preProcessor = preProcessor;
+  }
+
+  @Override
+  public @Nullable DataSetPreProcessor getPreProcessor() {
+    return preProcessor;
+  }
+
+  /** Names of the classes; empty if there are no labels. */
+  @Override
+  public List<String> getLabels() {
+    return source.classNames();
+  }
+
+  @Override
+  public String toString() {
+    return describe(source.toString());
+  }
+
+  private String describe(String data) {
+    return "SampleIterator["
+        + data
+        + ", batchSize="
+        + batchSize
+        + (shuffleSeed == null ? "" : ", shuffle=" + shuffleSeed)
+        + (flipSeed == null ? "" : ", flip=" + flipSeed)
+        + (dropPartial ? ", dropPartial" : "")
+        + (preProcessor == null ? "" : ", preprocessed")
+        + "]";
+  }
+}

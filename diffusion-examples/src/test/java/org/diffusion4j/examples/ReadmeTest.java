@@ -23,9 +23,9 @@ class ReadmeTest {
   @Test
   void program_trainsSavesLoadsAndSamples() throws Exception {
     String program = String.join("", Snippets.of(README));
-    assertThat(program).contains("2_000", "DdimSampler(50)", "Path.of(\"");
+    assertThat(program).contains("2_000", "\"ddim\", 50", "Path.of(\"");
     writePictures(directory.resolve("train-images-idx3-ubyte.gz"));
-    String quick = program.replace("2_000", "2").replace("DdimSampler(50)", "DdimSampler(2)");
+    String quick = program.replace("2_000", "2").replace("\"ddim\", 50", "\"ddim\", 2");
     try (Snippets compiled = Snippets.compile(List.of(quick), "", directory)) {
       compiled.run(0);
     }

@@ -123,43 +123,59 @@ public final class DeisSampler extends LoopSampler {
         order = Math.min(order, count - step.index());
       }
       INDArray next = x.mul(to.signal() / from.signal());
-      for (int j = 0; j < order; j++) {
-        double share = integral(j, order, to.sigma()) - integral(j, order, from.sigma());
-        Linear.add(next, to.signal() * share, noises.value(j));
+      double[] sigmas = new double[from.sigma() == to.sigma() ? 1 : order];
+      for (int j = 0; j < sigmas.length; j++) {
+        sigmas[j] = noises.level(j).sigma();
+      }
+      double[] shares = shares(sigmas, to.sigma());
+      for (int j = 0; j < shares.length; j++) {
+        Linear.add(next, to.signal() * shares[j], noises.value(j));
       }
       return next;
-    }
-
-    /**
-     * The integral over sigma, from 0, of the j-th Lagrange polynomial in the logarithm of sigma:
-     * equation 15. That of {@code (log sigma)^n} is {@code sigma} times a polynomial.
-     */
-    private double integral(int j, int order, double sigma) {
-      double log = Math.log(sigma);
-      double whole = Math.log(noises.level(j).sigma());
-      double scale = 1;
-      double sum = 0;
-      double product = 1;
-      for (int k = 0; k < order; k++) {
-        if (k != j) {
-          double other = Math.log(noises.level(k).sigma());
-          scale *= whole - other;
-          sum += other;
-          product *= other;
-        }
-      }
-      double integral =
-          switch (order) {
-            case 1 -> 1;
-            case 2 -> log - 1 - sum;
-            default -> log * log - 2 * log + 2 - sum * (log - 1) + product;
-          };
-      return sigma * integral / scale;
     }
 
     @Override
     public void close() {
       noises.close();
     }
+  }
+
+  /**
+   * The integrals over a step of the Lagrange polynomials in the logarithm of sigma, equation 15.
+   * With u from 0 to 1 on the way, that of {@code sigma u^n} is {@code end length n!
+   * phi_{n+1}(-length)}, whose differences at the ends would cancel.
+   *
+   * @param sigmas where the noises were found, that of the step's beginning first
+   * @param end the step's
+   */
+  static double[] shares(double[] sigmas, double end) {
+    int order = sigmas.length;
+    double length = Math.log(end / sigmas[0]);
+    double[] u = new double[order];
+    for (int k = 1; k < order; k++) {
+      u[k] = Math.log(sigmas[k] / sigmas[0]) / length;
+    }
+    double[] shares = new double[order];
+    for (int j = 0; j < order; j++) {
+      double[] polynomial = lagrange(u, j);
+      for (int n = 0; n < order; n++) {
+        shares[j] += polynomial[n] * Phi.factorial(n) * Phi.of(n + 1, -length);
+      }
+      shares[j] *= end * length;
+    }
+    return shares;
+  }
+
+  /** The coefficients of the polynomial that is 1 at the j-th place and 0 at the others. */
+  private static double[] lagrange(double[] u, int j) {
+    double[] coefficients = new double[u.length];
+    coefficients[0] = 1;
+    for (int k = 0; k < u.length; k++) {
+      for (int n = u.length - 1; n >= 0 && k != j; n--) {
+        double lower = n == 0 ? 0 : coefficients[n - 1];
+        coefficients[n] = (lower - u[k] * coefficients[n]) / (u[j] - u[k]);
+      }
+    }
+    return coefficients;
   }
 }

@@ -13,13 +13,7 @@ public enum DpmAlgorithm {
     @Override
     Shares shares(Level from, Level to) {
       double h = to.lambda() - from.lambda();
-      double e = Math.expm1(h);
-      return new Shares(
-          to.signal() / from.signal(),
-          -to.noise() * e,
-          -to.noise() * (e / h - 1),
-          -to.noise() * ((e - h) / (h * h) - 0.5),
-          0);
+      return Shares.of(to.signal() / from.signal(), to.noise(), h, 0);
     }
   },
 
@@ -28,13 +22,7 @@ public enum DpmAlgorithm {
     @Override
     Shares shares(Level from, Level to) {
       double h = to.lambda() - from.lambda();
-      double e = Math.expm1(-h);
-      return new Shares(
-          to.noise() / from.noise(),
-          -to.signal() * e,
-          to.signal() * (e / h + 1),
-          -to.signal() * ((e + h) / (h * h) - 0.5),
-          0);
+      return Shares.of(to.noise() / from.noise(), to.signal(), -h, 0);
     }
   },
 
@@ -43,12 +31,10 @@ public enum DpmAlgorithm {
     @Override
     Shares shares(Level from, Level to) {
       double h = to.lambda() - from.lambda();
-      double e = Math.expm1(h);
-      return new Shares(
+      return Shares.of(
           to.signal() / from.signal(),
-          -2 * to.noise() * e,
-          -2 * to.noise() * (e / h - 1),
-          -2 * to.noise() * ((e - h) / (h * h) - 0.5),
+          2 * to.noise(),
+          h,
           to.noise() * Math.sqrt(Math.expm1(2 * h)));
     }
   },
@@ -58,13 +44,11 @@ public enum DpmAlgorithm {
     @Override
     Shares shares(Level from, Level to) {
       double h = to.lambda() - from.lambda();
-      double e = Math.expm1(-2 * h);
-      return new Shares(
+      return Shares.of(
           to.noise() / from.noise() * Math.exp(-h),
-          -to.signal() * e,
-          to.signal() * (e / (2 * h) + 1),
-          -to.signal() * ((e + 2 * h) / (4 * h * h) - 0.5),
-          to.noise() * Math.sqrt(-e));
+          to.signal(),
+          -2 * h,
+          to.noise() * Math.sqrt(-Math.expm1(-2 * h)));
     }
   };
 
@@ -77,7 +61,15 @@ public enum DpmAlgorithm {
    * @param d2 of its second derivative times h^2
    * @param noise standard deviation of the new noise
    */
-  record Shares(double x, double d0, double d1, double d2, double noise) {}
+  record Shares(double x, double d0, double d1, double d2, double noise) {
+
+    /** Where the prediction's share of the move is {@code -weight z phi_1(z)}. */
+    static Shares of(double x, double weight, double z, double noise) {
+      double scale = -weight * z;
+      return new Shares(
+          x, -weight * Math.expm1(z), scale * Phi.of(2, z), scale * Phi.of(3, z), noise);
+    }
+  }
 
   abstract Shares shares(Level from, Level to);
 

@@ -173,15 +173,11 @@ record UniPc(
       double[] shares(int rows, int known) {
         double[][] powers = new double[rows][known];
         double[] b = new double[rows];
-        double phi = Math.expm1(h) / h - 1; // h phi_2(h)
-        double factorial = 1;
         for (int i = 0; i < rows; i++) {
           for (int k = 0; k < known; k++) {
             powers[i][k] = Math.pow(r[k], i);
           }
-          b[i] = phi * factorial / method.variant.b(h);
-          factorial *= i + 2;
-          phi = phi / h - 1 / factorial;
+          b[i] = Phi.factorial(i + 1) * h * Phi.of(i + 2, h) / method.variant.b(h);
         }
         return Linear.solve(powers, b);
       }

@@ -9,6 +9,7 @@ import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.Histogram;
+import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.CategoryStyler;
 import org.knowm.xchart.style.Styler.ChartTheme;
@@ -26,6 +27,34 @@ final class Charts {
     series.setMarker(SeriesMarkers.NONE).setLineColor(color).setLineStyle(new BasicStroke(width));
   }
 
+  /**
+   * Puts ticks at round numbers, far enough apart to read.
+   *
+   * <p>XChart puts ticks at the data where they are evenly spaced, as steps are. A series that is
+   * not shown and is uneven prevents that.
+   */
+  static void roundTicks(XYChart chart) {
+    XYSeries uneven =
+        chart.addSeries("uneven", new double[] {0, 1, 3}, new double[] {1, 1.001, 1.003});
+    uneven.setEnabled(false).setShowInLegend(false);
+    chart
+        .getStyler()
+        .setXAxisTickMarkSpacingHint(80)
+        .setYAxisTickMarkSpacingHint(50)
+        .setXAxisDecimalPattern("0")
+        .setYAxisDecimalPattern("0.##########");
+  }
+
+  /** Starts a logarithmic axis at a power of ten: XChart labels no other number. */
+  static void startAtPowerOfTen(XYChart chart) {
+    chart.getSeriesMap().values().stream()
+        .filter(XYSeries::isEnabled)
+        .mapToDouble(XYSeries::getYMin)
+        .min()
+        .ifPresent(
+            least -> chart.getStyler().setYAxisMin(Math.pow(10, Math.floor(Math.log10(least)))));
+  }
+
   /** A histogram over [-4, 4], as a density; numbers outside are left out. */
   static BufferedImage histogram(double[] values) {
     // Bars of 0.1 whose middles are round numbers.
@@ -40,6 +69,7 @@ final class Charts {
             .width(520)
             .height(400)
             .theme(ChartTheme.GGPlot2)
+            .xAxisTitle("value")
             .yAxisTitle("density")
             .build();
     double unit = values.length * (high - low) / bins;
@@ -50,6 +80,8 @@ final class Charts {
     style.setXAxisDecimalPattern("0");
     style.setXAxisMaxLabelCount(9);
     style.setYAxisMax(0.5);
+    style.setYAxisDecimalPattern("0.0");
+    style.setYAxisTickMarkSpacingHint(60);
     chart.addSeries("values", histogram.getxAxisData(), density).setFillColor(SMOOTH);
     return BitmapEncoder.getBufferedImage(chart);
   }

@@ -54,7 +54,7 @@ final class TrainingCharts {
   }
 
   private XYChart loss() throws IOException {
-    XYChart chart = chart("Loss", false);
+    XYChart chart = chart("Loss", "loss", false);
     add(chart, "each step", "loss", Charts.RAW, 1);
     add(chart, "smoothed", "smoothed_loss", Charts.SMOOTH, 2.5f);
     add(chart, "validation", "validation_loss", VALIDATION, 2.5f);
@@ -66,34 +66,37 @@ final class TrainingCharts {
             .max()
             .orElse(1);
     if (most > 0 && Double.isFinite(most)) {
-      chart.getStyler().setYAxisMin(0.0).setYAxisMax(2.5 * most).setYAxisDecimalPattern("0.###");
+      chart.getStyler().setYAxisMin(0.0).setYAxisMax(2.5 * most);
     }
     return chart;
   }
 
   private XYChart quartiles() throws IOException {
-    XYChart chart = chart("Loss by quarter of the noise schedule, smoothed", true);
+    XYChart chart = chart("Smoothed loss by quarter of the noise schedule", "loss", true);
     List<String> names = List.of("least noise", "second", "third", "most noise");
     for (int i = 0; i < names.size(); i++) {
       add(chart, names.get(i), "loss_" + (i + 1), QUARTILES.get(i), 2);
     }
+    Charts.startAtPowerOfTen(chart);
     return chart;
   }
 
   private XYChart gradientNorm() throws IOException {
-    XYChart chart = chart("Norm of the gradient", true);
-    add(chart, "before clipping", "gradient_norm", Charts.SMOOTH, 1);
+    XYChart chart = chart("Gradient norm before clipping", "norm", true);
+    add(chart, "gradient norm", "gradient_norm", Charts.SMOOTH, 1);
+    Charts.startAtPowerOfTen(chart);
+    chart.getStyler().setLegendVisible(false);
     return chart;
   }
 
   private XYChart learningRate() throws IOException {
-    XYChart chart = chart("Learning rate", false);
+    XYChart chart = chart("Learning rate", "learning rate", false);
     add(chart, "learning rate", "learning_rate", Charts.SMOOTH, 2);
-    chart.getStyler().setYAxisMin(0.0).setYAxisDecimalPattern("0.0E0");
+    chart.getStyler().setYAxisMin(0.0).setLegendVisible(false);
     return chart;
   }
 
-  private static XYChart chart(String title, boolean logarithmic) {
+  private static XYChart chart(String title, String yAxis, boolean logarithmic) {
     XYChart chart =
         new XYChartBuilder()
             .width(WIDTH)
@@ -101,13 +104,13 @@ final class TrainingCharts {
             .theme(ChartTheme.GGPlot2)
             .title(title)
             .xAxisTitle("step")
+            .yAxisTitle(yAxis)
             .build();
+    Charts.roundTicks(chart);
     chart
         .getStyler()
         .setXAxisMin(0.0)
-        .setXAxisMaxLabelCount(8)
         .setYAxisLogarithmic(logarithmic)
-        .setYAxisTickMarkSpacingHint(50)
         .setChartPadding(18)
         .setLegendPosition(LegendPosition.OutsideS)
         .setLegendLayout(LegendLayout.Horizontal);

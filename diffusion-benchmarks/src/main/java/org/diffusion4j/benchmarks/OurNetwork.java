@@ -5,8 +5,8 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Optimizer;
 import org.diffusion4j.unet.UNet;
@@ -37,7 +37,7 @@ final class OurNetwork implements AutoCloseable {
     }
     pictures = pictures(net, batch);
     timesteps = Nd4j.createFromArray(t);
-    data = SampleIterator.of(InMemorySamples.of(pictures), batch).build();
+    data = SampleIterator.of(SampleSource.of(pictures), batch).build();
   }
 
   /** Random pictures for a network. */

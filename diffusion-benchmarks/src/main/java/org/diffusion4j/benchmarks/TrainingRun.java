@@ -5,8 +5,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Optimizer;
@@ -96,7 +96,7 @@ final class TrainingRun implements AutoCloseable {
 
   private static SampleIterator pictures(Net net, int batch) {
     try (INDArray pictures = OurNetwork.pictures(net, BATCHES * batch)) {
-      return SampleIterator.of(InMemorySamples.of(pictures), batch).shuffle(1).build();
+      return SampleIterator.of(SampleSource.of(pictures), batch).shuffle(1).build();
     }
   }
 

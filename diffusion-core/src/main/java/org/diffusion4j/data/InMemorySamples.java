@@ -6,8 +6,8 @@ import org.diffusion4j.Condition;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Samples held in memory, copied from arrays. */
-public final class InMemorySamples implements SampleSource {
+/** Samples held in memory, copied from arrays: {@link SampleSource#of}. */
+final class InMemorySamples implements SampleSource {
 
   private final float[] values;
   private final long[] shape;
@@ -32,7 +32,7 @@ public final class InMemorySamples implements SampleSource {
    * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
    * @throws IllegalArgumentException if there is none or a value is outside [-1, 1]
    */
-  public static InMemorySamples of(INDArray samples) {
+  static InMemorySamples of(INDArray samples) {
     if (samples.rank() < 2 || samples.isEmpty()) {
       throw new IllegalArgumentException(
           "samples must have shape [n, sampleShape...] with n at least 1 but had "
@@ -54,22 +54,12 @@ public final class InMemorySamples implements SampleSource {
   }
 
   /**
-   * Vectors of any range, without labels, each feature scaled to [-1, 1] by its smallest and
-   * greatest value.
-   *
-   * @param rows at least one, all of the same length, finite, in original units
-   */
-  public static InMemorySamples ofVectors(double[][] rows) {
-    return ofVectors(rows, Scaling.fit(rows));
-  }
-
-  /**
    * Vectors of any range, without labels.
    *
    * @param rows at least one, finite, in original units
    * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
    */
-  public static InMemorySamples ofVectors(double[][] rows, Scaling scaling) {
+  static InMemorySamples ofVectors(double[][] rows, Scaling scaling) {
     Scaling.requireRows(rows.length);
     int features = scaling.features();
     requireLength((long) rows.length * features);
@@ -92,30 +82,12 @@ public final class InMemorySamples implements SampleSource {
   }
 
   /**
-   * Vectors of floats.
-   *
-   * @see #ofVectors(double[][])
-   */
-  public static InMemorySamples ofVectors(float[][] rows) {
-    return ofVectors(doubles(rows));
-  }
-
-  /**
-   * Vectors of floats.
-   *
-   * @see #ofVectors(double[][], Scaling)
-   */
-  public static InMemorySamples ofVectors(float[][] rows, Scaling scaling) {
-    return ofVectors(doubles(rows), scaling);
-  }
-
-  /**
    * The same samples with labels; the classes are named by their numbers.
    *
    * @param labels one a sample, each in [0, classes) or {@link Condition#UNLABELLED}
    * @param classes number of classes, at least 1
    */
-  public InMemorySamples withLabels(int[] labels, int classes) {
+  InMemorySamples withLabels(int[] labels, int classes) {
     if (labels.length != size) {
       throw new IllegalArgumentException(
           "labels must be one per sample, " + size + ", but were " + labels.length);
@@ -173,16 +145,5 @@ public final class InMemorySamples implements SampleSource {
       throw new IllegalArgumentException(
           "samples must have less than 2^31 values in all but have " + length);
     }
-  }
-
-  private static double[][] doubles(float[][] rows) {
-    double[][] doubles = new double[rows.length][];
-    for (int r = 0; r < rows.length; r++) {
-      doubles[r] = new double[rows[r].length];
-      for (int i = 0; i < rows[r].length; i++) {
-        doubles[r][i] = rows[r][i];
-      }
-    }
-    return doubles;
   }
 }

@@ -3,6 +3,7 @@ package org.diffusion4j.data;
 import java.io.IOException;
 import java.util.List;
 import org.diffusion4j.Condition;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Samples that can be read one by one, in any order: what a {@link SampleIterator} makes batches
@@ -10,6 +11,61 @@ import org.diffusion4j.Condition;
  * says what the data is: file names, count, shape, classes.
  */
 public interface SampleSource {
+
+  /**
+   * Samples without labels, copied from an array.
+   *
+   * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
+   * @throws IllegalArgumentException if there is none or a value is outside [-1, 1]
+   */
+  static SampleSource of(INDArray samples) {
+    return InMemorySamples.of(samples);
+  }
+
+  /**
+   * Samples with labels, copied from arrays; the classes are named by their numbers.
+   *
+   * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
+   * @param labels one a sample, each in [0, classes) or {@link Condition#UNLABELLED}
+   * @param classes number of classes, at least 1
+   * @throws IllegalArgumentException if there is no sample, a value is outside [-1, 1], or the
+   *     labels do not fit
+   */
+  static SampleSource of(INDArray samples, int[] labels, int classes) {
+    return InMemorySamples.of(samples).withLabels(labels, classes);
+  }
+
+  /**
+   * Vectors of any range, without labels, each feature scaled to [-1, 1] by its smallest and
+   * greatest value; copied.
+   *
+   * @param rows at least one, all of the same length, finite, in original units
+   */
+  static SampleSource ofVectors(double[][] rows) {
+    return ofVectors(rows, Scaling.fit(rows));
+  }
+
+  /**
+   * Vectors of any range, without labels, copied.
+   *
+   * @param rows at least one, finite, in original units
+   * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
+   */
+  static SampleSource ofVectors(double[][] rows, Scaling scaling) {
+    return InMemorySamples.ofVectors(rows, scaling);
+  }
+
+  /**
+   * Vectors of any range with labels, copied; the classes are named by their numbers.
+   *
+   * @param rows at least one, finite, in original units
+   * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
+   * @param labels one a row, each in [0, classes) or {@link Condition#UNLABELLED}
+   * @param classes number of classes, at least 1
+   */
+  static SampleSource ofVectors(double[][] rows, Scaling scaling, int[] labels, int classes) {
+    return InMemorySamples.ofVectors(rows, scaling).withLabels(labels, classes);
+  }
 
   /** Number of samples, at least 1. */
   int size();

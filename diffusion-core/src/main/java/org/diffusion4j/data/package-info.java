@@ -9,10 +9,10 @@
  * ImageFiles.writeGrid(Path.of("samples.png"), samples, 4, 2);
  * }</pre>
  *
- * <p>A {@link org.diffusion4j.data.SampleSource} reads single samples: {@link
- * org.diffusion4j.data.IdxImages} those of MNIST's format, {@link org.diffusion4j.data.ImageFolder}
- * image files, {@link org.diffusion4j.data.DelimitedVectors} text tables, {@link
- * org.diffusion4j.data.InMemorySamples} arrays; an application may write its own. A {@link
+ * <p>A {@link org.diffusion4j.data.SampleSource} reads single samples: its {@code of} and {@code
+ * ofVectors} those of arrays, {@link org.diffusion4j.data.IdxImages} those of MNIST's format,
+ * {@link org.diffusion4j.data.ImageFolder} image files, {@link
+ * org.diffusion4j.data.DelimitedVectors} text tables; an application may write its own. A {@link
  * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, ahead on another thread if
  * asked, and can be continued from anywhere. Values are in [-1, 1]; a {@link
  * org.diffusion4j.data.Scaling} brings vectors back to their units. {@link

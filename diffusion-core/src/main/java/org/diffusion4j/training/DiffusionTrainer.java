@@ -263,6 +263,15 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return Detached.get(() -> run(data, total, listener));
   }
 
+  /**
+   * Trains unwatched until a number of steps is done in all.
+   *
+   * @see #trainTo(DataSetIterator, long, TrainingListener)
+   */
+  public Trainer.Report trainTo(DataSetIterator data, long total) {
+    return trainTo(data, total, TrainingListener.NONE);
+  }
+
   private Trainer.Report run(DataSetIterator data, long end, TrainingListener listener) {
     requireOpen();
     if (saver != null) {

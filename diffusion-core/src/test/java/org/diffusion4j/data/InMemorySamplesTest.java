@@ -3,6 +3,7 @@ package org.diffusion4j.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -12,7 +13,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 class InMemorySamplesTest {
 
   @Test
-  void of_array_copiesIt() {
+  void of_array_copiesIt() throws IOException {
     INDArray array = Nd4j.create(new float[] {-1, 0, 0.5f, 1}, new long[] {2, 1, 1, 2}, 'c');
     InMemorySamples samples = InMemorySamples.of(array);
     array.assign(0);
@@ -25,7 +26,7 @@ class InMemorySamplesTest {
   }
 
   @Test
-  void of_viewInFortranOrderOfDoubles_readsByIndex() {
+  void of_viewInFortranOrderOfDoubles_readsByIndex() throws IOException {
     INDArray view = Nd4j.create(new double[][] {{-1, -0.5, 9}, {0, 1, 9}}).dup('f');
     InMemorySamples samples =
         InMemorySamples.of(view.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 2)));
@@ -35,7 +36,7 @@ class InMemorySamplesTest {
   }
 
   @Test
-  void of_badArray_isRefused() {
+  void of_badArray_isRefused() throws IOException {
     assertThatThrownBy(() -> InMemorySamples.of(Nd4j.create(new float[][] {{0}, {1.5f}})))
         .hasMessage("samples must have values in [-1, 1] but sample 1 has 1.5");
     assertThatThrownBy(() -> InMemorySamples.of(Nd4j.create(new float[][] {{Float.NaN}})))
@@ -45,8 +46,8 @@ class InMemorySamplesTest {
   }
 
   @Test
-  void ofVectors_fitsOrTakesTheScaling() {
-    InMemorySamples fitted = InMemorySamples.ofVectors(new float[][] {{0, 5}, {10, 5}});
+  void ofVectors_fitsOrTakesTheScaling() throws IOException {
+    SampleSource fitted = SampleSource.ofVectors(new double[][] {{0, 5}, {10, 5}});
     InMemorySamples given =
         InMemorySamples.ofVectors(
             new double[][] {{0}, {10}}, Scaling.of(new double[] {0}, new double[] {20}));
@@ -70,7 +71,8 @@ class InMemorySamplesTest {
 
   @Test
   void withLabels_givesClasses() {
-    InMemorySamples samples = InMemorySamples.ofVectors(new double[][] {{0}, {1}});
+    double[][] rows = {{0}, {1}};
+    InMemorySamples samples = InMemorySamples.ofVectors(rows, Scaling.fit(rows));
     InMemorySamples labelled = samples.withLabels(new int[] {2, 0}, 3);
 
     assertThat(labelled.classes()).isEqualTo(3);
@@ -83,7 +85,7 @@ class InMemorySamplesTest {
         .hasMessage("label must be in [0, 3), or UNLABELLED, but was 3 for sample 1");
   }
 
-  private static float[] sample(InMemorySamples source, int index) {
+  private static float[] sample(SampleSource source, int index) throws IOException {
     float[] sample = new float[Samples.length(source.sampleShape())];
     source.read(index, sample);
     return sample;

@@ -369,7 +369,7 @@ class PrefetchingIteratorTest {
 
   @Test
   void describesItself() {
-    InMemorySamples samples = InMemorySamples.of(Nd4j.ones(4, 2)).withLabels(new int[4], 3);
+    SampleSource samples = SampleSource.of(Nd4j.ones(4, 2), new int[4], 3);
     try (PrefetchingIterator data =
         PrefetchingIterator.of(SampleIterator.of(samples, 3).build(), 2)) {
       assertThat(data.batch()).isEqualTo(3);

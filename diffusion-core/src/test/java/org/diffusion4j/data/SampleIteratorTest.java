@@ -268,7 +268,7 @@ class SampleIteratorTest {
 
   @Test
   void description_saysWhatTheBatchesDependOn() {
-    InMemorySamples samples = InMemorySamples.of(Nd4j.ones(4, 1, 2, 2));
+    SampleSource samples = SampleSource.of(Nd4j.ones(4, 1, 2, 2));
 
     String plain = SampleIterator.of(samples, 3).build().description();
     assertThat(plain)
@@ -281,20 +281,18 @@ class SampleIteratorTest {
                 SampleIterator.of(samples, 3).shuffle(2).build().description(),
                 SampleIterator.of(samples, 3).flip(1).build().description(),
                 SampleIterator.of(samples, 3).dropPartial().build().description(),
-                SampleIterator.of(InMemorySamples.of(Nd4j.zeros(4, 1, 2, 2)), 3)
-                    .build()
-                    .description(),
+                SampleIterator.of(SampleSource.of(Nd4j.zeros(4, 1, 2, 2)), 3).build().description(),
                 SampleIterator.of(counted(4), 3).build().description()))
         .doesNotHaveDuplicates();
-    InMemorySamples same = InMemorySamples.of(Nd4j.ones(4, 1, 2, 2));
+    SampleSource same = SampleSource.of(Nd4j.ones(4, 1, 2, 2));
     assertThat(SampleIterator.of(same, 3).build().description()).isEqualTo(plain);
   }
 
   @Test
   void next_unlabelled_isARowOfZeros() {
-    InMemorySamples samples =
-        InMemorySamples.ofVectors(new double[][] {{1}, {2}, {3}})
-            .withLabels(new int[] {1, Condition.UNLABELLED, 0}, 2);
+    double[][] rows = {{1}, {2}, {3}};
+    SampleSource samples =
+        SampleSource.ofVectors(rows, Scaling.fit(rows), new int[] {1, Condition.UNLABELLED, 0}, 2);
 
     assertThat(SampleIterator.of(samples, 3).build().next().getLabels().toFloatMatrix())
         .isDeepEqualTo(new float[][] {{0, 1}, {0, 0}, {1, 0}});
@@ -353,7 +351,7 @@ class SampleIteratorTest {
   @Test
   void flip_severalChannelsNotSquare_mirrorsEveryRow() {
     INDArray images = Nd4j.linspace(-1, 1, 24).reshape(1, 2, 3, 4).castTo(DataType.FLOAT);
-    SampleIterator iterator = SampleIterator.of(InMemorySamples.of(images), 1).flip(1).build();
+    SampleIterator iterator = SampleIterator.of(SampleSource.of(images), 1).flip(1).build();
     INDArray expected = images.dup();
     for (int x = 0; x < 4; x++) {
       expected
@@ -399,7 +397,7 @@ class SampleIteratorTest {
 
   @Test
   void build_contradictions_areRefused() {
-    SampleSource vectors = InMemorySamples.ofVectors(new double[][] {{1, 2}});
+    SampleSource vectors = SampleSource.ofVectors(new double[][] {{1, 2}});
 
     assertThatThrownBy(() -> SampleIterator.of(vectors, 1).flip(1).build())
         .hasMessage("samples must have shape [channels, height, width] to be flipped but have [2]");

@@ -23,8 +23,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingException;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -52,12 +52,12 @@ class CheckpointFaultsTest {
   }
 
   private static SampleIterator data() {
-    float[][] rows = new float[12][2];
+    double[][] rows = new double[12][2];
     for (int i = 0; i < rows.length; i++) {
       rows[i][0] = (float) Math.sin(i);
       rows[i][1] = (float) Math.cos(3 * i);
     }
-    return SampleIterator.of(InMemorySamples.ofVectors(rows), 4).shuffle(3).build();
+    return SampleIterator.of(SampleSource.ofVectors(rows), 4).shuffle(3).build();
   }
 
   private static Mlp mlp() {

@@ -13,9 +13,9 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleIterator.Position;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -30,9 +30,8 @@ class DataTest {
   @TempDir private Path folder;
 
   /** Pictures of two channels, higher than wide. */
-  private static InMemorySamples pictures(int count) {
-    INDArray values = Nd4j.linspace(-1, 1, count * 2L * 6 * 4).reshape(count, 2, 6, 4);
-    return InMemorySamples.of(values);
+  private static INDArray pictures(int count) {
+    return Nd4j.linspace(-1, 1, count * 2L * 6 * 4).reshape(count, 2, 6, 4);
   }
 
   private static UNet unet(int channels, int classes) {
@@ -60,7 +59,8 @@ class DataTest {
   @Test
   void train_partialBatch_isUsedOrDroppedAsAsked() {
     try (UNet model = unet(2, 0)) {
-      SampleIterator.Builder data = SampleIterator.of(pictures(5), 2).shuffle(1).flip(2);
+      SampleIterator.Builder data =
+          SampleIterator.of(SampleSource.of(pictures(5)), 2).shuffle(1).flip(2);
 
       assertThat(train(model, data.build(), 5))
           .extracting(TrainingListener.Step::batchSize)
@@ -74,7 +74,7 @@ class DataTest {
   @Test
   void train_fewerSamplesThanABatch_takesThemAll() {
     try (UNet model = unet(2, 0)) {
-      SampleIterator data = SampleIterator.of(pictures(3), 64).shuffle(1).build();
+      SampleIterator data = SampleIterator.of(SampleSource.of(pictures(3)), 64).shuffle(1).build();
 
       assertThat(train(model, data, 4))
           .extracting(TrainingListener.Step::batchSize)
@@ -87,7 +87,7 @@ class DataTest {
   void train_prefetched_isBitEqual() {
     try (UNet one = unet(2, 3);
         UNet other = unet(2, 3)) {
-      InMemorySamples labelled = pictures(5).withLabels(new int[] {0, 1, 2, 1, 0}, 3);
+      SampleSource labelled = SampleSource.of(pictures(5), new int[] {0, 1, 2, 1, 0}, 3);
       SampleIterator.Builder settings = SampleIterator.of(labelled, 2).shuffle(1).flip(2);
       train(one, settings.build(), 7);
       try (SampleIterator data = settings.build().prefetched(2)) {
@@ -118,12 +118,13 @@ class DataTest {
   @Test
   void train_moreClassesThanTheModel_isRefused() {
     try (UNet model = unet(2, 3)) {
-      InMemorySamples labelled = pictures(2).withLabels(new int[] {0, 3}, 4);
+      SampleSource labelled = SampleSource.of(pictures(2), new int[] {0, 3}, 4);
 
       assertThatThrownBy(() -> train(model, SampleIterator.of(labelled, 2).build(), 1))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("labels must be one-hot [n, 3] but were [2, 4]");
-      assertThatThrownBy(() -> train(model, SampleIterator.of(pictures(2), 2).build(), 1))
+      assertThatThrownBy(
+              () -> train(model, SampleIterator.of(SampleSource.of(pictures(2)), 2).build(), 1))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("labels must be one-hot [n, 3] but were missing");
     }

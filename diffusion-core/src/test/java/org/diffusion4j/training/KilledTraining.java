@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 
@@ -56,12 +56,12 @@ final class KilledTraining {
 
   /** Batches of 4, of which the last of an epoch is smaller. */
   private static SampleIterator data(int first, int samples) {
-    float[][] rows = new float[samples][2];
+    double[][] rows = new double[samples][2];
     for (int i = 0; i < samples; i++) {
       rows[i][0] = (float) Math.sin(first + i);
       rows[i][1] = (float) Math.cos(3 * (first + i));
     }
-    return SampleIterator.of(InMemorySamples.ofVectors(rows), 4).shuffle(3).build();
+    return SampleIterator.of(SampleSource.ofVectors(rows), 4).shuffle(3).build();
   }
 
   private static void say(String what, long step) {

@@ -26,8 +26,8 @@ import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.Provenance;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
@@ -64,13 +64,12 @@ class ResumeTest {
   }
 
   private static DataSetIterator data(Data kind, int samples) {
-    float[][] rows = new float[samples][2];
+    double[][] rows = new double[samples][2];
     for (int i = 0; i < samples; i++) {
       rows[i][0] = (float) Math.sin(i);
       rows[i][1] = (float) Math.cos(3 * i);
     }
-    SampleIterator shuffled =
-        SampleIterator.of(InMemorySamples.ofVectors(rows), 4).shuffle(3).build();
+    SampleIterator shuffled = SampleIterator.of(SampleSource.ofVectors(rows), 4).shuffle(3).build();
     return switch (kind) {
       case SHUFFLED -> shuffled;
       case PREFETCHED -> shuffled.prefetched(3);

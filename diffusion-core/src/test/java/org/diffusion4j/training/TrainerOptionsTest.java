@@ -16,8 +16,8 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
@@ -43,12 +43,12 @@ class TrainerOptionsTest {
   private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(50);
 
   private static SampleIterator data(int samples, int batch) {
-    float[][] rows = new float[samples][2];
+    double[][] rows = new double[samples][2];
     for (int i = 0; i < samples; i++) {
       rows[i][0] = (float) Math.sin(i);
       rows[i][1] = (float) Math.cos(3 * i);
     }
-    return SampleIterator.of(InMemorySamples.ofVectors(rows), batch).build();
+    return SampleIterator.of(SampleSource.ofVectors(rows), batch).build();
   }
 
   private static Mlp mlp() {
@@ -331,6 +331,27 @@ class TrainerOptionsTest {
         .isSortedAccordingTo((a, b) -> Double.compare(b, a));
     double mean = steps.stream().mapToDouble(TrainingListener.Step::loss).average().orElseThrow();
     assertThat(steps.get(9).smoothedLoss()).isCloseTo(mean, within(1e-9));
+  }
+
+  private static double firstLoss(UnaryOperator<DiffusionTrainer.Builder> settings) {
+    try (Mlp model = mlp();
+        DiffusionTrainer trainer =
+            settings.apply(DiffusionTrainer.builder(model).seed(3)).build()) {
+      return trainer.train(data(24, 24), 1).firstLoss();
+    }
+  }
+
+  @Test
+  void offsetNoiseAndInputPerturbation_changeTheNoisySamples() {
+    double plain = firstLoss(builder -> builder);
+    double offset = firstLoss(builder -> builder.offsetNoise(0.5));
+    double perturbed = firstLoss(builder -> builder.inputPerturbation(0.5));
+
+    assertThat(firstLoss(builder -> builder.offsetNoise(0).inputPerturbation(0))).isEqualTo(plain);
+    assertThat(List.of(offset, perturbed)).doesNotContain(plain).doesNotHaveDuplicates();
+    assertThat(firstLoss(builder -> builder.offsetNoise(0.5).inputPerturbation(0.5)))
+        .isEqualTo(firstLoss(builder -> builder.inputPerturbation(0.5).offsetNoise(0.5)))
+        .isNotIn(plain, offset, perturbed);
   }
 
   @Test

@@ -14,8 +14,8 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.data.InMemorySamples;
 import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.data.Scaling;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.diffusion4j.samplers.DdpmSampler;
@@ -106,7 +106,7 @@ final class MixtureCommand implements Callable<Integer> {
   private void train(Mlp model, double[] data, Scaling scaling) {
     double[][] rows = Arrays.stream(data).mapToObj(v -> new double[] {v}).toArray(double[][]::new);
     SampleIterator batches =
-        SampleIterator.of(InMemorySamples.ofVectors(rows, scaling), training.batch)
+        SampleIterator.of(SampleSource.ofVectors(rows, scaling), training.batch)
             .shuffle(training.seed)
             .build();
     try (DiffusionTrainer trainer =

@@ -18,10 +18,9 @@ import org.junit.jupiter.api.Test;
 class PublicTypesTest {
 
   /** To become 60. */
-  private static final int PUBLIC = 80;
+  private static final int PUBLIC = 67;
 
-  /** To become 25. */
-  private static final int IN_EXAMPLES = 34;
+  private static final int IN_EXAMPLES = 25;
 
   private static final Pattern STRING_OR_COMMENT = Pattern.compile("\"[^\"\n]*\"|//[^\n]*");
   private static final Pattern NAME = Pattern.compile("\\b[A-Z]\\w*");

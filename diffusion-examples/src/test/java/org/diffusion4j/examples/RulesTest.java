@@ -214,6 +214,32 @@ class RulesTest {
         .doesNotHaveDuplicates();
   }
 
+  /** So that a value that somebody else holds never changes. */
+  @Test
+  void withMethods_copyImmutableValues() {
+    check(
+        classes()
+            .that(resideOutsideOfPackages(HIDDEN))
+            .and(areSeen())
+            .should(
+                condition(
+                    "return their own type, whose fields are final, from with...",
+                    type ->
+                        type.getMethods().stream()
+                            .filter(method -> method.getName().matches("with[A-Z].*"))
+                            .filter(method -> isSeen(method.getModifiers()))
+                            .filter(method -> !method.getModifiers().contains(JavaModifier.BRIDGE))
+                            .filter(
+                                method ->
+                                    !method.getRawReturnType().equals(type) || isMutable(type))
+                            .map(method -> method.getFullName() + " does not copy"))));
+  }
+
+  private static boolean isMutable(JavaClass type) {
+    return type.getFields().stream()
+        .anyMatch(field -> !field.getModifiers().contains(JavaModifier.FINAL));
+  }
+
   @Test
   void packages_areNullMarked() {
     check(

@@ -1,19 +1,19 @@
 package org.diffusion4j;
 
 /**
- * A way to ask a run to stop, from any thread: samplers and trainers look at it after each step, as
- * they look at {@link Thread#interrupt()}. Once cancelled it stays so.
+ * Cancels a run from any thread. Samplers and trainers check the token after each step, in the same
+ * way as {@link Thread#interrupt()}. A cancelled token stays cancelled.
  */
 public final class CancelToken {
 
   private volatile boolean cancelled;
 
-  /** Asks whoever was given this token to stop. */
+  /** Requests that all runs with this token stop. */
   public void cancel() {
     cancelled = true;
   }
 
-  /** Whether somebody asked. */
+  /** Whether {@link #cancel} was called. */
   public boolean isCancelled() {
     return cancelled;
   }

@@ -10,13 +10,13 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What samples are to be of: nothing in particular, class labels, embeddings of text, pictures, or
- * several of these at once. The kinds are closed; values are immutable.
+ * What samples should show: nothing in particular, class labels, text embeddings, pictures, or
+ * several of these at once. The set of kinds is closed; values are immutable.
  *
- * <p>A condition uses the arrays that it is given and does not copy them: they stay the caller's,
- * who neither changes nor closes them while the condition is in use. Those that {@link #concat},
- * {@link #repeat} and {@link #unconditional} make belong to their result, and its {@link #close}
- * frees them. {@link #slice} gives views. A condition without arrays need not be closed.
+ * <p>A condition uses the given arrays without copying them. The caller owns them and must not
+ * change or close them while the condition is in use. Arrays created by {@link #concat}, {@link
+ * #repeat} and {@link #unconditional} belong to the resulting condition, whose {@link #close} frees
+ * them. {@link #slice} returns views. A condition without arrays need not be closed.
  */
 public sealed interface Condition extends AutoCloseable
     permits Condition.None,
@@ -25,7 +25,7 @@ public sealed interface Condition extends AutoCloseable
         Condition.Pictures,
         Condition.Several {
 
-  /** Stands for the label of a sample that is to be of nothing in particular. */
+  /** The label of an unconditional sample. */
   int UNLABELLED = -1;
 
   /** The condition of an unconditional model. */
@@ -71,11 +71,11 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * Embeddings, one for each token of a sample's text, and what may go with them.
+   * Embeddings, one for each token of a sample's text, with an optional mask and pooled embedding.
    *
    * @param tokens FLOAT {@code [n, tokens, width]}
-   * @param mask FLOAT {@code [n, tokens]}, 1 for a token that counts and 0 for padding; null if all
-   *     count
+   * @param mask FLOAT {@code [n, tokens]}, 1 for a token and 0 for padding; null if there is no
+   *     padding
    * @param pooled an embedding of each whole text, FLOAT {@code [n, pooledWidth]}, or null
    */
   static Embeddings embeddings(
@@ -84,8 +84,8 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * Pictures that a model takes beside each sample, as additional channels. They guide both sides
-   * of classifier-free guidance, as in inpainting models.
+   * Pictures that a model gets with each sample as additional channels. In classifier-free guidance
+   * they are part of both predictions, as in inpainting models.
    *
    * @param pictures FLOAT {@code [n, channels, height, width]}
    */
@@ -94,10 +94,11 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * Conditions of different kinds that hold at once. {@link #none()} among them is left out; one
-   * alone stays what it is.
+   * Several conditions of different kinds. {@link #none()} is left out; a single condition is
+   * returned as it is.
    *
-   * @param parts at most one of each kind, for equally many samples; closing the result closes them
+   * @param parts at most one of each kind, all for the same number of samples; closing the result
+   *     closes them
    */
   static Condition several(Condition... parts) {
     return several(Arrays.asList(parts));
@@ -110,13 +111,14 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * The samples of one condition and behind them those of another, in new arrays. A kind that one
-   * of them lacks, or {@link #none()}, stands for the {@link #unconditional} counterpart of the
-   * other's, for as many samples.
+   * The samples of one condition followed by those of another, in new arrays. A kind that is
+   * missing in one of them is replaced by the {@link #unconditional} counterpart of the other's; so
+   * is {@link #none()}, for as many samples.
    *
    * @return to be closed if it holds arrays
-   * @throws IllegalArgumentException if the arrays do not have the same shape but for n
-   * @throws IllegalStateException if a counterpart is needed that is not known
+   * @throws IllegalArgumentException if the arrays' shapes differ in another dimension than the
+   *     first
+   * @throws IllegalStateException if a counterpart is needed but unknown
    */
   static Condition concat(Condition first, Condition second) {
     return Conditions.concat(first, second);
@@ -138,10 +140,10 @@ public sealed interface Condition extends AutoCloseable
         .labels();
   }
 
-  /** The number of samples, or empty for {@link #none()}, which fits any. */
+  /** The number of samples; empty for {@link #none()}, which fits any number. */
   OptionalInt count();
 
-  /** The conditions of one kind that this consists of: none, itself, or several. */
+  /** The conditions of a single kind that this one consists of: none, itself, or several. */
   default List<Condition> parts() {
     return List.of(this);
   }
@@ -157,36 +159,36 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * The condition of samples {@code from} to {@code to - 1}; {@link #none()} stays what it is. Its
-   * arrays are views, which are valid as long as those of this condition.
+   * The condition of samples {@code from} to {@code to - 1}; {@link #none()} returns itself. Arrays
+   * are views, valid as long as those of this condition.
    *
-   * @param from in [0, to]; of arrays below {@code to}
+   * @param from in [0, to]; less than {@code to} if there are arrays
    * @param to at most the number of samples
    * @throws IllegalArgumentException if there are no such samples
    */
   Condition slice(int from, int to);
 
   /**
-   * The same for {@code n} samples.
+   * This condition of one sample, repeated for {@code n} samples.
    *
    * @param n at least 1
    * @return to be closed if it holds arrays
-   * @throws IllegalArgumentException if this is not for one sample
+   * @throws IllegalArgumentException if this condition is not for one sample
    */
   Condition repeat(int n);
 
   /**
-   * What a model is asked with to know nothing of this, for as many samples: labels become {@link
+   * The unconditional counterpart for the same number of samples: labels become {@link
    * #UNLABELLED}, embeddings those of {@link Embeddings#withUnconditional}, pictures stay or become
    * zeros.
    *
    * @return to be closed if it holds arrays
-   * @throws IllegalStateException if embeddings were not given a counterpart
+   * @throws IllegalStateException if embeddings have no counterpart
    */
   Condition unconditional();
 
   /**
-   * Checks that this is for {@code n} samples, or none.
+   * Checks that this condition is for {@code n} samples, or {@link #none()}.
    *
    * @throws IllegalArgumentException naming both numbers if not
    */
@@ -203,7 +205,7 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
-  /** Frees the arrays that an operation made; those of the caller are left alone. */
+  /** Frees arrays that an operation created, but not those of the caller. */
   @Override
   default void close() {}
 
@@ -252,7 +254,7 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
-  /** One class label per sample, where some may be {@link #UNLABELLED}. */
+  /** One class label per sample; some may be {@link #UNLABELLED}. */
   final class Labels implements Condition {
 
     private final int[] labels;
@@ -261,7 +263,7 @@ public sealed interface Condition extends AutoCloseable
       this.labels = labels;
     }
 
-    /** Behind another's. */
+    /** The labels of another condition followed by these. */
     Labels after(Labels first) {
       int[] both = Arrays.copyOf(first.labels, first.labels.length + labels.length);
       System.arraycopy(labels, 0, both, first.labels.length, labels.length);
@@ -315,7 +317,7 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
-  /** Embeddings of texts. Equal if the arrays are the same objects. */
+  /** Text embeddings. Two are equal if their arrays are the same objects. */
   final class Embeddings implements Condition {
 
     private final INDArray tokens;
@@ -360,7 +362,7 @@ public sealed interface Condition extends AutoCloseable
     /**
      * These embeddings with their unconditional counterpart, which guidance needs.
      *
-     * @param counterpart of one sample, most often of the empty text; used for each sample
+     * @param counterpart embeddings of one sample, usually of the empty text; used for every sample
      */
     public Embeddings withUnconditional(Embeddings counterpart) {
       if (counterpart.count().getAsInt() != 1) {
@@ -378,7 +380,7 @@ public sealed interface Condition extends AutoCloseable
     }
 
     /**
-     * FLOAT {@code [n, tokens]}, 1 for a token that counts and 0 for padding, or null for all 1.
+     * FLOAT {@code [n, tokens]}, 1 for a token and 0 for padding, or null if there is no padding.
      */
     public @Nullable INDArray mask() {
       return mask;
@@ -463,7 +465,7 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
-  /** Pictures beside the samples. Equal if the arrays are the same objects. */
+  /** Pictures that belong to the samples. Two are equal if their arrays are the same objects. */
   final class Pictures implements Condition {
 
     private final INDArray pictures;
@@ -477,7 +479,10 @@ public sealed interface Condition extends AutoCloseable
       this.owned = owned;
     }
 
-    /** These pictures with zeros as their unconditional counterpart, in place of themselves. */
+    /**
+     * These pictures with zeros as their unconditional counterpart; by default it is the pictures
+     * themselves.
+     */
     public Pictures withZerosUnconditional() {
       return new Pictures(pictures, true, owned);
     }
@@ -537,7 +542,7 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
-  /** Conditions of different kinds at once. */
+  /** Several conditions of different kinds. */
   final class Several implements Condition {
 
     private final List<Condition> parts;
@@ -601,20 +606,20 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
-   * Which conditions a model takes.
+   * Which conditions a model accepts.
    *
-   * @param classes the number of classes of which it takes labels: 0 for no labels, {@link #ANY} if
-   *     any label will do
-   * @param unlabelled whether a model that takes labels takes samples without one, too: {@link
-   *     Condition#none()} for all, {@link Condition#UNLABELLED} for one
-   * @param embeddingWidth the width of the embeddings that it needs: 0 for no embeddings, {@link
-   *     #ANY} if it takes those of any width, or none
-   * @param pictureChannels the channels of the pictures that it needs: 0 for no pictures, {@link
-   *     #ANY} if it takes those of any number, or none
+   * @param classes the number of classes: 0 for no labels, {@link #ANY} for labels without an upper
+   *     limit
+   * @param unlabelled whether a model with classes also accepts samples without a label: {@link
+   *     Condition#none()} for all samples, {@link Condition#UNLABELLED} for one
+   * @param embeddingWidth the width of the embeddings that it requires: 0 for no embeddings, {@link
+   *     #ANY} for embeddings of any width or none
+   * @param pictureChannels the number of channels of the pictures that it requires: 0 for no
+   *     pictures, {@link #ANY} for pictures with any number of channels or none
    */
   record Takes(int classes, boolean unlabelled, int embeddingWidth, int pictureChannels) {
 
-    /** Stands for a number that does not matter or is not known. */
+    /** Any number, or an unknown one. */
     public static final int ANY = -1;
 
     private static final Takes ANYTHING = new Takes(ANY, true, ANY, ANY);
@@ -626,43 +631,46 @@ public sealed interface Condition extends AutoCloseable
       Conditions.requireNumber("picture channels", pictureChannels);
     }
 
-    /** Of a model that does not say: the condition is not checked before the model gets it. */
+    /**
+     * For a model that does not declare its conditions: they are not checked before the model gets
+     * them.
+     */
     public static Takes anything() {
       return ANYTHING;
     }
 
-    /** Of an unconditional model. */
+    /** For an unconditional model. */
     public static Takes nothing() {
       return NOTHING;
     }
 
     /**
-     * Of a model of classes.
+     * For a class-conditional model.
      *
      * @param classes at least 1, or {@link #ANY}
-     * @param unlabelled whether it takes samples without a label
+     * @param unlabelled whether it accepts samples without a label
      */
     public static Takes labels(int classes, boolean unlabelled) {
       return new Takes(classes, unlabelled, 0, 0);
     }
 
-    /** This, and embeddings of a width. */
+    /** These conditions and embeddings of the given width. */
     public Takes withEmbeddings(int width) {
       return new Takes(classes, unlabelled, width, pictureChannels);
     }
 
-    /** This, and pictures of a number of channels. */
+    /** These conditions and pictures with the given number of channels. */
     public Takes withPictures(int channels) {
       return new Takes(classes, unlabelled, embeddingWidth, channels);
     }
 
-    /** Whether the model takes no condition at all. */
+    /** Whether the model accepts no condition. */
     public boolean isNothing() {
       return classes == 0 && embeddingWidth == 0 && pictureChannels == 0;
     }
 
     /**
-     * Checks that a model of {@code n} samples can be asked with a condition.
+     * Checks that the model accepts a condition for {@code n} samples.
      *
      * @throws IllegalArgumentException naming what the model takes and what was given if not
      */
@@ -673,7 +681,7 @@ public sealed interface Condition extends AutoCloseable
     }
 
     /**
-     * Checks that the model takes all that there is of a condition.
+     * Checks that the model accepts every part of a condition.
      *
      * @throws IllegalArgumentException naming what the model takes and what was given if not
      */

@@ -21,7 +21,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** The arrays of conditions, and the checks of what is given. */
+/** Operations on the arrays of conditions, and checks of arguments. */
 final class Conditions {
 
   private Conditions() {}
@@ -126,7 +126,7 @@ final class Conditions {
     }
   }
 
-  /** Arrays on their way into a condition, which are closed if it comes to nothing. */
+  /** Arrays for a new condition; they are closed if creating it fails. */
   static final class Made {
 
     private final List<INDArray> arrays = new ArrayList<>();
@@ -151,7 +151,7 @@ final class Conditions {
     }
   }
 
-  /** The condition of parts that are made from others. */
+  /** The condition whose parts are made from other parts. */
   static Condition each(List<Condition> parts, UnaryOperator<Condition> work) {
     List<Condition> made = new ArrayList<>();
     boolean done = false;

@@ -4,10 +4,11 @@ import java.util.OptionalLong;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A function that finds the noise in a noisy sample: a trained network, or anything else.
+ * A function that predicts the noise, or the clean sample, in a noisy sample: usually a trained
+ * network.
  *
- * <p>It is tied to a schedule, for without one a timestep means nothing. Implementations say
- * whether they may be shared between threads; those of this library may.
+ * <p>It belongs to a noise schedule, which defines the timesteps. Implementations document whether
+ * they are thread-safe; those of this library are.
  */
 public interface Denoiser {
 
@@ -20,35 +21,36 @@ public interface Denoiser {
    */
   long[] sampleShape();
 
-  /** What the output of {@link #predict} stands for. */
+  /** What {@link #predict} returns. */
   default Prediction prediction() {
     return Prediction.EPSILON;
   }
 
   /**
    * Whether the output of {@link #predict} has twice as many channels (or features) as the samples:
-   * the prediction, and behind it a value v in [-1, 1] for each of its values that says where the
-   * logarithm of the reverse step's variance lies between those of the posterior variance (-1) and
-   * of beta (1): Nichol and Dhariwal 2021, equation 15.
+   * the prediction, followed by a value v in [-1, 1] for each of its values. It interpolates the
+   * logarithm of the reverse step's variance between the posterior variance (-1) and beta (1):
+   * Nichol and Dhariwal 2021, equation 15.
    */
   default boolean learnsVariance() {
     return false;
   }
 
   /**
-   * Which conditions {@link #predict} takes. Samplers, guidance and training check theirs against
-   * it before they ask. By default anything: the model checks what it is given.
+   * Which conditions {@link #predict} accepts. Samplers, guidance and training check their
+   * condition before the first call. By default any condition is accepted and only the model checks
+   * it.
    */
   default Condition.Takes takes() {
     return Condition.Takes.anything();
   }
 
   /**
-   * The native memory that {@link #predict} takes at its peak, in bytes, beyond the weights and the
-   * arrays that it is given and returns.
+   * The peak native memory of {@link #predict} in bytes, excluding the weights, the arguments and
+   * the result.
    *
-   * @param n samples at once, at least 1
-   * @return empty if that is not known
+   * @param n batch size, at least 1
+   * @return empty if unknown
    */
   default OptionalLong predictionBytes(int n) {
     return OptionalLong.empty();
@@ -59,10 +61,10 @@ public interface Denoiser {
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
    * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
-   * @param condition what the samples are to be of; the caller closes it
+   * @param condition what the samples should show; the caller closes it
    * @return a new array of the shape and type of {@code xt}, with twice the channels if {@link
-   *     #learnsVariance()}, which the caller may close
-   * @throws IllegalArgumentException if a shape, a type or the condition does not fit
+   *     #learnsVariance()}; owned by the caller
+   * @throws IllegalArgumentException if a shape, a type or the condition is not accepted
    */
   INDArray predict(INDArray xt, INDArray t, Condition condition);
 }

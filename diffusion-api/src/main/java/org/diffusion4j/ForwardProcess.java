@@ -12,10 +12,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * The process q that turns data into noise, and its posterior, in closed form: DDPM (Ho et al.
  * 2020), section 2.
  *
- * <p>Every method takes a batch {@code [n, ...]} of any sample shape with one timestep per sample,
- * leaves its arguments unchanged and returns a new array of the batch's shape and type.
+ * <p>Methods take a batch {@code [n, ...]} of any sample shape with one timestep per sample, do not
+ * change their arguments and return a new array of the batch's shape and type.
  *
- * @param schedule how much noise each step adds
+ * @param schedule the noise schedule
  */
 public record ForwardProcess(NoiseSchedule schedule) {
 
@@ -105,8 +105,8 @@ public record ForwardProcess(NoiseSchedule schedule) {
   }
 
   /**
-   * The smaller of the two variances that the reverse step may take, that of q(x_{t-1} | x_t, x_0):
-   * exact for a single data point (DDPM, section 3.2).
+   * The smaller of the reverse step's two usual variances, that of q(x_{t-1} | x_t, x_0). It is
+   * exact if the data are a single point (DDPM, section 3.2).
    *
    * @param t in [0, T-1]
    */
@@ -115,8 +115,8 @@ public record ForwardProcess(NoiseSchedule schedule) {
   }
 
   /**
-   * The larger of the two variances that the reverse step may take, beta_t: exact for standard
-   * normal data (DDPM, section 3.2).
+   * The larger of the reverse step's two usual variances, beta_t. It is exact for standard normal
+   * data (DDPM, section 3.2).
    *
    * @param t in [0, T-1]
    */

@@ -5,8 +5,8 @@ import java.util.random.RandomGenerator;
 /**
  * Standard normal numbers by Marsaglia's polar method (1964).
  *
- * <p>The JDK's own {@code nextGaussian} gives other numbers in other releases. This uses {@link
- * StrictMath} and the generator's bits alone, so that a seed means the same everywhere.
+ * <p>The JDK's {@code nextGaussian} gives different numbers in different releases. This class uses
+ * only {@link StrictMath} and the generator's bits, so a seed gives the same numbers everywhere.
  */
 final class GaussianStream {
 

@@ -3,8 +3,8 @@ package org.diffusion4j;
 /**
  * How much noise each of the {@code T} steps of the forward process adds.
  *
- * <p>Schedules are immutable and calculate in double precision. A timestep outside of the stated
- * range is refused with an {@link IllegalArgumentException} by every method.
+ * <p>Schedules are immutable and compute in double precision. Every method throws {@link
+ * IllegalArgumentException} for a timestep outside its range.
  */
 public interface NoiseSchedule {
 
@@ -20,10 +20,10 @@ public interface NoiseSchedule {
   double beta(int t);
 
   /**
-   * The share of the clean sample's variance that is left after step {@code t}: the product of
+   * The fraction of the clean sample's variance that remains after step {@code t}: the product of
    * {@code 1 - beta(s)} for {@code s <= t}.
    *
-   * @param t in [-1, T-1], where -1 is the clean sample, with share 1
+   * @param t in [-1, T-1], where -1 is the clean sample and gives 1
    */
   double alphaBar(int t);
 
@@ -74,19 +74,19 @@ public interface NoiseSchedule {
   }
 
   /**
-   * This schedule shifted and scaled so that nothing of the signal is left at the last step: Lin et
-   * al. 2024, algorithm 1. A model of {@link Prediction#EPSILON} cannot be sampled from its end.
+   * This schedule, shifted and scaled so that no signal remains at the last step: Lin et al. 2024,
+   * algorithm 1. With {@link Prediction#EPSILON} sampling cannot start at its last step.
    */
   default NoiseSchedule withZeroTerminalSnr() {
     return ArraySchedule.zeroTerminalSnr(this);
   }
 
   /**
-   * Betas on a straight line from 1e-4 to 0.02 for 1000 steps (DDPM, section 4) and scaled by
-   * {@code 1000 / steps} for another number, so that alphaBar ends about where it ends for 1000:
-   * within a factor of 2 from 100 steps on, of 6 from 50, and lower for fewer.
+   * Linear betas from 1e-4 to 0.02 for 1000 steps (DDPM, section 4). For other numbers of steps
+   * they are scaled by {@code 1000 / steps}, so that the last alphaBar is similar: within a factor
+   * of 2 with 100 steps or more, of 6 with 50 or more, and lower with fewer.
    *
-   * @param steps at least 21: for fewer the last beta would not be below 1
+   * @param steps at least 21; with fewer the last beta would be 1 or more
    */
   static NoiseSchedule linear(int steps) {
     ArraySchedule.requireSteps(steps);
@@ -101,7 +101,7 @@ public interface NoiseSchedule {
   }
 
   /**
-   * Betas on a straight line.
+   * Linear betas.
    *
    * @param steps at least 1; one step has beta {@code first}
    * @param first beta of step 0, in (0, 1)
@@ -113,7 +113,7 @@ public interface NoiseSchedule {
   }
 
   /**
-   * Betas whose square roots lie on a straight line, as in latent diffusion (Rombach et al. 2022).
+   * Betas whose square roots are linear, as in latent diffusion (Rombach et al. 2022).
    *
    * @param steps at least 1
    * @param first beta of step 0, in (0, 1)
@@ -180,7 +180,7 @@ public interface NoiseSchedule {
   }
 
   /**
-   * The schedule with these shares of signal after each step.
+   * The schedule with these values of {@link #alphaBar}.
    *
    * @param alphaBars at least one, strictly decreasing, each in (0, 1); the last may be 0
    */
@@ -189,8 +189,8 @@ public interface NoiseSchedule {
   }
 
   /**
-   * How much of a sample is signal and how much is noise: {@code x = signal x_0 + noise epsilon},
-   * with {@code signal^2 + noise^2 = 1}. DPM-Solver calls them alpha_t and sigma_t.
+   * A noise level: {@code x = signal x_0 + noise epsilon}, with {@code signal^2 + noise^2 = 1}.
+   * DPM-Solver calls the factors alpha_t and sigma_t.
    *
    * @param signal {@code sqrt(alphaBar)}, in [0, 1]
    * @param noise {@code sqrt(1 - alphaBar)}, in [0, 1]
@@ -201,7 +201,7 @@ public interface NoiseSchedule {
     public static final Level CLEAN = new Level(1, 0);
 
     /**
-     * The level of a share of signal in the variance.
+     * The level with a value of {@link NoiseSchedule#alphaBar}.
      *
      * @param alphaBar in [0, 1]
      */
@@ -210,7 +210,7 @@ public interface NoiseSchedule {
     }
 
     /**
-     * The level at which the noise is {@code sigma} times the signal.
+     * The level at which {@code noise / signal} is sigma.
      *
      * @param sigma at least 0
      */
@@ -219,7 +219,7 @@ public interface NoiseSchedule {
       return new Level(signal, sigma * signal);
     }
 
-    /** The share of signal in the variance, {@code signal^2}. */
+    /** The fraction of signal in the variance, {@code signal^2}. */
     public double alphaBar() {
       return signal * signal;
     }
@@ -229,7 +229,7 @@ public interface NoiseSchedule {
       return noise / signal;
     }
 
-    /** Half the logarithm of the signal-to-noise ratio, lambda of DPM-Solver. */
+    /** Half of the logarithm of the signal-to-noise ratio; lambda in DPM-Solver. */
     public double lambda() {
       return Math.log(signal / noise);
     }

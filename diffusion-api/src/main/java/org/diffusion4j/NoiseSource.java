@@ -3,24 +3,24 @@ package org.diffusion4j;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Where samplers and trainers take standard normal noise from.
+ * A source of standard normal noise for samplers and trainers.
  *
- * <p>A source describes the noise and holds no state: every run starts it anew.
+ * <p>A source is stateless: every run starts its noise from the beginning.
  */
 @FunctionalInterface
 public interface NoiseSource {
 
-  /** The noise of one run, from its beginning. */
+  /** Starts the noise of a run. */
   Run start();
 
-  /** The noise of one run, over all its batches. Not for use by several threads. */
+  /** The noise of a run, over all its batches. Not thread-safe. */
   @FunctionalInterface
   interface Run {
 
     /**
-     * The noise of samples {@code first} to {@code first + n - 1} of a run. Batches are opened in
-     * order, each after the one before it is done with. The first of a run that is a part of a
-     * larger one begins at {@link SamplingRequest#firstSample}, and not at 0.
+     * The noise of samples {@code first} to {@code first + n - 1} of a run. Batches are requested
+     * in order, each after the previous one is no longer used. If the run is a part of a larger
+     * one, its first batch starts at {@link SamplingRequest#firstSample} instead of 0.
      *
      * @param first index of the first sample, at least 0
      * @param n number of samples, at least 1
@@ -28,7 +28,7 @@ public interface NoiseSource {
     Batch batch(int first, int n);
   }
 
-  /** The noise of one batch. Not for use by several threads. */
+  /** The noise of a batch. Not thread-safe. */
   @FunctionalInterface
   interface Batch {
 
@@ -42,7 +42,7 @@ public interface NoiseSource {
   }
 
   /**
-   * A stream of its own for each sample, which depends on the seed and on the sample's index alone.
+   * One random stream per sample, which depends only on the seed and the sample's index.
    *
    * @param seed any number
    */
@@ -51,9 +51,9 @@ public interface NoiseSource {
   }
 
   /**
-   * A stream of its own for each sample, from a seed of its own: sample {@code i} gets the noise of
-   * sample 0 of {@link #perSample perSample(seeds[i])}. So it equals the only sample of a request
-   * for one with that seed, wherever it stands, and samples with equal seeds are equal.
+   * One random stream per sample, each with its own seed: sample {@code i} gets the noise of sample
+   * 0 of {@link #perSample perSample(seeds[i])}. So it equals the sample of a request for one
+   * sample with this seed, at every position, and samples with equal seeds are equal.
    *
    * @param seeds any numbers, one for each sample, at least one
    */
@@ -66,14 +66,14 @@ public interface NoiseSource {
   }
 
   /**
-   * The numbers that a Python program draws after {@code torch.manual_seed(seed)} by calls of
-   * {@code torch.randn} on the CPU, one call for each draw of a batch.
+   * The numbers that Python's {@code torch.randn} draws on the CPU after {@code
+   * torch.manual_seed(seed)}, with one call for each draw of a batch.
    *
-   * <p>A program that makes its samples in one batch gets the same pictures here. The batches of a
-   * run share one generator, as they do there, so that samples depend on the batch size, and a run
-   * cannot be divided by {@link SamplingRequest#firstSample}.
+   * <p>A Python program that draws its samples in one batch gets the same images here. As in
+   * PyTorch, the batches of a run share one generator. So samples depend on the batch size, and a
+   * run cannot be divided by {@link SamplingRequest#firstSample}.
    *
-   * @param seed its low 32 bits count, as in PyTorch
+   * @param seed only the low 32 bits are used, as in PyTorch
    */
   static NoiseSource torch(long seed) {
     return () -> new TorchNoise(seed);

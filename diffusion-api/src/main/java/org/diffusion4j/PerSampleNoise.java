@@ -5,10 +5,10 @@ import java.util.function.IntToLongFunction;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Noise with one stream a sample. */
+/** Noise with one random stream per sample. */
 final class PerSampleNoise implements NoiseSource.Batch {
 
-  /** Of the Java heap, with room for other things. */
+  /** Heap memory per stream, with a margin. */
   private static final long STREAM_BYTES = 128;
 
   private final GaussianStream[] streams;
@@ -34,7 +34,7 @@ final class PerSampleNoise implements NoiseSource.Batch {
     return new PerSampleNoise(n, i -> stream(seed, first + i));
   }
 
-  /** The same, where each sample has a seed of its own. */
+  /** The same with one seed per sample. */
   static PerSampleNoise of(long[] seeds, int first, int n) {
     requireSamples(first, n);
     if (n > seeds.length - first) {
@@ -60,7 +60,9 @@ final class PerSampleNoise implements NoiseSource.Batch {
     return mix(mix(seed) + sample);
   }
 
-  /** A bijection after SplitMix64: seeds that differ in one bit give unrelated streams. */
+  /**
+   * A bijection based on SplitMix64, so that seeds that differ in one bit give unrelated streams.
+   */
   private static long mix(long z) {
     z = (z + 0x9E3779B97F4A7C15L) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
@@ -89,7 +91,7 @@ final class PerSampleNoise implements NoiseSource.Batch {
     return Pieces.create(shape, 1, new InOrder(size / n));
   }
 
-  /** The numbers of one sample after those of another. */
+  /** The numbers of the samples, one sample after another. */
   private final class InOrder implements Pieces.Draw {
 
     private final long length;

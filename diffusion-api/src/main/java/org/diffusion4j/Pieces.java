@@ -9,13 +9,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** Arrays of numbers that are drawn in order, piece by piece, so that the heap holds but one. */
+/**
+ * Creates arrays of numbers that are drawn in order, in pieces, so that only one piece is on the
+ * heap.
+ */
 final class Pieces {
 
-  /** Numbers of a piece: 4 MB. */
+  /** Numbers in a piece: 4 MB. */
   static final int LENGTH = 1 << 20;
 
-  /** Smaller arrays than this many bytes are made without a look at what memory is left. */
+  /** Arrays with fewer bytes are created without checking the available memory. */
   private static final long SMALL = 16L << 20;
 
   @FunctionalInterface
@@ -30,8 +33,8 @@ final class Pieces {
   /**
    * A new array.
    *
-   * @param least numbers of a piece, unless the array has fewer, at most {@link #LENGTH}
-   * @throws IllegalStateException if there is no memory for it
+   * @param least minimum length of a piece, unless the array is shorter; at most {@link #LENGTH}
+   * @throws IllegalStateException if there is too little memory
    */
   static INDArray create(long[] shape, int least, Draw draw) {
     Backend.start();
@@ -69,7 +72,7 @@ final class Pieces {
     }
   }
 
-  /** Checks that there is memory for numbers in single precision. */
+  /** Checks that there is memory for a number of floats. */
   static void require(String what, long numbers) {
     long bytes = NativeMemory.product(numbers, Float.BYTES);
     if (bytes > SMALL) {

@@ -4,11 +4,11 @@ import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What a denoiser's output stands for, and the one place where it is turned into another.
+ * What a denoiser predicts, and the conversions between predictions.
  *
- * <p>All follow from {@code x_t = sqrt(alphaBar) x_0 + sqrt(1 - alphaBar) epsilon}. The arguments
- * are left unchanged and the results are new arrays. Arrays of unequal shape or of integers and an
- * {@code alphaBar} out of range are refused with an {@link IllegalArgumentException}.
+ * <p>All follow from {@code x_t = sqrt(alphaBar) x_0 + sqrt(1 - alphaBar) epsilon}. Methods do not
+ * change their arguments and return new arrays. They throw {@link IllegalArgumentException} if
+ * shapes differ, arrays are integers, or {@code alphaBar} is out of range.
  */
 public enum Prediction {
   /** The noise that was added: DDPM (Ho et al. 2020), equation 14. */
@@ -64,21 +64,21 @@ public enum Prediction {
   };
 
   /**
-   * The clean sample that an output implies.
+   * The clean sample that follows from an output.
    *
    * @param xt noisy samples, any shape
    * @param output a denoiser's output, of the shape of {@code xt}
-   * @param alphaBar share of signal in {@code xt}; in (0, 1] for {@link #EPSILON}, else [0, 1]
+   * @param alphaBar of {@code xt}; in (0, 1] for {@link #EPSILON}, otherwise in [0, 1]
    * @return a new array of the shape of {@code xt}
    */
   public abstract INDArray x0(INDArray xt, INDArray output, double alphaBar);
 
   /**
-   * The noise that an output implies.
+   * The noise that follows from an output.
    *
    * @param xt noisy samples, any shape
    * @param output a denoiser's output, of the shape of {@code xt}
-   * @param alphaBar share of signal in {@code xt}; in [0, 1) for {@link #SAMPLE}, else [0, 1]
+   * @param alphaBar of {@code xt}; in [0, 1) for {@link #SAMPLE}, otherwise in [0, 1]
    * @return a new array of the shape of {@code xt}
    */
   public abstract INDArray epsilon(INDArray xt, INDArray output, double alphaBar);

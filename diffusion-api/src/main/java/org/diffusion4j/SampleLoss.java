@@ -4,21 +4,22 @@ import java.util.Arrays;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A loss of a model's outputs: the sum over the samples of a batch of what this says of each. It
- * gives its own derivative, so that a network need know no loss.
+ * A loss of a model's outputs, given per sample; the loss of a batch is the sum over its samples.
+ * It computes its own derivative, so the network need not contain the loss.
  */
 @FunctionalInterface
 public interface SampleLoss {
 
   /**
-   * The loss of one sample. Several threads may ask at once, each about another sample. It may ask
-   * any model, this one too, for predictions, gradients and samples, but close none that runs.
+   * The loss of one sample. Several threads may call this at the same time for different samples.
+   * It may call any model, including the one that is running, for predictions, gradients and
+   * samples, but must not close a running model.
    *
    * @param sample index within the batch
    * @param output of the model for it, in C order; not to be kept or changed
-   * @param gradient to be filled with the derivative of the loss by each value of the output; holds
-   *     anything before
-   * @return the sample's loss, which is added to those of the others
+   * @param gradient receives the derivative of the loss with respect to each value of the output;
+   *     its previous content is undefined
+   * @return the sample's loss
    */
   double of(int sample, float[] output, float[] gradient);
 
@@ -36,12 +37,12 @@ public interface SampleLoss {
   }
 
   /**
-   * The mean over all values of a batch of the squared error, times the sample's weight.
+   * The mean over all values of a batch of the squared error multiplied by the sample's weight.
    *
-   * @param target what the outputs should be, in C order, sample after sample; not to be changed
+   * @param target what the outputs should be, in C order, sample after sample; must not be changed
    *     afterwards
-   * @param weights of the samples; not to be changed afterwards
-   * @return a loss that throws an {@link IllegalArgumentException} if outputs have another length
+   * @param weights one per sample; must not be changed afterwards
+   * @return a loss that throws {@link IllegalArgumentException} if outputs have another length
    */
   static SampleLoss meanSquaredError(float[] target, double[] weights) {
     int length = target.length / weights.length;

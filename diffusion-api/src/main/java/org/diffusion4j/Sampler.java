@@ -3,10 +3,10 @@ package org.diffusion4j;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A method that turns noise into samples with a {@link Denoiser}.
+ * A method that turns noise into samples, using a {@link Denoiser}.
  *
- * <p>A sampler describes the method and holds no state of a run: it is immutable and may be shared
- * between threads and used with any model.
+ * <p>Samplers are immutable and stateless: one can be shared between threads and used with any
+ * model.
  */
 public interface Sampler {
 
@@ -24,17 +24,17 @@ public interface Sampler {
   /**
    * Samples from a model.
    *
-   * <p>A run is on the caller's thread. Before each call of the denoiser it looks at the request's
-   * {@link CancelToken} and at {@link Thread#isInterrupted}, which stays set. Whatever ends it
-   * early, its arrays are freed.
+   * <p>The run uses the caller's thread. Before each denoiser call it checks the request's {@link
+   * CancelToken} and {@link Thread#isInterrupted}, which stays set. If the run ends early for any
+   * reason, its arrays are freed.
    *
    * @param model the denoiser
-   * @param request how many samples, of what, from which noise
+   * @param request what to sample
    * @return the samples, owned by the caller
    * @throws IllegalArgumentException if the request does not fit the model or the method
-   * @throws SamplingCancelledException if somebody cancelled the request or interrupted the thread
-   * @throws SamplingException if the denoiser returns another shape than it was given, or values
-   *     that are not finite
+   * @throws SamplingCancelledException if the request was cancelled or the thread interrupted
+   * @throws SamplingException if the denoiser returns an array of another shape, or values that are
+   *     not finite
    */
   SamplingResult sample(Denoiser model, SamplingRequest request);
 }

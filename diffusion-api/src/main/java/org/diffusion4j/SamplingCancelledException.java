@@ -5,11 +5,10 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A run of a sampler was ended by its {@link CancelToken} or by {@link Thread#interrupt()}.
+ * A sampling run was ended by its {@link CancelToken} or by {@link Thread#interrupt()}.
  *
- * <p>It holds what was made until then if the request asked for that by {@link
- * SamplingRequest.Builder#keepPartial}: whoever catches it owns the arrays, and {@link #close}
- * frees them. Otherwise it holds no arrays.
+ * <p>With {@link SamplingRequest.Builder#keepPartial} it holds the samples made so far. Whoever
+ * catches it owns the arrays; {@link #close} frees them. Otherwise it holds no arrays.
  */
 public final class SamplingCancelledException extends RuntimeException implements AutoCloseable {
 
@@ -18,10 +17,10 @@ public final class SamplingCancelledException extends RuntimeException implement
   private final transient SamplingResult.@Nullable Snapshot current;
 
   /**
-   * @param message who ended what
+   * @param message what ended the run, and when
    * @param finished number of samples that were finished, at least 0
-   * @param samples those, {@code [finished, sampleShape...]}, or null
-   * @param current the batch at work after its newest step, or null
+   * @param samples the finished samples, {@code [finished, sampleShape...]}, or null
+   * @param current the unfinished batch after its last step, or null
    */
   public SamplingCancelledException(
       String message,
@@ -34,7 +33,7 @@ public final class SamplingCancelledException extends RuntimeException implement
     this.current = current;
   }
 
-  /** How many of the request's samples were finished: the first ones. */
+  /** How many samples were finished; they are the first ones of the request. */
   public int finished() {
     return finished;
   }
@@ -45,14 +44,14 @@ public final class SamplingCancelledException extends RuntimeException implement
   }
 
   /**
-   * The batch at work, whose first sample is number {@link #finished}, after the newest step of it;
-   * empty if there was none.
+   * The unfinished batch after its last step; its first sample is number {@link #finished}. Empty
+   * if there was none.
    */
   public Optional<SamplingResult.Snapshot> current() {
     return Optional.ofNullable(current);
   }
 
-  /** Frees the memory of the samples and of the batch at work. */
+  /** Frees the memory of the samples and of the unfinished batch. */
   @Override
   public void close() {
     if (samples != null) {

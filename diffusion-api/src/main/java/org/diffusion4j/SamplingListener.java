@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.Objects;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Watches a sampler at work: for progress bars, previews, trajectories and tests. */
+/** Observes a sampler, for example for progress bars, previews, trajectories and tests. */
 @FunctionalInterface
 public interface SamplingListener {
 
@@ -12,14 +12,14 @@ public interface SamplingListener {
   SamplingListener NONE = step -> {};
 
   /**
-   * Called after each step, on the thread that samples. An exception ends the run and reaches the
+   * Called after each step, on the sampling thread. An exception ends the run and is passed to the
    * caller; the run's arrays are freed.
    *
-   * @param step what has just been done; its arrays are valid only during the call
+   * @param step the step that has just been done; its arrays are valid only during the call
    */
   void onStep(Step step);
 
-  /** This listener and then another. */
+  /** A listener that calls this one and then another. */
   default SamplingListener andThen(SamplingListener next) {
     Objects.requireNonNull(next, "next");
     return step -> {
@@ -32,15 +32,15 @@ public interface SamplingListener {
    * One step of a sampler on one batch.
    *
    * @param first index of the batch's first sample within the request
-   * @param count number of samples of the request, all batches together
+   * @param count number of samples of the request, over all batches
    * @param index number of this step, from 0
    * @param steps number of steps in all
-   * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
+   * @param t the timestep that the denoiser got; it may be fractional
    * @param x the samples after the step, {@code [batch, sampleShape...]}; valid only during the
    *     call
    * @param x0 the clean samples predicted in this step, of the same shape; valid only during the
    *     call
-   * @param elapsed since the run began
+   * @param elapsed time since the run began
    */
   record Step(
       int first,
@@ -52,15 +52,15 @@ public interface SamplingListener {
       INDArray x0,
       Duration elapsed) {
 
-    /** The share of the run that is done, over all batches, in (0, 1]. */
+    /** The fraction of the run that is done, over all batches, in (0, 1]. */
     public double progress() {
       double done = (double) first * steps + (double) x.size(0) * (index + 1);
       return done / ((double) count * steps);
     }
 
     /**
-     * How long the rest of the run will take, all batches together, if its steps take as long a
-     * sample as those before.
+     * The estimated time until the end of the run, over all batches, assuming that the time per
+     * step and sample stays the same.
      */
     public Duration remaining() {
       double progress = progress();

@@ -7,10 +7,10 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * How many samples, of what, from which noise. Immutable.
+ * What to sample: how many samples, of which condition, from which noise. Immutable.
  *
- * <p>With the default noise, sample {@code i} depends on the seed and on {@code i} alone, never on
- * the batch size.
+ * <p>With the default noise, sample {@code i} depends only on the seed and on {@code i}, not on the
+ * batch size.
  */
 public final class SamplingRequest {
 
@@ -65,7 +65,7 @@ public final class SamplingRequest {
     }
   }
 
-  /** Noise whose sample 0 is that of a request's first sample. */
+  /** Noise whose sample 0 is the request's first sample. */
   private static NoiseSource shifted(NoiseSource noise, int first) {
     if (first == 0) {
       return noise;
@@ -99,71 +99,73 @@ public final class SamplingRequest {
     return count;
   }
 
-  /** How many samples the denoiser is given at once, at least 1; fewer where memory is limited. */
+  /**
+   * The maximum batch size of denoiser calls, at least 1; a memory limit can make batches smaller.
+   */
   public int batchSize() {
     return batchSize;
   }
 
   /**
-   * The index of the first sample among those of the whole run of which this request is a part, at
-   * least 0. Sample {@code i} of the request gets the noise of index {@code firstSample() + i}.
+   * The index of this request's first sample within the run that it is a part of, at least 0.
+   * Sample {@code i} of the request gets the noise of index {@code firstSample() + i}.
    */
   public int firstSample() {
     return firstSample;
   }
 
-  /** Where the noise comes from. */
+  /** The source of noise. */
   public NoiseSource noise() {
     return noise;
   }
 
-  /** What the samples are to be of. */
+  /** What the samples should show. */
   public Condition condition() {
     return condition;
   }
 
-  /** The array to start from in place of noise, {@code [count, sampleShape...]}, or null. */
+  /** The array to start from instead of noise, {@code [count, sampleShape...]}, or null. */
   public @Nullable INDArray start() {
     return start;
   }
 
-  /** What is done to the samples after each step. */
+  /** The hook that is called after each step. */
   public Hook hook() {
     return hook;
   }
 
-  /** Who watches. */
+  /** The listener of the run. */
   public SamplingListener listener() {
     return listener;
   }
 
-  /** By what the run may be cancelled. */
+  /** The token that cancels the run. */
   public CancelToken cancelToken() {
     return cancelToken;
   }
 
-  /** Whether a cancelled run hands out what it made until then. */
+  /** Whether a cancelled run returns the samples made so far. */
   public boolean keepsPartial() {
     return keepsPartial;
   }
 
-  /** Of how many steps one is kept for the result's trajectory; 0 for no trajectory. */
+  /** The trajectory keeps one of this many steps; 0 for no trajectory. */
   public int trajectoryEvery() {
     return trajectoryEvery;
   }
 
-  /** The native memory that the run may take, in bytes, if it is limited. */
+  /** The limit of the run's native memory in bytes; empty if there is none. */
   public OptionalLong memoryLimit() {
     return memoryLimit;
   }
 
   /**
-   * Changes the samples between the steps of a run: what a task such as inpainting does, of which
-   * no sampler knows.
+   * Changes the samples between the steps of a run, as inpainting does. Samplers need not know
+   * about it.
    *
    * <p>Inpainting by replacement (Song et al. 2021; RePaint, Lugmayr et al. 2022, without
    * resampling): after each step the known part of the samples is replaced by the known image with
-   * the noise of this level.
+   * noise of the current level.
    *
    * <pre>{@code
    * SamplingRequest.Hook replace =
@@ -177,8 +179,8 @@ public final class SamplingRequest {
    * }</pre>
    *
    * <p>A sampler that makes one move in several steps (Heun, singlestep DPM-Solver, UniPC's
-   * corrector) may return to the samples before the move. It then sees a change only through the
-   * denoiser. The samples after the last step are always those that the hook leaves.
+   * corrector) may return to the samples before the move; a change then has an effect only through
+   * the denoiser. The result is always what the hook leaves after the last step.
    */
   @FunctionalInterface
   public interface Hook {
@@ -187,15 +189,15 @@ public final class SamplingRequest {
     Hook NONE = step -> {};
 
     /**
-     * Called after each step, on the thread that samples, before the {@link SamplingListener},
-     * which sees the changed samples. An exception ends the run and reaches the caller; the run's
+     * Called after each step, on the sampling thread, before the {@link SamplingListener}, which
+     * gets the changed samples. An exception ends the run and is passed to the caller; the run's
      * arrays are freed.
      *
-     * @param step where the run is; {@link Step#x} may be changed in place, to finite values
+     * @param step the state of the run; {@link Step#x} may be changed in place, to finite values
      */
     void afterStep(Step step);
 
-    /** This hook and then another. */
+    /** A hook that calls this one and then another. */
     default Hook andThen(Hook next) {
       Objects.requireNonNull(next, "next");
       return step -> {
@@ -210,16 +212,16 @@ public final class SamplingRequest {
      * @param first index of the batch's first sample within the request
      * @param index number of the step, from 0
      * @param steps number of steps in all
-     * @param t the timestep that the denoiser was asked about
-     * @param before the noise level at which the denoiser was asked
-     * @param nextT the timestep that it is asked about next; -1 after the last step
+     * @param t the timestep that the denoiser got
+     * @param before the noise level at which the denoiser was called
+     * @param nextT the timestep of the next denoiser call; -1 after the last step
      * @param level the noise level of {@code x} now; after the last step {@link
-     *     NoiseSchedule.Level#CLEAN}, but of samplers that leave a little noise (DEIS, TCD, a final
-     *     sigma above 0)
-     * @param x the samples, FLOAT {@code [batch, sampleShape...]}; to be changed in place, not to
-     *     be closed, and valid only during the call
-     * @param noise the batch's noise, which the sampler draws from too; the caller closes its
-     *     arrays
+     *     NoiseSchedule.Level#CLEAN}, except for samplers that leave a little noise (DEIS, TCD, a
+     *     final sigma above 0)
+     * @param x the samples, FLOAT {@code [batch, sampleShape...]}; may be changed in place but not
+     *     closed; valid only during the call
+     * @param noise the batch's noise, which the sampler also draws from; the hook closes the arrays
+     *     that it draws
      */
     record Step(
         int first,
@@ -232,14 +234,14 @@ public final class SamplingRequest {
         INDArray x,
         NoiseSource.Batch noise) {
 
-      /** Whether the samples are the run's result. */
+      /** Whether this is the last step. */
       public boolean last() {
         return index + 1 == steps;
       }
     }
   }
 
-  /** Collects the settings of a request. */
+  /** Builds a request. */
   public static final class Builder {
 
     private final int count;
@@ -266,11 +268,11 @@ public final class SamplingRequest {
     }
 
     /**
-     * Sets a seed for each sample, {@link NoiseSource#seeds}: sample {@code i} equals the only
-     * sample of a request for one with {@code seed(numbers[i])}, if condition and start are equal.
+     * Sets one seed per sample, {@link NoiseSource#seeds}: sample {@code i} equals the sample of a
+     * request for one sample with {@code seed(numbers[i])}, if condition and start are equal.
      *
-     * @param numbers one for each sample of this request, also where {@link #firstSample} says that
-     *     it is a part of a run
+     * @param numbers one for each sample of this request, also if {@link #firstSample} makes it a
+     *     part of a run
      */
     public Builder seeds(long... numbers) {
       noise(NoiseSource.seeds(numbers));
@@ -279,13 +281,13 @@ public final class SamplingRequest {
     }
 
     /**
-     * Says that this request is a part of a run: its samples are those with the indices {@code
-     * first} to {@code first + count - 1} of the whole, bit for bit, whatever the batches. So a run
-     * can be divided among machines. Condition, start and {@link #seeds} are those of this part's
-     * samples alone.
+     * Makes this request a part of a larger run: its samples are bit-equal to those with the
+     * indices {@code first} to {@code first + count - 1} of the whole run, for any batch size. So a
+     * run can be divided among machines. Condition, start and {@link #seeds} are only those of this
+     * part.
      *
      * <p>The noise must depend on the index of a sample, as {@link NoiseSource#perSample} and
-     * {@link NoiseSource#seeds} do. {@link NoiseSource#torch} does not, and is refused.
+     * {@link NoiseSource#seeds} do. {@link NoiseSource#torch} does not and is refused.
      *
      * @param first at least 0, and with {@code count} at most 2^31 - 1; by default 0
      */
@@ -297,22 +299,22 @@ public final class SamplingRequest {
       return this;
     }
 
-    /** Sets where all noise comes from, in place of a seed. */
+    /** Sets the source of noise instead of a seed. */
     public Builder noise(NoiseSource source) {
       noise = Objects.requireNonNull(source, "noise");
       seeds = 0;
       return this;
     }
 
-    /** Sets how many samples the denoiser is given at once, at least 1. */
+    /** Sets the maximum batch size of denoiser calls, at least 1. */
     public Builder batchSize(int size) {
       batchSize = requirePositive("batch size", size);
       return this;
     }
 
     /**
-     * Sets what the samples are to be of, each of them, or {@link Condition#none()}. Arrays of the
-     * condition stay the caller's, who closes them after the run.
+     * Sets what the samples should show: one condition per sample, or {@link Condition#none()}. The
+     * caller owns the arrays of the condition and closes them after the run.
      */
     public Builder condition(Condition what) {
       condition = Objects.requireNonNull(what, "condition");
@@ -320,28 +322,27 @@ public final class SamplingRequest {
     }
 
     /**
-     * Sets what to start from in place of noise.
+     * Sets samples to start from instead of noise.
      *
-     * <p>It has the scale in which the schedule is written, {@code x_t = sqrt(alphaBar_t) x_0 +
-     * sqrt(1 - alphaBar_t) epsilon} at the first timestep of the sampler, and that for every
-     * method, also those that are published in another scale: where the noise has drowned the
-     * signal it is a sample of the standard normal distribution N(0, I), not multiplied by any
-     * sigma. Steps that add noise still draw it.
+     * <p>For every method they have the schedule's scale at the sampler's first timestep, {@code
+     * x_t = sqrt(alphaBar_t) x_0 + sqrt(1 - alphaBar_t) epsilon}, also for methods that are
+     * published with another scale. Without signal this is a sample of the standard normal
+     * distribution N(0, I), not multiplied by any sigma. Steps that add noise still draw it.
      *
-     * @param x {@code [count, sampleShape...]}; left unchanged, and not to be closed during the run
+     * @param x {@code [count, sampleShape...]}; not changed, and must not be closed during the run
      */
     public Builder start(INDArray x) {
       start = Objects.requireNonNull(x, "start");
       return this;
     }
 
-    /** Sets what is done to the samples after each step; by default nothing. */
+    /** Sets a hook that is called after each step; by default none. */
     public Builder afterStep(Hook what) {
       hook = Objects.requireNonNull(what, "hook");
       return this;
     }
 
-    /** Sets who watches. */
+    /** Sets the listener. */
     public Builder listener(SamplingListener watcher) {
       listener = Objects.requireNonNull(watcher, "listener");
       return this;
@@ -354,8 +355,8 @@ public final class SamplingRequest {
     }
 
     /**
-     * Has a cancelled run hand out what it made until then, in its {@link
-     * SamplingCancelledException}; otherwise that is freed.
+     * Makes a cancelled run return the samples made so far in its {@link
+     * SamplingCancelledException}; otherwise they are freed.
      */
     public Builder keepPartial() {
       keepsPartial = true;
@@ -363,9 +364,9 @@ public final class SamplingRequest {
     }
 
     /**
-     * Keeps every k-th step, and the last, for {@link SamplingResult#trajectory}.
+     * Keeps every k-th step and the last one in {@link SamplingResult#trajectory}.
      *
-     * @param k at least 1; of 50 steps, 10 keeps those with indices 9, 19, 29, 39 and 49
+     * @param k at least 1; with 50 steps, k = 10 keeps those with indices 9, 19, 29, 39 and 49
      */
     public Builder trajectory(int k) {
       trajectoryEvery = requirePositive("trajectory", k);
@@ -373,10 +374,10 @@ public final class SamplingRequest {
     }
 
     /**
-     * Sets the native memory that the run may take beyond the model's weights and the start:
-     * samples, trajectory, its own arrays and {@link Denoiser#predictionBytes}. Batches are made
-     * smaller than {@link #batchSize} where that is necessary, which only the samples of {@link
-     * NoiseSource#torch} notice. A model that cannot tell what it takes is refused by the sampler.
+     * Limits the native memory of the run: samples, trajectory, its own arrays and {@link
+     * Denoiser#predictionBytes}, but not the model's weights and the start. If necessary, batches
+     * are smaller than {@link #batchSize}; this changes samples only with {@link
+     * NoiseSource#torch}. The sampler refuses a model that does not know its memory.
      *
      * @param bytes at least 1
      */
@@ -391,8 +392,8 @@ public final class SamplingRequest {
     /**
      * The request.
      *
-     * @throws IllegalArgumentException if the condition, the seeds or the start are not for {@code
-     *     count} samples
+     * @throws IllegalArgumentException if condition, seeds or start are not for {@code count}
+     *     samples
      */
     public SamplingRequest build() {
       return new SamplingRequest(this);

@@ -5,13 +5,13 @@ import java.util.List;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What a sampler made. All its arrays are owned by the caller.
+ * The result of a sampling run. The caller owns all arrays.
  *
  * @param samples FLOAT {@code [n, sampleShape...]}
- * @param denoiserCalls how often the denoiser was asked, over all batches
+ * @param denoiserCalls number of denoiser calls, over all batches
  * @param duration how long it took
- * @param trajectory the steps that the request asked to keep, in order, each of all n samples;
- *     empty if it asked for none
+ * @param trajectory the steps that the request asked for, in order, each with all n samples; empty
+ *     if it asked for none
  */
 public record SamplingResult(
     INDArray samples, int denoiserCalls, Duration duration, List<Snapshot> trajectory)
@@ -34,10 +34,10 @@ public record SamplingResult(
   }
 
   /**
-   * Where samples were after a step. Owned by whoever is given it.
+   * The samples after a step. The caller owns the arrays.
    *
    * @param index number of the step, from 0
-   * @param t the timestep that the denoiser was asked about, which may lie between two whole ones
+   * @param t the timestep that the denoiser got; it may be fractional
    * @param x the samples after the step, FLOAT {@code [n, sampleShape...]}
    * @param x0 the clean samples predicted in the step, of the same shape
    */

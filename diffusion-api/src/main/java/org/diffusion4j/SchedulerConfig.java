@@ -12,12 +12,11 @@ import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The settings of a schedule and of a sampler as diffusers writes them to {@code
- * scheduler_config.json}: what lets models cross between that library and this one. Immutable.
+ * The settings of a noise schedule and a sampler in the format of diffusers' {@code
+ * scheduler_config.json}, for exchanging models with diffusers. Immutable.
  *
- * <p>Settings that are missing or null have diffusers' defaults, but for flags, where null is
- * false. Nothing is guessed: a value that is unknown or not supported is refused with an {@link
- * IllegalArgumentException} that names it.
+ * <p>Missing or null settings have diffusers' defaults, except that a null flag is false. An
+ * unknown or unsupported value is refused with an {@link IllegalArgumentException} that names it.
  *
  * @param className the scheduler's class, such as {@code DDIMScheduler}
  * @param settings the settings by name: strings, booleans, whole numbers as {@code Long}, other
@@ -69,8 +68,9 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   /**
    * The settings of a {@code DDPMScheduler} for a schedule, without clipping.
    *
-   * @param schedule written by its name and ends if it has one in diffusers, else beta by beta
-   * @param prediction what the model's output stands for
+   * @param schedule written by name and end points if diffusers has a name for it, otherwise as a
+   *     list of betas
+   * @param prediction what the model predicts
    */
   public static SchedulerConfig of(NoiseSchedule schedule, Prediction prediction) {
     Map<String, @Nullable Object> settings = new TreeMap<>();
@@ -110,7 +110,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * These settings with another value of one.
+   * A copy of these settings with another value of one setting.
    *
    * @param key its name, such as {@code clip_sample}
    * @param value a string, boolean, {@code Long}, {@code Double}, list, or null
@@ -121,7 +121,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     return new SchedulerConfig(className, changed);
   }
 
-  /** The name by which diffusers knows a schedule, or nothing. */
+  /** diffusers' name of a schedule, or nothing. */
   private static String name(NoiseSchedule schedule, double first, double last) {
     int steps = schedule.steps();
     if (schedule.equals(NoiseSchedule.cosine(steps))) {
@@ -142,7 +142,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
 
   /**
    * The schedule: {@code beta_schedule} linear, scaled_linear, squaredcos_cap_v2 or sigmoid, or
-   * {@code trained_betas}; with {@code rescale_betas_zero_snr}, of zero terminal SNR.
+   * {@code trained_betas}; with zero terminal SNR if {@code rescale_betas_zero_snr} is true.
    */
   public NoiseSchedule schedule() {
     boolean latent = LATENT_ENDS.contains(className);
@@ -211,7 +211,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
         : NoiseSchedule.ofBetas(values);
   }
 
-  /** What the model's output stands for: {@code prediction_type}. */
+  /** What the model predicts: {@code prediction_type}. */
   public Prediction prediction() {
     String name = text("prediction_type", "epsilon");
     return switch (name) {
@@ -234,7 +234,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * A setting that is a string; another kind of value is refused, as by the methods below.
+   * A setting that is a string. This and the following methods refuse a value of another type.
    *
    * @param key its name
    * @param byDefault its value where it is missing
@@ -291,11 +291,11 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * Checks that a setting has one of the values that are supported.
+   * A setting with one of several supported values.
    *
    * @param key its name
    * @param byDefault its value where it is missing
-   * @param supported what it may be
+   * @param supported the supported values
    * @return its value
    */
   public String oneOf(String key, String byDefault, Set<String> supported) {

@@ -54,7 +54,10 @@ final class TorchNoise implements NoiseSource.Run {
     }
   }
 
-  /** Uniform numbers, turned to normal ones in blocks of 16; a last partial block is drawn anew. */
+  /**
+   * Uniform numbers, transformed to normal ones in blocks of 16; the numbers of a partial last
+   * block are drawn again.
+   */
   private void fill(float[] values) {
     for (int i = 0; i < values.length; i++) {
       values[i] = uniform24();
@@ -81,7 +84,7 @@ final class TorchNoise implements NoiseSource.Run {
     }
   }
 
-  /** What PyTorch draws for fewer than 16 numbers: in double, two at a time. */
+  /** PyTorch's method for fewer than 16 numbers: in double, two at a time. */
   private double single() {
     if (!Double.isNaN(spare)) {
       double value = spare;

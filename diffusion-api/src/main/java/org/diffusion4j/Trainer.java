@@ -3,25 +3,25 @@ package org.diffusion4j;
 import java.time.Duration;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
-/** Fits a denoiser to data. Not for use by several threads. */
+/** Trains a denoiser. Not thread-safe. */
 public interface Trainer {
 
   /**
-   * Trains for a number of steps, beginning the data anew whenever it ends.
+   * Trains for a number of steps; the data are repeated as often as necessary.
    *
    * @param data batches of samples {@code [n, sampleShape...]} with values in [-1, 1] as features;
    *     for a class-conditional model one-hot labels {@code [n, classes]}
    * @param steps number of optimizer steps, at least 1
-   * @param listener who watches
-   * @return what was done
-   * @throws IllegalArgumentException if the data does not fit the model
-   * @throws TrainingException if the loss or a gradient is not finite; the model then has the last
-   *     weights whose loss was finite
+   * @param listener observes the training
+   * @return a summary
+   * @throws IllegalArgumentException if the data do not fit the model
+   * @throws TrainingException if the loss or a gradient is not finite; the model keeps the last
+   *     weights with a finite loss
    */
   Report train(DataSetIterator data, int steps, TrainingListener listener);
 
   /**
-   * Trains unwatched.
+   * Trains without a listener.
    *
    * @see #train(DataSetIterator, int, TrainingListener)
    */
@@ -30,15 +30,15 @@ public interface Trainer {
   }
 
   /**
-   * What a call of {@link Trainer#train} did.
+   * A summary of a call of {@link Trainer#train}.
    *
    * @param steps number of optimizer steps
-   * @param samples number of samples seen, repetitions counted
+   * @param samples number of samples seen, including repetitions
    * @param firstLoss loss of the first step
    * @param lastLoss loss of the last step
    * @param meanLoss mean loss of the last tenth of the steps, at least one
    * @param duration how long it took
-   * @param cancelled whether it ended before all steps were done, for somebody asked for that
+   * @param cancelled whether it was cancelled or interrupted before all steps were done
    */
   record Report(
       int steps,

@@ -1,13 +1,13 @@
 package org.diffusion4j;
 
-/** Training came to a point from which it cannot go on. The message says at which step and why. */
+/** Training failed. The message says at which step and why. */
 public final class TrainingException extends RuntimeException {
 
   private final long step;
 
   /**
    * @param step number of the step that failed, from 0
-   * @param message what went wrong in it
+   * @param message what failed
    */
   public TrainingException(long step, String message) {
     super(message);

@@ -4,9 +4,9 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Watches a trainer at work: for progress bars, loss curves, previews and tests. All methods are
- * called on the thread that trains. An exception ends the training and reaches the caller; the
- * model keeps the weights that it has.
+ * Observes a trainer, for example for progress bars, loss curves, previews and tests. All methods
+ * are called on the training thread. An exception ends the training and is passed to the caller;
+ * the model keeps its current weights.
  */
 @FunctionalInterface
 public interface TrainingListener {
@@ -17,35 +17,35 @@ public interface TrainingListener {
   /**
    * Called after each step.
    *
-   * @param step what has just been done
+   * @param step the step that has just been done
    */
   void onStep(Step step);
 
   /**
-   * Called when the data ended and is begun anew.
+   * Called at the end of an epoch.
    *
    * @param epoch number of the epoch that ended, from 0
-   * @param meanLoss mean loss of its samples, of those that this trainer saw
+   * @param meanLoss mean loss of its samples that this trainer has seen
    */
   default void onEpoch(int epoch, double meanLoss) {}
 
   /**
-   * Called when the loss on data that is not trained on was measured.
+   * Called after a validation.
    *
    * @param step number of steps done
-   * @param loss mean loss, on the same noise each time
+   * @param loss mean loss of the validation data, with the same noise each time
    */
   default void onValidation(long step, double loss) {}
 
   /**
-   * Called when a checkpoint is whole on the disk.
+   * Called when a checkpoint has been written completely.
    *
    * @param step number of steps done
-   * @param directory where it is
+   * @param directory its directory
    */
   default void onCheckpoint(long step, Path directory) {}
 
-  /** This listener and then another. */
+  /** A listener that calls this one and then another. */
   default TrainingListener andThen(TrainingListener next) {
     TrainingListener first = this;
     return new TrainingListener() {
@@ -76,18 +76,18 @@ public interface TrainingListener {
   }
 
   /**
-   * One optimizer step.
+   * An optimizer step.
    *
    * @param index number of this step since training began, from 0
-   * @param epoch how often the data has been begun anew, from 0
+   * @param epoch number of the epoch, from 0
    * @param batchSize number of samples in the step
-   * @param loss the step's loss before it
-   * @param smoothedLoss exponential average of the losses, of which a step counts a fiftieth
-   * @param lossByQuartile the same average of the samples whose timestep lies in the first, second,
-   *     third and last quarter of the schedule; NaN where there was none yet
+   * @param loss loss before the update
+   * @param smoothedLoss exponential moving average of the losses; each step has weight 1/50
+   * @param lossByQuartile the same average over samples with a timestep in the first, second, third
+   *     and last quarter of the schedule; NaN where there was no sample yet
    * @param gradientNorm Euclidean norm of the gradient over all weights, before any clipping
-   * @param learningRate of this step
-   * @param samplesPerSecond since the step before, listeners included
+   * @param learningRate learning rate of this step
+   * @param samplesPerSecond since the previous step, including listeners
    */
   record Step(
       long index,

@@ -1,26 +1,26 @@
 /**
- * What applications see of diffusion4j: the noise schedule, the denoiser, the sampler, the trainer
- * and their values.
+ * The public interfaces and values of diffusion4j: noise schedule, denoiser, sampler, trainer.
  *
- * <p>A {@link org.diffusion4j.Denoiser} is a network, or any function, that knows the {@link
- * org.diffusion4j.NoiseSchedule} it was made for. A {@link org.diffusion4j.Sampler} turns it and
- * noise into samples; a {@link org.diffusion4j.Trainer} makes it from data:
+ * <p>A {@link org.diffusion4j.Denoiser} is a network, or any function, with the {@link
+ * org.diffusion4j.NoiseSchedule} that it was made for. A {@link org.diffusion4j.Sampler} uses it to
+ * turn noise into samples; a {@link org.diffusion4j.Trainer} trains it:
  *
  * <pre>{@code
  * trainer.train(data, 2_000);
  * INDArray samples = new DdimSampler(50).sample(model, 16);
  * }</pre>
  *
- * <p>A {@link org.diffusion4j.SamplingRequest} says more: seeds, conditions, batches or the memory
- * that they may take, a {@link org.diffusion4j.SamplingListener}, a {@link
- * org.diffusion4j.CancelToken}, a trajectory to keep. Whoever is given arrays owns them: those of a
- * {@link org.diffusion4j.SamplingResult} and, if a cancelled run was to keep what it had, of a
- * {@link org.diffusion4j.SamplingCancelledException}. Those of a {@link
- * org.diffusion4j.SamplingListener.Step} stay the sampler's.
+ * <p>A {@link org.diffusion4j.SamplingRequest} sets seeds, conditions, the batch size or a memory
+ * limit, a {@link org.diffusion4j.SamplingListener}, a {@link org.diffusion4j.CancelToken} and a
+ * trajectory.
+ *
+ * <p>The caller owns the arrays that a method returns, also those of a {@link
+ * org.diffusion4j.SamplingResult} and of a {@link org.diffusion4j.SamplingCancelledException}. The
+ * sampler owns those of a {@link org.diffusion4j.SamplingListener.Step}.
  *
  * <p>Timesteps count from 0, the first noising step, to {@code T - 1}; {@code t = -1} is the clean
  * sample, with {@code alphaBar(-1) == 1}. Samples are arrays of type FLOAT whose first dimension is
- * the batch. {@code docs/notation.md} lists the symbols beside those of the papers.
+ * the batch. {@code docs/notation.md} lists the symbols and those of the papers.
  */
 @NullMarked
 package org.diffusion4j;

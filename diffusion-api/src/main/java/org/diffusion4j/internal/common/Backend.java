@@ -13,8 +13,8 @@ import org.nd4j.linalg.factory.Nd4jBackend;
 import org.nd4j.linalg.factory.Nd4jBackend.NoAvailableBackendException;
 
 /**
- * ND4J's start, before its first use: whatever an application lacks ends in one sentence that names
- * it, and the context class loader of the thread that happens to come first decides nothing.
+ * Starts ND4J before its first use. If something is missing in the application, the error is one
+ * sentence that names it. The thread's context class loader has no effect.
  */
 public final class Backend {
 
@@ -27,7 +27,7 @@ public final class Backend {
 
   private Backend() {}
 
-  /** Starts ND4J at the first call, and costs nothing afterwards. */
+  /** Starts ND4J on the first call; later calls cost nothing. */
   private static final class Start {
     static final @Nullable Failure FAILURE = attempt();
   }
@@ -35,9 +35,9 @@ public final class Backend {
   private record Failure(String reason, Throwable cause) {}
 
   /**
-   * Makes sure that ND4J runs.
+   * Starts ND4J if it is not running.
    *
-   * @throws IllegalStateException saying what the application lacks if it does not
+   * @throws IllegalStateException if it cannot start; the message says what is missing
    */
   public static void start() {
     Failure failure = Start.FAILURE;
@@ -56,7 +56,7 @@ public final class Backend {
         ND4JClassLoading.setNd4jClassloader(loader);
       }
       selectProcessor(loader);
-      // ND4J starts as it is asked; after a broken service file it has no backend and goes on.
+      // This starts ND4J; after a broken service file it continues without a backend.
       Objects.requireNonNull(Nd4j.getBackend(), "no backend");
       return null;
     } catch (RuntimeException | LinkageError failed) {
@@ -71,7 +71,10 @@ public final class Backend {
         && find(Nd4jBackend.class.getName(), loader).equals(Optional.of(Nd4jBackend.class));
   }
 
-  /** Where the service file that names the selection was lost, the processor might not run ND4J. */
+  /**
+   * If the service file that names the selection is missing, the wrong native library might be
+   * chosen.
+   */
   private static void selectProcessor(ClassLoader loader) {
     Optional<Class<?>> selection = find(SELECTION, loader);
     if (selection.isPresent()) {

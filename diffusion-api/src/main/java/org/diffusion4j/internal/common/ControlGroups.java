@@ -6,12 +6,12 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /**
- * The control groups of this process that limit memory, of both versions and at every level: a
- * group's limit holds for all groups below it.
+ * The control groups (v1 and v2) that limit the memory of this process, at every level: a group's
+ * limit also applies to all groups below it.
  */
 final class ControlGroups {
 
-  /** How a version names its files, and the lines of {@code memory.stat} for the page cache. */
+  /** The names of a version's files, and of the lines of {@code memory.stat} for the page cache. */
   private enum Version {
     V1("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     V2("memory.max", "memory.current", "inactive_file");
@@ -38,14 +38,14 @@ final class ControlGroups {
           new SystemFile(directory.resolve("memory.stat")));
     }
 
-    /** What the group leaves, or {@link Long#MAX_VALUE}. */
+    /** The memory that the group's limit leaves, or {@link Long#MAX_VALUE}. */
     long left() {
-      // Version 1 writes a number near 2^63 where there is no limit, version 2 "max".
+      // Without a limit, version 1 writes a number near 2^63 and version 2 writes "max".
       OptionalLong most = limit.number();
       if (most.isEmpty() || most.getAsLong() >= Long.MAX_VALUE / 2) {
         return Long.MAX_VALUE;
       }
-      // Page cache that is not in use counts as used, but gives way.
+      // Inactive page cache counts as used, but the system frees it on demand.
       long cache = SystemFile.number(stat.lines(), version.reclaimable).orElse(0);
       long held = Math.max(0, used.number().orElse(0) - cache);
       return MemoryLimits.lessMargin(most.getAsLong() - held, most.getAsLong());
@@ -107,7 +107,9 @@ final class ControlGroups {
     };
   }
 
-  /** The group as seen from what is mounted; nothing if it lies elsewhere, as in a container. */
+  /**
+   * The group's path relative to the mount point; nothing if it lies elsewhere, as in a container.
+   */
   private static String below(String mounted, String group) {
     String path = "";
     if (mounted.equals("/")) {
@@ -118,12 +120,12 @@ final class ControlGroups {
     return path.contains("..") ? "" : path.replaceFirst("^/+", "");
   }
 
-  /** Blanks are written as {@code \040}. */
+  /** Replaces {@code \040} by a space. */
   private static String unescaped(String path) {
     return path.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\");
   }
 
-  /** What the tightest group leaves, or {@link Long#MAX_VALUE}. */
+  /** The memory that the strictest group leaves, or {@link Long#MAX_VALUE}. */
   long left() {
     long left = Long.MAX_VALUE;
     for (Level level : levels) {

@@ -5,14 +5,14 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Work whose arrays belong to no workspace of the caller's: they stay valid when it is closed, and
- * may be closed by themselves.
+ * Runs work outside of the caller's ND4J workspaces: the arrays that it creates stay valid when a
+ * workspace is closed, and can be closed individually.
  */
 public final class Detached {
 
   private Detached() {}
 
-  /** Does work that makes arrays, outside of the workspaces that are open on this thread. */
+  /** Runs work outside of the workspaces that are open on this thread. */
   public static <T> T get(Supplier<T> work) {
     Backend.start();
     if (Nd4j.getMemoryManager().getCurrentWorkspace() == null) {

@@ -4,10 +4,10 @@ import java.util.random.RandomGenerator;
 
 /**
  * The generator L64X128Mix of the LXM family: Steele and Vigna 2021, figure 1. A seed gives the
- * bits of the JDK's generator of that name.
+ * same bits as the JDK's generator of this name.
  *
- * <p>The JDK finds its own through the service table of the module {@code jdk.random}, which small
- * runtime images and some class loaders lack.
+ * <p>The JDK finds its generator through the services of the module {@code jdk.random}, which is
+ * missing in small runtime images and with some class loaders.
  */
 public final class L64X128MixRandom implements RandomGenerator {
 
@@ -21,7 +21,7 @@ public final class L64X128MixRandom implements RandomGenerator {
   private long x1;
 
   /**
-   * The beginning of a stream.
+   * A new stream.
    *
    * @param seed any number
    */
@@ -56,7 +56,7 @@ public final class L64X128MixRandom implements RandomGenerator {
     return z ^ (z >>> 33);
   }
 
-  /** Stafford's variant 13 of it. */
+  /** Stafford's variant 13 of MurmurHash3's finaliser. */
   private static long stafford(long z) {
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
     z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;

@@ -4,28 +4,26 @@ import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
- * Promises memory to those who are about to take it, so that two threads are not promised the same.
- * The system counts memory as used only when it is written to: a claim is held from the question
+ * Reserves memory for threads that are about to allocate it, so that two threads do not count on
+ * the same memory. The system counts memory as used only after it is written to, so a claim is held
  * until then.
  */
 public final class MemoryLedger {
 
-  /**
-   * A claim is held for as long as it takes to write to its memory, not for as long as it lives.
-   */
+  /** How long to wait for other claims, which are held only until their memory is written to. */
   private static final long PATIENCE_NANOS = 30_000_000_000L;
 
   private final LongSupplier available;
   private long promised;
 
   /**
-   * @param available bytes that can still be taken, without regard to claims
+   * @param available bytes that can be allocated, ignoring claims
    */
   public MemoryLedger(LongSupplier available) {
     this.available = available;
   }
 
-  /** Memory that was promised and may not have been written to yet. */
+  /** Memory that is reserved and may not have been written to yet. */
   public final class Claim implements AutoCloseable {
 
     private long bytes;
@@ -34,7 +32,7 @@ public final class MemoryLedger {
       this.bytes = bytes;
     }
 
-    /** Says that the memory was written to, or is not wanted any more. */
+    /** Releases the claim: the memory was written to or is no longer needed. */
     @Override
     public void close() {
       synchronized (MemoryLedger.this) {
@@ -45,16 +43,16 @@ public final class MemoryLedger {
     }
   }
 
-  /** Bytes that can still be promised. */
+  /** Bytes that can still be reserved. */
   public synchronized long available() {
     return Math.max(0, available.getAsLong() - promised);
   }
 
   /**
-   * Claims memory. Waits while the claims of others are in the way, which may turn out to be
-   * counted twice: who holds a claim makes no other one.
+   * Reserves memory. Waits if other claims prevent it, since their memory may be counted twice. A
+   * thread with a claim must not request another one.
    *
-   * @return to be closed once the memory was written to; empty if there is too little
+   * @return to be closed when the memory has been written to; empty if there is too little
    */
   public synchronized Optional<Claim> claim(long bytes) {
     long end = System.nanoTime() + PATIENCE_NANOS;

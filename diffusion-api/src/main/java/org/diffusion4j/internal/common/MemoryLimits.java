@@ -7,13 +7,13 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /**
- * The limits that the system puts on the memory of this process: those of the machine, of the
- * process ({@code ulimit -v} and {@code -d}) and of its control groups. Where the limits are does
- * not change, and is read once.
+ * The limits of this process's memory: of the machine, of the process ({@code ulimit -v} and {@code
+ * -d}) and of its control groups. The locations of the limits do not change and are determined
+ * once.
  */
 final class MemoryLimits {
 
-  /** What the JVM itself may take at any moment: the system kills without asking. */
+  /** A reserve for the JVM, because the system kills a process that exceeds its limit. */
   private static final long MARGIN = 64L << 20;
 
   private static final long MARGIN_PART = 16;
@@ -42,17 +42,17 @@ final class MemoryLimits {
         new SystemFile(proc.resolve("sys/vm/overcommit_memory")).lines().equals(List.of("2"));
   }
 
-  /** Bytes that can still be taken without being refused or killed. */
+  /** Bytes that can be allocated without an error and without being killed. */
   long left() {
     return Math.min(Math.min(ofMachine(), ofProcess()), groups.left());
   }
 
   private long ofMachine() {
     List<String> info = meminfo.lines();
-    // Unlike what is free, this counts the page cache, which gives way.
+    // Unlike MemFree, this includes the page cache, which the system frees on demand.
     OptionalLong available = SystemFile.number(info, "MemAvailable:");
     if (available.isEmpty()) {
-      // macOS counts as free only what it never used.
+      // macOS counts as free only memory that was never used.
       return System.getProperty("os.name", "").startsWith("Windows")
           ? ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getFreeMemorySize()
           : Long.MAX_VALUE;
@@ -82,7 +82,7 @@ final class MemoryLimits {
     return limit == Long.MAX_VALUE ? limit : lessMargin(limit - used, limit);
   }
 
-  /** What may be promised of what is left under a limit. */
+  /** The part of the remaining memory that may be reserved. */
   static long lessMargin(long left, long limit) {
     return Math.max(0, left - Math.min(MARGIN, limit / MARGIN_PART));
   }

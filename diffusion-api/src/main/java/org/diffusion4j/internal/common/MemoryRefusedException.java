@@ -1,12 +1,12 @@
 package org.diffusion4j.internal.common;
 
-/** Memory that is not there, told before it is taken. */
+/** There is too little memory; thrown before it is allocated. */
 public final class MemoryRefusedException extends IllegalStateException {
 
   private static final long serialVersionUID = 1;
 
   /**
-   * @param message what is needed and what is there
+   * @param message how much is needed and how much is available
    */
   public MemoryRefusedException(String message) {
     super(message);

@@ -5,8 +5,8 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * The gate before every native allocation whose size a caller or a file decides: it knows every
- * limit that would end the process, and refuses before anything is taken.
+ * Checks every native allocation whose size is determined by a caller or a file. It knows all
+ * limits that would end the process, and refuses an allocation beforehand.
  */
 public final class NativeMemory {
 
@@ -38,10 +38,10 @@ public final class NativeMemory {
   }
 
   /**
-   * Claims memory, for who takes so much that others could be promised the same at the same time.
+   * Reserves memory for a large allocation, so that other threads do not count on it.
    *
    * @param what as in {@link #require(String, long)}
-   * @return to be closed once the memory was written to
+   * @return to be closed when the memory has been written to
    * @throws IllegalStateException as {@link #require(String, long)}
    */
   public static MemoryLedger.Claim claim(String what, long bytes) {
@@ -51,10 +51,10 @@ public final class NativeMemory {
   }
 
   /**
-   * Checks that memory is there.
+   * Checks that there is enough memory.
    *
    * @param what it is for, as in {@code memory for <what> must be at least ...}
-   * @param bytes that are needed; {@link Long#MAX_VALUE} if the number is larger than a long
+   * @param bytes number of bytes needed; {@link Long#MAX_VALUE} if it exceeds a long
    * @throws IllegalStateException naming both numbers if not
    */
   public static void require(String what, long bytes) {
@@ -62,13 +62,14 @@ public final class NativeMemory {
   }
 
   /**
-   * Checks that memory for a number of equal things is there, and says how many would fit.
+   * Checks that there is enough memory for a number of items of equal size. The message says how
+   * many would fit.
    *
    * @param what they are, as in {@code memory for 100 <what> must be at least ...}
-   * @param count of them, at least 0
+   * @param count number of items, at least 0
    * @param bytesEach at least 1
-   * @param fixed bytes beside them
-   * @throws IllegalStateException naming both numbers and the count that would fit if not
+   * @param fixed additional bytes
+   * @throws IllegalStateException if not, with both numbers and the count that would fit
    */
   public static void require(String what, long count, long bytesEach, long fixed) {
     long needed = sum(product(count, bytesEach), fixed);
@@ -100,7 +101,7 @@ public final class NativeMemory {
     return a > Long.MAX_VALUE - b ? Long.MAX_VALUE : a + b;
   }
 
-  /** What is said where memory is refused. */
+  /** The message if memory is refused. */
   public static String refusal(String what, long needed, long available) {
     return "memory for "
         + what
@@ -111,7 +112,7 @@ public final class NativeMemory {
         + " are available";
   }
 
-  /** Rounded up, such as {@code 12 MB}. */
+  /** A number of bytes as text, rounded up, such as {@code 12 MB}. */
   public static String megabytes(long bytes) {
     return (bytes / (1 << 20) + (bytes % (1 << 20) == 0 ? 0 : 1)) + " MB";
   }

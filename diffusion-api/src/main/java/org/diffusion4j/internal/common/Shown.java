@@ -5,9 +5,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How messages show what files and callers hold: cut short, with control characters escaped. Every
- * message, thrown or logged, that quotes a file, a name from a file or a caller's text goes through
- * here.
+ * Formats values for messages: shortened, with control characters escaped. Every message, thrown or
+ * logged, that quotes a file, a name from a file or a caller's text uses this class.
  */
 public final class Shown {
 
@@ -28,7 +27,8 @@ public final class Shown {
   /**
    * A value as text.
    *
-   * @param most characters that are shown, escaped; what is left out is counted
+   * @param most maximum number of characters after escaping; the message has the number of omitted
+   *     ones
    */
   public static String text(@Nullable Object value, int most) {
     String text = String.valueOf(value);
@@ -45,7 +45,7 @@ public final class Shown {
     return shown.toString();
   }
 
-  /** The first five values, each as {@link #text(Object)}, and how many more there are. */
+  /** The first five values, each as {@link #text(Object)}, and the number of the others. */
   public static String list(Collection<?> values) {
     String first =
         values.stream().limit(MOST_ITEMS).map(Shown::text).collect(Collectors.joining(", "));
@@ -63,7 +63,9 @@ public final class Shown {
     };
   }
 
-  /** Whether a character could end a line of a log, or change how the text around it is shown. */
+  /**
+   * Whether a character could end a line of a log or change the display of the surrounding text.
+   */
   private static boolean isHarmful(int c) {
     int type = Character.getType(c);
     return Character.isISOControl(c)

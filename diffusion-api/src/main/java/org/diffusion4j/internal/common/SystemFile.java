@@ -10,8 +10,8 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A small text file in which the system tells numbers that change. It stays open, for opening takes
- * ten times as long as reading.
+ * A small text file of the operating system with changing numbers. It stays open, because opening
+ * takes ten times as long as reading.
  */
 final class SystemFile {
 
@@ -20,7 +20,7 @@ final class SystemFile {
   private final @Nullable RandomAccessFile file;
   private byte[] buffer = new byte[1 << 12];
 
-  /** Opens a file; if it cannot be opened, it has no lines. */
+  /** Opens a file. A file that cannot be opened has no lines. */
   SystemFile(Path path) {
     RandomAccessFile opened;
     try {
@@ -35,7 +35,7 @@ final class SystemFile {
     return file != null;
   }
 
-  /** What it holds now, line by line. */
+  /** The current lines. */
   synchronized List<String> lines() {
     if (file == null) {
       return List.of();
@@ -59,7 +59,7 @@ final class SystemFile {
     }
   }
 
-  /** The number that it holds, if it holds nothing else. */
+  /** The number in the file, if it contains nothing else. */
   OptionalLong number() {
     List<String> lines = lines();
     return lines.size() == 1 ? first(lines.get(0)) : OptionalLong.empty();

@@ -1,4 +1,4 @@
-/** What all modules of diffusion4j share; not for applications, and without promises to them. */
+/** Helpers shared by all modules of diffusion4j. Internal: not for applications. */
 @NullMarked
 package org.diffusion4j.internal.common;
 

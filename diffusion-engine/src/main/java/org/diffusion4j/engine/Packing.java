@@ -10,11 +10,11 @@ import org.diffusion4j.engine.cpu.Workers;
 import org.diffusion4j.engine.graph.WeightCopy;
 
 /**
- * Who reads packed weights and who writes them. Whoever runs reads; who finds a weight that is
- * older than the graph's writes it, once nobody reads it.
+ * Coordinates reading and writing of packed weights. Every run reads them. A run that finds a
+ * weight older than the graph's updates it when no other run reads it.
  *
- * <p>A run within a callback of another run waits for no run, for that one may wait for it. Where a
- * weight is being read it takes it as it is: weights do not change while somebody runs.
+ * <p>A run within a callback of another run waits for no run, because that one may wait for it. It
+ * uses a weight that is being read as it is, because weights do not change during a run.
  */
 final class Packing {
 
@@ -33,7 +33,7 @@ final class Packing {
   /**
    * Begins a run.
    *
-   * @param read the weights that it reads
+   * @param read the weights that the run reads
    * @param version of the graph's weights
    * @return those that the caller must write first
    */
@@ -72,7 +72,7 @@ final class Packing {
     }
   }
 
-  /** Says that weights were written. */
+  /** Records that weights were written. */
   synchronized void written(List<WeightCopy> weights) {
     weights.forEach(beingWritten::remove);
     notifyAll();
@@ -87,7 +87,7 @@ final class Packing {
     notifyAll();
   }
 
-  /** Lets no run begin any more, and waits for those that have. */
+  /** Prevents further runs and waits for current ones. */
   synchronized void close() {
     if (running > 0 && workers.isWorking()) {
       throw new IllegalStateException("a model must not be closed by a callback while it runs");

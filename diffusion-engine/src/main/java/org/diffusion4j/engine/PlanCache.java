@@ -16,9 +16,9 @@ import org.diffusion4j.engine.samediff.Goal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The plans of a graph, of which so many are kept, and their workspaces that wait for the next run.
- * The plan that was not used for longest goes first. A plan is made outside of the lock, once:
- * those who want another one do not wait.
+ * Caches a limited number of a graph's plans and their idle workspaces. The least recently used
+ * plan is removed first. A plan is created once, outside of the lock, so threads that need other
+ * plans do not wait.
  */
 final class PlanCache implements AutoCloseable {
 
@@ -33,8 +33,8 @@ final class PlanCache implements AutoCloseable {
   private boolean closed;
 
   /**
-   * @param maker makes plans
-   * @param maxIdle workspaces that each plan keeps while they are not used
+   * @param maker creates plans
+   * @param maxIdle maximum number of idle workspaces per plan
    */
   PlanCache(Function<Key, Plan> maker, int maxIdle) {
     this.maker = maker;
@@ -53,15 +53,15 @@ final class PlanCache implements AutoCloseable {
   }
 
   /**
-   * What distinguishes plans.
+   * Identifies a plan.
    *
    * @param shapes of the placeholders, and of the result
-   * @param threads that each operation may use
+   * @param threads number of threads of each operation
    * @param goal what is computed
    */
   record Key(Map<String, List<Long>> shapes, int threads, Goal goal) {}
 
-  /** A plan with its workspaces, in use by as many as hold it. */
+  /** A plan and its workspaces, with a count of its users. */
   static final class Entry {
 
     private final int maxIdle;
@@ -89,7 +89,7 @@ final class PlanCache implements AutoCloseable {
       notifyAll();
     }
 
-    /** Waits for whoever makes the plan, who waits for nobody. */
+    /** Waits for the thread that creates the plan; that thread does not wait. */
     private synchronized void awaitPlan() {
       boolean interrupted = false;
       while (plan == null && failure == null) {
@@ -110,7 +110,7 @@ final class PlanCache implements AutoCloseable {
       }
     }
 
-    /** A workspace that waits for a run, if there is one. */
+    /** An idle workspace, if there is one. */
     synchronized Optional<Workspace> take() {
       return Optional.ofNullable(idle.poll());
     }
@@ -125,7 +125,7 @@ final class PlanCache implements AutoCloseable {
       workspace.close();
     }
 
-    /** Ends the use of an entry that {@link #hold} gave out. */
+    /** Releases an entry returned by {@link #hold}. */
     synchronized void release() {
       holders--;
       closeIfUnused();
@@ -152,10 +152,10 @@ final class PlanCache implements AutoCloseable {
   }
 
   /**
-   * Holds the entry of a key, with a plan that is made if there is none.
+   * Returns the entry of a key; creates its plan if necessary.
    *
-   * @throws UnplannableException if there can be none
-   * @throws TooLargeException if there can be one for a smaller batch alone
+   * @throws UnplannableException if there is no plan
+   * @throws TooLargeException if only a smaller batch can have a plan
    */
   Entry hold(Key key) {
     Entry entry;
@@ -206,7 +206,7 @@ final class PlanCache implements AutoCloseable {
     }
   }
 
-  /** What a plan takes; no plan is kept or dropped to find out. */
+  /** The footprint of a plan; this neither adds nor removes plans. */
   Footprint footprint(Key key) {
     synchronized (this) {
       requirePlannable(key);
@@ -228,7 +228,7 @@ final class PlanCache implements AutoCloseable {
     footprints.put(key, footprint);
   }
 
-  /** What is true of a graph and shapes stays true; other failures may pass. */
+  /** A graph without a plan for some shapes never has one; other failures may be temporary. */
   private synchronized void rememberUnplannable(Key key, Throwable e) {
     if (e instanceof UnplannableException) {
       unplannable.put(key, Objects.requireNonNullElse(e.getMessage(), ""));
@@ -245,7 +245,7 @@ final class PlanCache implements AutoCloseable {
     }
   }
 
-  /** The plans that are kept. */
+  /** The number of plans in the cache. */
   synchronized int size() {
     return entries.size();
   }
@@ -254,7 +254,7 @@ final class PlanCache implements AutoCloseable {
     return entries.containsKey(key);
   }
 
-  /** Frees what is not in use now, and the rest once it is released. */
+  /** Frees plans that are not in use, and the others when they are released. */
   @Override
   public synchronized void close() {
     closed = true;

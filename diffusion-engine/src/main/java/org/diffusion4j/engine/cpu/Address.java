@@ -10,7 +10,7 @@ import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A place in native memory, which belongs to something else. */
+/** An address in native memory that is owned elsewhere. */
 public final class Address extends FloatPointer {
 
   private static final int PAGE_FLOATS = 4096 / Float.BYTES;
@@ -25,24 +25,24 @@ public final class Address extends FloatPointer {
     return new Address(address);
   }
 
-  /** The floats from an address on. */
+  /** The floats starting at an address. */
   public static FloatBuffer floats(long address, long count) {
     return new Address(address).capacity(count).asBuffer();
   }
 
-  /** The integers from an address on. */
+  /** The integers starting at an address. */
   public static IntBuffer ints(long address, long count) {
     return new IntPointer(new Address(address)).capacity(count).asBuffer();
   }
 
-  /** Where the first value of an array in C order lies. */
+  /** The address of the first value of an array in C order. */
   public static long of(INDArray array) {
     return array.data().addressPointer().address();
   }
 
   /**
-   * Writes to each page of an array of floats, whose values are lost: the system counts memory only
-   * when it is written to.
+   * Writes to each page of an array of floats, which overwrites its values. The system counts
+   * memory only after it is written to.
    */
   public static void touch(INDArray array) {
     FloatPointer floats = new Address(of(array));
@@ -51,13 +51,13 @@ public final class Address extends FloatPointer {
     }
   }
 
-  /** Whether the values of an array lie side by side in C order. */
+  /** Whether an array is contiguous and in C order. */
   public static boolean isPlain(INDArray array) {
     return array.length() == 1
         || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'));
   }
 
-  /** A part of an array, from a value on, in C order. */
+  /** A part of an array, starting at a value, in C order. */
   public static INDArray view(INDArray base, long offset, long... shape) {
     return Nd4j.create(
         Nd4j.createBuffer(base.data(), offset, ArrayUtil.prodLong(shape)),

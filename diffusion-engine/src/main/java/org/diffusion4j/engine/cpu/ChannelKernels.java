@@ -6,7 +6,7 @@ import org.diffusion4j.engine.graph.Concat;
 import org.diffusion4j.engine.graph.Split;
 import org.diffusion4j.engine.graph.Value;
 
-/** The kernels that join channels or features, or take them apart. */
+/** Kernels that join or split channels or features. */
 final class ChannelKernels {
 
   private ChannelKernels() {}

@@ -4,7 +4,7 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import org.diffusion4j.engine.graph.ColumnSums;
 
-/** The sum over the batch of each feature. */
+/** Sums each feature over the batch. */
 final class ColumnSumsKernel {
 
   private ColumnSumsKernel() {}

@@ -7,7 +7,7 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.Value;
 
-/** The layouts and the geometry of a convolution, as oneDNN orders its dimensions. */
+/** The layouts and the geometry of a convolution in oneDNN's order of dimensions. */
 final class ConvolutionDescs {
 
   static final long[] NO_DILATION = {0, 0};
@@ -60,7 +60,7 @@ final class ConvolutionDescs {
         attributes);
   }
 
-  /** What oneDNN wants to know of the forward direction to describe a gradient. */
+  /** The forward description that oneDNN needs to describe a gradient. */
   Primitive.Description hint(String name, KernelContext context) {
     return context.own(Primitive.describe(name, this::describeForward));
   }

@@ -8,7 +8,7 @@ import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.Precision;
 import org.jspecify.annotations.Nullable;
 
-/** A convolution forward, with its input brought to another precision first if it is to be. */
+/** A forward convolution; converts its input to another precision first if necessary. */
 final class ConvolutionKernel implements Kernel {
 
   private final Convolution node;
@@ -45,7 +45,7 @@ final class ConvolutionKernel implements Kernel {
     return narrowFloats() + primitive.scratch();
   }
 
-  /** The memory of the input in another precision. */
+  /** The memory of the converted input. */
   private long narrowFloats() {
     return narrow == null ? 0 : (descs.narrowX.floats() + 15) / 16 * 16;
   }

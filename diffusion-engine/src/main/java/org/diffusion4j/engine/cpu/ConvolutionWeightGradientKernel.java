@@ -6,8 +6,8 @@ import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
 import org.diffusion4j.engine.graph.ConvolutionWeightGradient;
 
 /**
- * The gradients of a convolution with respect to its weight and its bias: into oneDNN's own layout
- * first, then into the weight's.
+ * The gradients of a convolution with respect to its weight and its bias, first in oneDNN's layout,
+ * then converted to the weight's.
  */
 final class ConvolutionWeightGradientKernel implements Kernel {
 

@@ -11,7 +11,7 @@ import org.diffusion4j.engine.graph.Weights;
 import org.nd4j.linalg.api.ops.executioner.OpExecutioner;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Runs nodes on the CPU with oneDNN, loops of our own, and ND4J for the rest. */
+/** Runs nodes on the CPU: with oneDNN, our own loops, and ND4J for the rest. */
 public final class CpuEngine implements Engine {
 
   private final Weights weights;
@@ -22,18 +22,18 @@ public final class CpuEngine implements Engine {
     packed = new PackedWeights(weights);
   }
 
-  /** Whether ND4J computes on the CPU and oneDNN is there. */
+  /** Whether ND4J's backend is a CPU backend and oneDNN is available. */
   public static boolean isAvailable() {
     return Nd4j.getExecutioner().type() == OpExecutioner.ExecutionerType.NATIVE_CPU
         && OneDnn.available();
   }
 
-  /** An engine for a graph's weights; empty where {@link #isAvailable} says no. */
+  /** An engine for a graph's weights; empty if not {@link #isAvailable}. */
   public static Optional<CpuEngine> of(Weights weights) {
     return isAvailable() ? Optional.of(new CpuEngine(weights)) : Optional.empty();
   }
 
-  /** Whether this processor computes in a precision faster than in float. */
+  /** Whether this processor is faster with a precision than with float. */
   public static boolean isFast(Precision precision) {
     return switch (precision) {
       case FLOAT32 -> true;

@@ -14,7 +14,7 @@ import org.diffusion4j.engine.graph.Program;
 import org.diffusion4j.engine.graph.Storage;
 import org.diffusion4j.engine.graph.Weights;
 
-/** The kernels of nodes, in order, and the layout of the memory that they work in. */
+/** The kernels of nodes, in order, and their memory layout. */
 final class CpuProgram implements Program {
 
   private final Map<Node, Kernel> kernels = new IdentityHashMap<>();

@@ -42,7 +42,7 @@ final class CpuWorkspace implements Workspace {
   private Call call = Call.FORWARD;
   private int firstSample;
 
-  /** A workspace of scratch memory alone. */
+  /** A workspace that has only scratch memory. */
   CpuWorkspace(long scratchFloats) {
     this(scratchFloats, 0, 0, new Weights(Map.of(), Map.of()));
   }
@@ -65,7 +65,7 @@ final class CpuWorkspace implements Workspace {
     this.weights = weights;
   }
 
-  /** Says which operations a run is made of, each bound to this memory. */
+  /** Sets the operations of a run, each bound to this memory. */
   void steps(List<Runnable> bound) {
     steps = List.copyOf(bound);
   }
@@ -99,7 +99,7 @@ final class CpuWorkspace implements Workspace {
     return stream;
   }
 
-  /** Where the scratch of a workspace without values begins. */
+  /** The address of the scratch memory of a workspace without values. */
   long scratchAddress() {
     return start;
   }
@@ -125,7 +125,7 @@ final class CpuWorkspace implements Workspace {
     return value == null ? null : floats(value);
   }
 
-  /** The value as an array in C order over the workspace's own memory. */
+  /** A value as an array in C order that uses the workspace's memory. */
   INDArray array(Value value, long... shape) {
     return switch (value.storage().kind()) {
       case ARENA -> Address.view(arena, (address(value) - Address.of(arena)) / Float.BYTES, shape);
@@ -146,8 +146,8 @@ final class CpuWorkspace implements Workspace {
   }
 
   /**
-   * A Java array of at least a length for a kernel to work in; its contents are lost from one
-   * kernel to the next.
+   * A Java array of at least the given length, as temporary memory of a kernel; other kernels
+   * overwrite it.
    */
   float[] heap(int slot, long length) {
     float[] array = heap.get(slot);
@@ -176,7 +176,7 @@ final class CpuWorkspace implements Workspace {
     return memory;
   }
 
-  /** Has something freed with the workspace. */
+  /** Registers something to be freed with the workspace. */
   void own(Runnable closer) {
     closers.push(closer);
   }

@@ -8,7 +8,7 @@ import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.Value;
 
-/** A shape, a type and a layout of values, as oneDNN describes them. */
+/** oneDNN's description of a shape, a type and a layout. */
 final class Desc implements AutoCloseable {
 
   private final dnnl_memory_desc handle;
@@ -19,17 +19,17 @@ final class Desc implements AutoCloseable {
     this.owned = owned;
   }
 
-  /** A description that belongs to something else. */
+  /** A description that is owned elsewhere. */
   static Desc borrowed(dnnl_memory_desc handle) {
     return new Desc(handle, false);
   }
 
-  /** The value as it lies in memory. */
+  /** The layout of a value in memory. */
   static Desc of(Value value) {
     return strided(value.shape(), value.strides());
   }
 
-  /** The value as if it were one row. */
+  /** The layout of a value seen as one row. */
   static Desc flat(Value value) {
     return strided(new long[] {value.length()}, new long[] {1});
   }
@@ -49,7 +49,7 @@ final class Desc implements AutoCloseable {
     return strided(Precision.FLOAT32, dims, strides);
   }
 
-  /** The value as it lies in memory, but of another precision. */
+  /** The layout of a value in memory with another precision. */
   static Desc of(Precision precision, Value value) {
     return strided(precision, value.shape(), value.strides());
   }
@@ -63,7 +63,7 @@ final class Desc implements AutoCloseable {
     return new Desc(handle, true);
   }
 
-  /** Any layout that suits the operation. */
+  /** Any layout; oneDNN chooses. */
   static Desc any(Precision precision, long... dims) {
     dnnl_memory_desc handle = new dnnl_memory_desc();
     check(
@@ -77,12 +77,12 @@ final class Desc implements AutoCloseable {
     return handle;
   }
 
-  /** The memory that it takes, in floats. */
+  /** Its memory in floats. */
   long floats() {
     return (dnnl.dnnl_memory_desc_get_size(handle) + Float.BYTES - 1) / Float.BYTES;
   }
 
-  /** The same description with a life of its own. */
+  /** A copy with its own lifetime. */
   Desc copy() {
     dnnl_memory_desc copy = new dnnl_memory_desc();
     check(dnnl.dnnl_memory_desc_clone(copy, handle), "memory description");

@@ -5,7 +5,7 @@ import java.nio.IntBuffer;
 import org.diffusion4j.engine.graph.DropoutMasks;
 import org.diffusion4j.engine.graph.DropoutOp;
 
-/** Drops values by the masks of the call, which it computes as it goes. */
+/** Drops values with the masks of the call, which it computes on the fly. */
 final class DropoutKernel {
 
   private DropoutKernel() {}

@@ -11,7 +11,7 @@ import org.diffusion4j.engine.graph.Silu;
 import org.diffusion4j.engine.graph.SiluGradient;
 import org.diffusion4j.engine.graph.Value;
 
-/** Kernels that compute each value from the values in its place. */
+/** Elementwise kernels. */
 final class Elementwise {
 
   private static final int SIGMOID = dnnl.dnnl_eltwise_logistic_use_dst_for_bwd;
@@ -78,7 +78,7 @@ final class Elementwise {
   }
 
   /**
-   * @param of what the derivative is a function of: the input, or the result
+   * @param of the value that the derivative is computed from: the input or the result
    */
   private static Kernel gradient(
       Node node, int function, Operand of, Value dy, Value dx, KernelContext context) {

@@ -6,7 +6,7 @@ import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.GroupNormGradient;
 import org.jspecify.annotations.Nullable;
 
-/** The gradient of a group norm, a sample at a time: through SiLU, of the weights, of the input. */
+/** The gradient of a group norm, one sample at a time: of SiLU, of the weights, of the input. */
 final class GroupNormGradientKernel {
 
   private final boolean silu;
@@ -135,7 +135,7 @@ final class GroupNormGradientKernel {
     put(dBetas, totalBeta);
   }
 
-  /** Sums the gradient before SiLU, alone and times xHat, and keeps it in dx. */
+  /** Computes the gradient before SiLU and stores it in dx; sums it, also multiplied by xHat. */
   private void throughSilu(int start) {
     int grouped = channels / groups;
     for (int c = 0; c < channels; c++) {
@@ -169,7 +169,7 @@ final class GroupNormGradientKernel {
     tile.fold(sumsOfDh, foldedDh);
   }
 
-  /** Makes h xHat, and d a gradient. */
+  /** Loads xHat into h and a gradient into d. */
   private void load(FloatBuffer gradient, int at, int n) {
     xs.get(at, h, 0, n);
     gradient.get(at, d, 0, n);

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.jspecify.annotations.Nullable;
 
-/** Group normalisation, a sample at a time: means, deviations, and the values. */
+/** Group normalisation, one sample at a time: means, deviations, then values. */
 final class GroupNormKernel {
 
   private final int batch;
@@ -83,7 +83,7 @@ final class GroupNormKernel {
       Loops.add(sums, a, n);
     }
     tile.fold(sums, folded);
-    // The mean of x + bias is that of x plus that of the biases.
+    // The mean of x + bias is the mean of x plus the mean of the biases.
     int grouped = channels / groups;
     for (int g = 0; g < groups; g++) {
       double mean = 0;

@@ -4,7 +4,7 @@ import java.nio.FloatBuffer;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.jspecify.annotations.Nullable;
 
-/** A group norm's weights for one sample: gamma and beta with its scale and shift applied. */
+/** A group norm's weights for a sample: gamma and beta with scale and shift applied. */
 final class GroupNormWeights {
 
   final float[] gamma;

@@ -2,10 +2,12 @@ package org.diffusion4j.engine.cpu;
 
 import java.util.List;
 
-/** A node made ready for its shapes. What is native in it belongs to the {@link KernelContext}. */
+/**
+ * The implementation of a node for its shapes. The {@link KernelContext} owns its native objects.
+ */
 interface Kernel {
 
-  /** Floats that it needs only while it runs. */
+  /** Temporary memory in floats. */
   default long scratch() {
     return 0;
   }
@@ -16,9 +18,9 @@ interface Kernel {
   }
 
   /**
-   * The operation on the memory of one workspace.
+   * The operation bound to the memory of a workspace.
    *
-   * @param scratch the address of the memory that it needs while it runs
+   * @param scratch the address of its temporary memory
    */
   Runnable bind(CpuWorkspace workspace, long scratch);
 }

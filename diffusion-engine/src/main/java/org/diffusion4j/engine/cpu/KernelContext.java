@@ -4,7 +4,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import org.diffusion4j.engine.graph.Value;
 
-/** What kernels are made with; owns what is native in them. */
+/** Creates and owns the native objects of kernels. */
 final class KernelContext implements AutoCloseable {
 
   private final PackedWeights packed;
@@ -29,17 +29,17 @@ final class KernelContext implements AutoCloseable {
     return description;
   }
 
-  /** The value as it lies in memory. */
+  /** The layout of a value in memory. */
   Desc desc(Value value) {
     return own(Desc.of(value));
   }
 
-  /** The value as if it were one row. */
+  /** The layout of a value seen as one row. */
   Desc flat(Value value) {
     return own(Desc.flat(value));
   }
 
-  /** The weight in another layout; one copy for all kernels of a graph that ask for the same. */
+  /** The weight in another layout; kernels of a graph with the same layout share one copy. */
   PackedWeight packed(Value weight, Desc from, Desc to) {
     return packed.of(weight, from, to);
   }

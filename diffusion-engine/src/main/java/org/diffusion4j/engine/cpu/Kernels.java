@@ -27,7 +27,7 @@ import org.diffusion4j.engine.graph.SoftmaxGradient;
 import org.diffusion4j.engine.graph.Split;
 import org.diffusion4j.engine.graph.Store;
 
-/** Which kernel runs which node: the one place where that is chosen. */
+/** Chooses the kernel of each node. No other class does. */
 final class Kernels {
 
   private static final Map<Class<? extends Node>, Maker<Node>> TABLE =
@@ -59,7 +59,7 @@ final class Kernels {
 
   private Kernels() {}
 
-  /** Makes the kernel of a node; what is native in it belongs to the context. */
+  /** Creates the kernel of a node; the context owns its native objects. */
   private interface Maker<N extends Node> {
     Kernel make(N node, KernelContext context);
   }

@@ -1,12 +1,12 @@
 package org.diffusion4j.engine.cpu;
 
 /**
- * Loops over floats of the one form that JDK 17's C2 turns into vector instructions: every array
- * from its beginning, a short body, no bit tricks.
+ * Loops over floats in the form that JDK 17's C2 vectorises: every array is read from index 0, the
+ * body is short, and there is no bit manipulation.
  */
 final class Loops {
 
-  /** Beyond this the hyperbolic tangent is 1 in float. */
+  /** The hyperbolic tangent of larger values is 1 in float. */
   private static final float BOUND = 7.905311f;
 
   private Loops() {}
@@ -84,8 +84,8 @@ final class Loops {
   }
 
   /**
-   * {@code y = 1 / (1 + exp(-z))}, within 2e-7, as half a hyperbolic tangent, which is a quotient
-   * of polynomials.
+   * {@code y = 1 / (1 + exp(-z))} with an error of at most 2e-7, from the hyperbolic tangent of z /
+   * 2, which is a quotient of polynomials.
    */
   static void sigmoid(float[] y, float[] z, int n) {
     for (int i = 0; i < n; i++) {

@@ -4,7 +4,7 @@ import java.nio.FloatBuffer;
 import org.diffusion4j.engine.graph.LossOfOutput;
 import org.diffusion4j.engine.graph.Value;
 
-/** Asks the caller's loss about each sample, in C order, and writes the gradient that it gives. */
+/** Calls the caller's loss for each sample, in C order, and writes its gradient. */
 final class LossKernel {
 
   private final CpuWorkspace workspace;

@@ -9,7 +9,7 @@ import org.nd4j.linalg.api.ops.Op;
 import org.nd4j.linalg.api.ops.OpContext;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Has ND4J run an operation on the workspace's memory. */
+/** Runs an operation of ND4J on the workspace's memory. */
 final class Nd4jKernel {
 
   private Nd4jKernel() {}

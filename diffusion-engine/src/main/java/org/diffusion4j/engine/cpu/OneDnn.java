@@ -17,7 +17,7 @@ final class OneDnn {
 
   private OneDnn() {}
 
-  /** Loads the library at its first use. */
+  /** Loads the library on first use. */
   private static final class Library {
 
     static final dnnl_engine ENGINE = new dnnl_engine();
@@ -40,7 +40,7 @@ final class OneDnn {
     }
   }
 
-  /** Whether the library is on the class path and runs here. */
+  /** Whether the library is on the class path and supports this machine. */
   static boolean available() {
     return Library.AVAILABLE;
   }

@@ -9,7 +9,7 @@ import org.bytedeco.javacpp.Loader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The OpenMP that oneDNN was linked with. */
+/** The OpenMP library that oneDNN is linked with. */
 final class OpenMp {
 
   private static final Logger LOG = LoggerFactory.getLogger(OpenMp.class);
@@ -19,7 +19,7 @@ final class OpenMp {
 
   private OpenMp() {}
 
-  /** Looks functions up through oneDNN, for a process may hold several OpenMPs. */
+  /** Looks up functions through oneDNN, because a process may have several OpenMP libraries. */
   private static Optional<NativeLibrary> find() {
     try {
       File binding = new File(Loader.load(dnnl.class));
@@ -50,12 +50,12 @@ final class OpenMp {
     }
   }
 
-  /** The threads of parallel regions that the calling thread begins, or 0 if that is not known. */
+  /** The number of threads of parallel regions that the calling thread starts, or 0 if unknown. */
   static int threads() {
     return GET.map(function -> function.invokeInt(new Object[0])).orElse(0);
   }
 
-  /** Sets the threads of parallel regions that the calling thread begins. */
+  /** Sets the number of threads of parallel regions that the calling thread starts. */
   static void setThreads(int count) {
     SET.ifPresent(function -> function.invokeVoid(new Object[] {count}));
   }

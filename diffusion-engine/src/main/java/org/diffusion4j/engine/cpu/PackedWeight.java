@@ -8,9 +8,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/**
- * A copy of a weight in the layout that oneDNN's operations want, remade when the weight changes.
- */
+/** A copy of a weight in oneDNN's layout, updated when the weight changes. */
 final class PackedWeight implements WeightCopy, AutoCloseable {
 
   private final Desc desc;
@@ -21,8 +19,8 @@ final class PackedWeight implements WeightCopy, AutoCloseable {
   private volatile long version = -1;
 
   /**
-   * @param from how the weight lies in memory, and {@code address} where
-   * @param to the layout that is wanted
+   * @param from the layout of the weight in memory at {@code address}
+   * @param to the layout of the copy
    */
   PackedWeight(Desc from, long address, Desc to) {
     this.from = from.copy();
@@ -31,7 +29,7 @@ final class PackedWeight implements WeightCopy, AutoCloseable {
     reorder = Primitive.reorder("weight", from, desc);
   }
 
-  /** The memory, allocated at the first use. */
+  /** The memory, allocated on first use. */
   private final class Copy {
 
     final INDArray memory = Nd4j.createUninitialized(DataType.FLOAT, desc.floats());
@@ -61,7 +59,7 @@ final class PackedWeight implements WeightCopy, AutoCloseable {
     return desc;
   }
 
-  /** What a kernel is given for the weight. */
+  /** The kernel's argument for the weight. */
   Primitive.Argument argument() {
     return new Primitive.Argument(dnnl.DNNL_ARG_WEIGHTS, desc, Address.of(copy().memory));
   }

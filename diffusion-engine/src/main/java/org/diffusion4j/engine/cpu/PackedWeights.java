@@ -7,7 +7,7 @@ import java.util.Map;
 import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.graph.Weights;
 
-/** The copies of a graph's weights in oneDNN's layouts, which all its programs share. */
+/** The copies of a graph's weights in oneDNN's layouts, shared by all its programs. */
 final class PackedWeights implements AutoCloseable {
 
   private final Weights weights;
@@ -17,7 +17,7 @@ final class PackedWeights implements AutoCloseable {
     this.weights = weights;
   }
 
-  /** The weight in another layout; one copy for all who ask for the same. */
+  /** The weight in another layout; equal layouts share one copy. */
   synchronized PackedWeight of(Value weight, Desc from, Desc to) {
     String name = weight.storage().weight();
     List<PackedWeight> known = copies.computeIfAbsent(name, n -> new ArrayList<>());

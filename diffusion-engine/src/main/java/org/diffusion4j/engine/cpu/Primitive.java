@@ -14,8 +14,8 @@ import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.global.dnnl;
 
 /**
- * An operation that oneDNN compiled for its shapes. Several workspaces run one at once, each on its
- * own memory.
+ * An operation that oneDNN compiled for its shapes. Several workspaces can run it at the same time,
+ * each with its own memory.
  */
 final class Primitive implements AutoCloseable {
 
@@ -29,12 +29,12 @@ final class Primitive implements AutoCloseable {
     check(dnnl.dnnl_primitive_create(primitive, description.handle), what);
   }
 
-  /** A function of oneDNN that describes an operation, given where to and with which attributes. */
+  /** A function of oneDNN that describes an operation, with its output argument and attributes. */
   interface Describer {
     int describe(dnnl_primitive_desc description, dnnl_primitive_attr attributes);
   }
 
-  /** An operation that is described and not yet compiled; gradients are described by theirs. */
+  /** An operation that is described but not compiled; descriptions of gradients refer to it. */
   record Description(dnnl_primitive_desc handle) implements AutoCloseable {
 
     static Description of(
@@ -81,7 +81,7 @@ final class Primitive implements AutoCloseable {
     }
   }
 
-  /** The copy of what lies in one layout to another. */
+  /** A copy from one layout to another. */
   static Primitive reorder(String what, Desc from, Desc to) {
     return of(
         "reorder of " + what,
@@ -90,7 +90,7 @@ final class Primitive implements AutoCloseable {
                 pd, from.handle(), OneDnn.engine(), to.handle(), OneDnn.engine(), attributes));
   }
 
-  /** What is to be done with each value of a result while it is written. */
+  /** Adds an operation on each value of a result as it is written. */
   static int then(dnnl_primitive_attr attributes, ToIntFunction<dnnl_post_ops> operations) {
     dnnl_post_ops then = new dnnl_post_ops();
     int status = dnnl.dnnl_post_ops_create(then);
@@ -100,20 +100,20 @@ final class Primitive implements AutoCloseable {
     return status;
   }
 
-  /** The layout of one of its arguments, which lives as long as the primitive. */
+  /** The layout of one of its arguments; valid as long as the primitive. */
   Desc query(int query) {
     return Desc.borrowed(dnnl.dnnl_primitive_desc_query_md(description.handle, query, 0));
   }
 
-  /** Floats that it needs while it runs. */
+  /** Temporary memory in floats. */
   long scratch() {
     return query(dnnl.dnnl_query_scratchpad_md).floats();
   }
 
-  /** One argument: what oneDNN calls it, its layout, and its address. */
+  /** An argument: its role in oneDNN, its layout and its address. */
   record Argument(int role, Desc desc, long address) {}
 
-  /** The primitive on given memory. */
+  /** The primitive bound to memory. */
   Runnable bind(CpuWorkspace workspace, long scratchAddress, List<Argument> arguments) {
     List<Argument> all = new ArrayList<>(arguments);
     if (scratch() > 0) {

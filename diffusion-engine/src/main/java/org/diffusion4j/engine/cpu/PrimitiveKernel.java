@@ -3,14 +3,14 @@ package org.diffusion4j.engine.cpu;
 import java.util.List;
 import org.diffusion4j.engine.graph.Value;
 
-/** A kernel that is one primitive of oneDNN. */
+/** A kernel that consists of one oneDNN primitive. */
 record PrimitiveKernel(Primitive primitive, List<Operand> operands) implements Kernel {
 
   PrimitiveKernel {
     operands = List.copyOf(operands);
   }
 
-  /** One of its arguments: what oneDNN calls it, its layout, and the value. */
+  /** An argument: its role in oneDNN, its layout and its value. */
   record Operand(int role, Desc desc, Value value) {
 
     Primitive.Argument in(CpuWorkspace workspace) {

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where the time of all plans went, by kind of node, logged when the process ends. Off unless the
- * system property {@value #PROPERTY} is true.
+ * Measures the time of all plans by kind of node and logs it at exit. Enabled if the system
+ * property {@value #PROPERTY} is true.
  */
 final class Profile {
 
@@ -30,7 +30,7 @@ final class Profile {
 
   private record Spent(LongAdder nanos, LongAdder runs) {}
 
-  /** The operation, timed if the profile is on. */
+  /** The operation, timed if profiling is enabled. */
   static Runnable timed(Node node, Runnable operation) {
     if (!ON) {
       return operation;

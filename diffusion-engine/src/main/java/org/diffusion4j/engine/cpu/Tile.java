@@ -1,8 +1,8 @@
 package org.diffusion4j.engine.cpu;
 
 /**
- * Values per channel, repeated so that loops over pixels and channels become one loop over floats,
- * which the JIT compiler turns into vector instructions whatever the number of channels.
+ * Repeats values per channel, so that loops over pixels and channels become one loop over floats.
+ * The JIT compiler vectorises it for any number of channels.
  */
 final class Tile {
 
@@ -25,7 +25,7 @@ final class Tile {
     return length;
   }
 
-  /** Repeats values, one for each channel. */
+  /** Fills a tile with values per channel. */
   void fill(float[] tile, float[] perChannel) {
     System.arraycopy(perChannel, 0, tile, 0, channels);
     int filled = channels;
@@ -36,7 +36,7 @@ final class Tile {
     }
   }
 
-  /** Sums what a tile holds for each channel. */
+  /** Sums the values of a tile per channel. */
   void fold(float[] tile, double[] perChannel) {
     for (int c = 0; c < channels; c++) {
       perChannel[c] = 0;

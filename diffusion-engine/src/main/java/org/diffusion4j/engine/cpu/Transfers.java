@@ -12,7 +12,7 @@ import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Store;
 import org.diffusion4j.engine.graph.Value;
 
-/** The kernels that copy values between layouts, and from and to the caller's arrays. */
+/** Kernels that copy values between layouts, and from and to the caller's arrays. */
 final class Transfers {
 
   private Transfers() {}

@@ -8,8 +8,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * One pass over lists of arrays, weight by weight, in which all workers take part. Arrays are
- * FLOAT; those that do not lie in C order are refused.
+ * Loops over lists of arrays that are divided among all workers. Arrays must be FLOAT and in C
+ * order.
  */
 public final class WeightLoops {
 
@@ -18,8 +18,8 @@ public final class WeightLoops {
   private WeightLoops() {}
 
   /**
-   * What is done to a piece of each list: the first {@code n} values of {@code pieces}, one array a
-   * list.
+   * Processes a piece of each list: the first {@code n} values of {@code pieces}, which has one
+   * array per list.
    */
   public interface Loop {
     double run(float[][] pieces, int n);
@@ -32,8 +32,8 @@ public final class WeightLoops {
    * Runs a loop.
    *
    * @param written lists whose pieces are written back
-   * @param read lists whose pieces are not, of the same lengths as the others
-   * @return the sum of what the loop returns
+   * @param read lists whose pieces are not written back; all lists have the same lengths
+   * @return the sum of the loop's results
    */
   public static double run(List<List<INDArray>> written, List<List<INDArray>> read, Loop loop) {
     List<List<INDArray>> all = new ArrayList<>(written);
@@ -91,13 +91,13 @@ public final class WeightLoops {
     return sum;
   }
 
-  /** The sum of all squares, which is finite if and only if every value is. */
+  /** The sum of all squares. It is finite if and only if every value is. */
   public static double sumOfSquares(List<INDArray> arrays) {
     return run(List.of(), List.of(arrays), (pieces, n) -> sumOfSquares(pieces[0], n));
   }
 
   private static double sumOfSquares(float[] a, int n) {
-    // Four sums at once, for each addition waits for the one before it.
+    // Four independent sums, because each addition waits for the previous one.
     double s0 = 0;
     double s1 = 0;
     double s2 = 0;

@@ -15,11 +15,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads that compute, one for each processor. Work is divided among them, and each does its
- * part from beginning to end without waiting for the others. They start when there is work and end
- * when there was none for a while.
+ * The computing threads, one per processor. Work is divided among them, and each does its part
+ * without waiting for the others. They start on demand and end when idle.
  *
- * <p>What a task asks for is done on the task's own thread, so that callbacks may ask for anything.
+ * <p>Work that a task submits runs on the task's own thread, so callbacks may submit any work.
  */
 public final class Workers {
 
@@ -35,14 +34,14 @@ public final class Workers {
   private final AtomicInteger busy = new AtomicInteger();
   private final AtomicInteger inCallbacks = new AtomicInteger();
 
-  /** What a thread does. */
+  /** The state of a thread. */
   private static final class State {
-    /** Whose task it runs, if it runs one. */
+    /** The workers whose task it runs, or null. */
     private @Nullable Workers at;
 
     private boolean inCallback;
 
-    /** What it told OpenMP, or 0 if nothing. */
+    /** The number of threads that it set in OpenMP, or 0. */
     private int openMp;
   }
 
@@ -65,7 +64,7 @@ public final class Workers {
   private static Thread thread(Runnable work) {
     Thread thread = new Worker(work);
     thread.setDaemon(true);
-    // Not the class loader of whoever happens to ask first.
+    // Not the context class loader of the first caller.
     thread.setContextClassLoader(Workers.class.getClassLoader());
     return thread;
   }
@@ -89,12 +88,12 @@ public final class Workers {
     return Shared.WORKERS;
   }
 
-  /** Threads of one's own. */
+  /** Separate threads. */
   public static Workers of(int threads) {
     return new Workers(threads);
   }
 
-  /** Their number. */
+  /** The number of threads. */
   public int threads() {
     return threads;
   }
@@ -105,9 +104,9 @@ public final class Workers {
   }
 
   /**
-   * Divides a range into as many parts as there are threads and runs all.
+   * Divides a range into one part per thread and runs all parts.
    *
-   * @return the sum of what the parts return
+   * @return the sum of the parts' results
    */
   public double divide(int length, Part part) {
     double sum = 0;
@@ -129,8 +128,8 @@ public final class Workers {
   }
 
   /**
-   * {@link #divide} in which the calling thread takes part, so that it ends even while all others
-   * wait for the caller.
+   * Like {@link #divide}, but the calling thread takes part, so that it ends even if all other
+   * threads wait for the caller.
    */
   public void together(int length, Part part) {
     List<FutureTask<Double>> futures = futures(parts(length, part));
@@ -142,10 +141,10 @@ public final class Workers {
   }
 
   /**
-   * Runs tasks and waits for all of them, even if the caller is interrupted: they work on its
-   * arrays. A task's own tasks run one after the other on its thread.
+   * Runs tasks and waits for all of them, even if the caller is interrupted, because they use its
+   * arrays. Tasks submitted by a task run one after the other on its thread.
    *
-   * @param openMp the threads that OpenMP may use in each task
+   * @param openMp number of OpenMP threads in each task
    */
   public <T> List<T> run(int openMp, List<? extends Callable<T>> tasks) {
     List<FutureTask<T>> futures = futures(tasks);
@@ -169,7 +168,7 @@ public final class Workers {
     return STATE.get().at != null;
   }
 
-  /** Runs code of the caller's within a task, which may wait for other threads' work. */
+  /** Runs the caller's code within a task; it may wait for other threads. */
   public static void callback(Runnable code) {
     State state = STATE.get();
     Workers at = state.at;
@@ -187,7 +186,7 @@ public final class Workers {
     }
   }
 
-  /** Whether all who work are in callbacks, where they may be waiting for the calling thread. */
+  /** Whether all busy threads are in callbacks, where they may wait for the calling thread. */
   public boolean allAreInCallbacks() {
     int callbacks = inCallbacks.get();
     return callbacks > 0 && callbacks >= busy.get();
@@ -201,7 +200,7 @@ public final class Workers {
     return futures;
   }
 
-  /** Runs a task on the calling thread unless another has begun it. */
+  /** Runs a task on the calling thread unless another thread has started it. */
   private void here(int openMp, FutureTask<?> task) {
     State state = STATE.get();
     Workers outer = state.at;
@@ -230,7 +229,7 @@ public final class Workers {
       state.at = outer;
       if (!ours) {
         useOpenMpThreads(state, before);
-        // What is not ours may tell OpenMP something else meanwhile.
+        // Other code may change OpenMP's setting in between.
         state.openMp = outer == null ? 0 : before;
       }
     }
@@ -258,7 +257,7 @@ public final class Workers {
         return Objects.requireNonNull(
             Uninterruptibles.getUninterruptibly(future, LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS));
       } catch (TimeoutException e) {
-        // A callback may have started the very thread that waits here.
+        // A callback may have started the thread that waits here.
         if (allAreInCallbacks()) {
           here(openMp, future);
         }
@@ -276,7 +275,7 @@ public final class Workers {
     throw new IllegalStateException(failure.getCause());
   }
 
-  /** OpenMP keeps the number for each thread that calls it. */
+  /** OpenMP stores the number per calling thread. */
   private static void useOpenMpThreads(State state, int count) {
     if (count > 0 && state.openMp != count) {
       OpenMp.setThreads(count);

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** {@code y = alpha x + beta} of each value. */
+/** {@code y = alpha x + beta}, elementwise. */
 public record Affine(String name, double alpha, double beta, Value x, Value y) implements Node {
 
   @Override

@@ -10,12 +10,12 @@ import java.util.Set;
 import java.util.function.ToLongFunction;
 
 /**
- * The layout of one block of memory in which all results of a plan lie: those that never live at
- * the same time share places. The largest are placed first, each in the smallest gap that fits.
+ * The layout of the block of memory that holds all results of a plan. Results whose lifetimes do
+ * not overlap share memory. The largest are placed first, each in the smallest gap that fits.
  */
 public final class Arena {
 
-  /** Floats in a cache line, of which all places are multiples. */
+  /** Floats in a cache line; all offsets are multiples of it. */
   private static final int LINE = 16;
 
   private final Map<Node, Storage> scratch = new IdentityHashMap<>();
@@ -23,8 +23,8 @@ public final class Arena {
 
   /**
    * @param nodes in the order of their execution
-   * @param scratchOf floats that a node's kernel needs only while it runs
-   * @param last values that are read after the last of them
+   * @param scratchOf temporary memory of a node's kernel, in floats
+   * @param last values that are read after the last node
    */
   public Arena(List<? extends Node> nodes, ToLongFunction<Node> scratchOf, List<Value> last) {
     for (int i = 0; i < nodes.size(); i++) {
@@ -49,7 +49,7 @@ public final class Arena {
     floats = place(storages(nodes));
   }
 
-  /** Lets a node write over an input that nobody reads later. */
+  /** Lets a node overwrite an input that is not read later. */
   private static void reuseInput(Node node, int index) {
     Storage output = node.outputs().isEmpty() ? null : node.outputs().get(0).storage();
     if (output == null || output.kind() != Storage.Kind.ARENA) {
@@ -121,12 +121,12 @@ public final class Arena {
     return (storage.floats() + LINE - 1) / LINE * LINE;
   }
 
-  /** Its size. */
+  /** The size of the block. */
   public long floats() {
     return floats;
   }
 
-  /** Where nodes work that need memory only while they run. */
+  /** The temporary memory of each node that needs it. */
   public Map<Node, Storage> scratch() {
     return scratch;
   }

@@ -5,7 +5,7 @@ import java.util.List;
 /** The sum, difference or product of two values of one shape and layout. */
 public record Binary(String name, Kind kind, Value a, Value b, Value y) implements Node {
 
-  /** What is done with each pair of values. */
+  /** The elementwise operation. */
   public enum Kind {
     ADD,
     SUBTRACT,

@@ -3,10 +3,10 @@ package org.diffusion4j.engine.graph;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What belongs to one call of a graph beside its arrays.
+ * The state of one call of a graph, except its arrays.
  *
- * @param losses of a call for gradients
- * @param masks of a call that drops
+ * @param losses the losses of a call for gradients, or null
+ * @param masks the masks of a call with dropout, or null
  */
 public record Call(@Nullable Losses losses, @Nullable DropoutMasks masks) {
 

@@ -3,7 +3,7 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * The sum over the batch of each feature.
+ * Sums each feature over the batch.
  *
  * @param x {@code [batch, features]}
  * @param y {@code [features]}

@@ -4,12 +4,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A convolution with a bias, and what is added to its result if anything is.
+ * A convolution with a bias and an optional addend.
  *
  * @param w a weight {@code [kH, kW, in, out]}
  * @param b a weight {@code [out]}
- * @param addend of the shape of {@code y}, or null; {@code y} does not take its memory, for kernels
- *     may keep partial sums there
+ * @param addend of the shape of {@code y}, or null; {@code y} does not share its memory, because
+ *     kernels may store partial sums there
  * @param precision of its products
  */
 public record Convolution(

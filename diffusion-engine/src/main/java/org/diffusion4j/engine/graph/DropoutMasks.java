@@ -4,20 +4,20 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Which values each dropout layer drops in one call, as a function of a seed, the sample, the layer
- * and the value's place alone. Nothing is stored: whoever needs a mask again computes it again.
+ * Which values each dropout layer drops in a call. It is a function of a seed, the sample, the
+ * layer and the position of the value. Masks are not stored but computed again when needed.
  *
- * <p>A value is dropped if 24 bits, mixed of all these, are below the probability. What is kept is
- * divided by the probability of keeping (Srivastava et al. 2014, as everybody does it).
+ * <p>A value is dropped if a 24-bit hash of these is below the probability. Values that are kept
+ * are divided by the probability of keeping (Srivastava et al. 2014, with scaling during training).
  */
 public final class DropoutMasks {
 
-  /** Values that are masked at once. */
+  /** Number of values in a tile. */
   public static final int TILE = 1024;
 
   private static final int BITS = 24;
 
-  /** An index is no vector in C2's eyes; what an array holds is. */
+  /** C2 vectorises loops over the values of an array, but not over an index. */
   private static final int[] PLACES = IntStream.range(0, TILE).toArray();
 
   private final long seed;
@@ -27,7 +27,7 @@ public final class DropoutMasks {
   /**
    * @param seed of the call
    * @param firstSample the number of the batch's first sample
-   * @param probability of a value to be dropped, in [0, 1)
+   * @param probability the probability of dropping a value, in [0, 1)
    */
   public DropoutMasks(long seed, int firstSample, double probability) {
     this.seed = seed;
@@ -35,19 +35,19 @@ public final class DropoutMasks {
     this.probability = probability;
   }
 
-  /** What values that are kept are multiplied by. */
+  /** The factor of values that are kept. */
   public float factor() {
     return (float) (1 / (1 - probability));
   }
 
   /**
-   * Sets those values to zero that are dropped.
+   * Sets dropped values to zero.
    *
    * @param bits of the values, as {@link Float#floatToRawIntBits} gives them
    * @param n number of values, at most {@link #TILE}
    * @param layer number of the layer
    * @param sample index within the batch
-   * @param tile number of the tile within the sample, whose channels are last
+   * @param tile number of the tile within the sample, counted with channels last
    */
   public void drop(int[] bits, int n, int layer, int sample, int tile) {
     long key = mix(mix(mix(mix(seed) + layer) + firstSample + sample) + tile);
@@ -55,8 +55,8 @@ public final class DropoutMasks {
   }
 
   /**
-   * A loop that JDK 17's C2 turns into vector instructions: sets to zero what a hash of a key and
-   * of the place, of 24 bits, finds below a threshold. The hash is MurmurHash3's finaliser.
+   * Sets values to zero if a 24-bit hash of the key and the position is below a threshold. The hash
+   * is MurmurHash3's finaliser. JDK 17's C2 vectorises this loop.
    *
    * @param bits of floats, at most {@link #TILE}
    */

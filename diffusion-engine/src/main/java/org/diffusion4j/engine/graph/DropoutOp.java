@@ -3,9 +3,9 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * Drops values of images by the masks of the call. Its gradient drops the same ones.
+ * Drops values of images with the masks of the call. Its gradient drops the same values.
  *
- * @param layer its number, on which the mask depends
+ * @param layer number of the layer, which determines the mask
  */
 public record DropoutOp(String name, int layer, Value x, Value y) implements Node {
 

@@ -3,9 +3,9 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * What runs the nodes of one graph on a device, with copies of its weights in the layouts that the
- * device likes. The CPU's is {@code CpuEngine}; another device needs this interface, a {@link
- * Program} and a {@link Workspace}.
+ * Runs the nodes of a graph on a device. It owns copies of the weights in the device's layouts.
+ * {@code CpuEngine} is that of the CPU; another device needs an implementation of this interface,
+ * of {@link Program} and of {@link Workspace}.
  */
 public interface Engine extends AutoCloseable {
 
@@ -13,10 +13,10 @@ public interface Engine extends AutoCloseable {
   boolean supports(Node node);
 
   /**
-   * Makes the kernels of nodes and lays out their memory.
+   * Creates the kernels of nodes and plans their memory.
    *
    * @param nodes in the order of their execution, each supported
-   * @param callerArrays the number of arrays that the caller of a run gives
+   * @param callerArrays the number of arrays that the caller of a run passes
    * @param gradients whether the nodes write gradients of weights
    */
   Program compile(List<Node> nodes, int callerArrays, boolean gradients);

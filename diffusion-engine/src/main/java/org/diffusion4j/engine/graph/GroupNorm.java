@@ -6,21 +6,21 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Group normalisation (Wu and He 2018) with what stands around it in a U-Net: values per sample and
- * channel that are added before it, a scale and a shift per sample and channel after it, and SiLU.
+ * Group normalisation (Wu and He 2018) combined with its neighbours in a U-Net: a bias per sample
+ * and channel before it, a scale and a shift per sample and channel after it, and SiLU.
  *
  * <pre>y = silu((xHat gamma + beta) scale + shift), xHat = (x + bias - mean) / sqrt(variance + eps)
  * </pre>
  *
  * @param silu whether it ends with SiLU
- * @param stats what is kept for the gradient: {@code [batch, groups, 2]}, mean and {@code 1 /
+ * @param stats results that the gradient needs: {@code [batch, groups, 2]}, mean and {@code 1 /
  *     sqrt(variance + eps)}
  */
 public record GroupNorm(Inputs in, int groups, double eps, boolean silu, Value y, Value stats)
     implements Node {
 
   /**
-   * What a group norm reads.
+   * The inputs of a group norm.
    *
    * @param x {@code [batch, channels, height, width]}
    * @param bias {@code [batch, channels]} or null
@@ -52,7 +52,7 @@ public record GroupNorm(Inputs in, int groups, double eps, boolean silu, Value y
     return present(in.x, in.bias, in.gamma, in.beta, in.scale, in.shift);
   }
 
-  /** The values that are there. */
+  /** The values that are not null. */
   static List<Value> present(@Nullable Value... values) {
     return Stream.of(values).filter(Objects::nonNull).map(Objects::requireNonNull).toList();
   }
@@ -69,7 +69,7 @@ public record GroupNorm(Inputs in, int groups, double eps, boolean silu, Value y
 
   @Override
   public void differentiate(Tape tape) {
-    // The kernel adds what x received already.
+    // The kernel adds the gradient that x has so far.
     Value dy = tape.gradientOf(y);
     Value before = tape.wants(in.x) ? tape.take(in.x) : null;
     GroupNormGradient gradient = GroupNormGradient.of(this, dy, before);

@@ -4,10 +4,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The gradient of {@link GroupNorm}: Wu and He 2018 by the chain rule. It computes xHat again from
- * x and the statistics, which is cheaper than keeping it.
+ * The gradient of {@link GroupNorm}: Wu and He 2018 with the chain rule. It recomputes xHat from x
+ * and the statistics, which is cheaper than storing it.
  *
- * @param before what is added to the gradient with respect to x, or null
+ * @param before a gradient that is added to that of x, or null
  */
 public record GroupNormGradient(
     GroupNorm of,
@@ -58,7 +58,7 @@ public record GroupNormGradient(
 
   @Override
   public List<Value> overwritable() {
-    // The kernel keeps something in dx before it reads what it adds.
+    // The kernel stores intermediate results in dx before it reads the addend.
     boolean shared = before != null && before.storage().root() == dy.storage().root();
     return shared ? List.of() : List.of(dy);
   }

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** Reads the caller's array of a number, which lies in C order, elsewhere in each run. */
+/** Reads one of the caller's arrays, in C order, whose address differs in each run. */
 public record Load(int caller, Value to) implements Node {
 
   @Override

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** Where forward ends and backward begins: the caller's loss gives the output's gradient. */
+/** Between forward and backward pass: computes the output's gradient with the caller's loss. */
 public record LossOfOutput(Value output, Value gradient) implements Node {
 
   @Override

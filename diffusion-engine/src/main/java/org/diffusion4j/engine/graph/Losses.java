@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import org.diffusion4j.SampleLoss;
 
-/** The loss of one call: its function, and what it was of each sample of the batch. */
+/** The loss of a call: its function and its values for the samples of the batch. */
 public final class Losses {
 
   private final SampleLoss loss;
@@ -13,16 +13,18 @@ public final class Losses {
     bySample = new double[batch];
   }
 
-  /** Asks for the loss of a sample and its gradient. Threads ask about different samples. */
+  /**
+   * Computes the loss of a sample and its gradient. Threads may call this for different samples.
+   */
   public void ask(int sample, float[] output, float[] gradient) {
     bySample[sample] = loss.of(sample, output, gradient);
   }
 
   /**
-   * Asks about all samples, one after the other.
+   * Computes the losses of all samples, one after the other.
    *
    * @param outputs of the batch, sample after sample
-   * @param gradients receives the derivatives of the losses by them
+   * @param gradients receives the derivatives of the losses with respect to the outputs
    */
   public void askAll(float[] outputs, float[] gradients) {
     int length = outputs.length / bySample.length;
@@ -40,7 +42,7 @@ public final class Losses {
     return bySample.clone();
   }
 
-  /** Added up in the order of the samples, so that it does not depend on the threads. */
+  /** The sum in the order of the samples, so that it does not depend on threads. */
   public double sum() {
     double sum = 0;
     for (double one : bySample) {

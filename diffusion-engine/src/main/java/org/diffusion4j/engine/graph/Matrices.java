@@ -1,6 +1,6 @@
 package org.diffusion4j.engine.graph;
 
-/** A value read as matrices. */
+/** A view of a value as matrices. */
 public final class Matrices {
 
   private final Value value;
@@ -8,9 +8,9 @@ public final class Matrices {
   private final long[] strides;
 
   /**
-   * @param value that holds them
-   * @param dims batches if any, rows, columns
-   * @param strides of each of them, in floats
+   * @param value the value
+   * @param dims batch dimensions if any, rows, columns
+   * @param strides of each dimension, in floats
    */
   private Matrices(Value value, long[] dims, long[] strides) {
     this.value = value;
@@ -30,7 +30,7 @@ public final class Matrices {
     return dims[dims.length - 1];
   }
 
-  /** A value in C order, whose last two dimensions are rows and columns. */
+  /** The view of a value in C order whose last two dimensions are rows and columns. */
   public static Matrices of(Value value) {
     return new Matrices(value, value.shape(), value.strides());
   }
@@ -64,17 +64,17 @@ public final class Matrices {
     return new Matrices(value, d, s);
   }
 
-  /** Whether the values of a row lie side by side. */
+  /** Whether the values of a row are contiguous. */
   public boolean byRows() {
     return strides[strides.length - 1] == 1;
   }
 
-  /** Batches if any, rows, columns. */
+  /** Batch dimensions if any, rows, columns. */
   public long[] dims() {
     return dims.clone();
   }
 
-  /** The distance in floats from one to the next in each dimension. */
+  /** The stride of each dimension, in floats. */
   public long[] strides() {
     return strides.clone();
   }

@@ -7,9 +7,9 @@ import java.util.Map;
  * A graph for inputs of given shapes, forward or forward and backward.
  *
  * @param nodes in the order of their execution
- * @param callers the numbers of the caller's arrays, by name: inputs, results, gradients of inputs
+ * @param callers indices of the caller's arrays (inputs, results, gradients of inputs) by name
  * @param gradients whether the nodes write gradients of weights
- * @param batchwise whether a part of a batch gives the same results as in the whole batch
+ * @param batchwise whether results of a part of a batch equal those in the whole batch
  */
 public record NodeGraph(
     List<Node> nodes, Map<String, Integer> callers, boolean gradients, boolean batchwise) {
@@ -19,7 +19,7 @@ public record NodeGraph(
     callers = Map.copyOf(callers);
   }
 
-  /** The name under which a caller's array receives the gradient of an input. */
+  /** The name of the caller's array that receives the gradient of an input. */
   public static String gradientName(String input) {
     return input + "-grad";
   }

@@ -1,10 +1,10 @@
 package org.diffusion4j.engine.graph;
 
-/** What convolutions multiply in; everything else is computed in float. */
+/** The precision of products in convolutions. Everything else is computed in float. */
 public enum Precision {
-  /** As the graph says. */
+  /** Single precision. */
   FLOAT32,
 
-  /** Products of numbers with 8 bits of precision, added up in float: inference alone. */
+  /** bfloat16 products (8 bits of precision), summed in float. For inference only. */
   BFLOAT16
 }

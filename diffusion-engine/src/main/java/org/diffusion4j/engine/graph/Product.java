@@ -51,7 +51,7 @@ public record Product(double factor, Matrices a, Matrices b, @Nullable Value bia
     }
   }
 
-  /** A product that is written by rows: kernels are slow at writing columns. */
+  /** The product with a result that is written by rows, because kernels write columns slowly. */
   private Product byRows(Matrices left, Matrices right, Matrices to) {
     return to.byRows()
         ? new Product(factor, left, right, null, to)

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.Set;
 
-/** Nodes that an engine has made ready. Immutable; runs in as many workspaces as are wanted. */
+/** Compiled nodes. Immutable; runs in any number of workspaces. */
 public interface Program extends AutoCloseable {
 
   /** The native memory of one workspace, in bytes. */

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** Copies a value to one of the same shape in another layout. */
+/** Copies a value into another layout. */
 public record Relayout(String name, Value from, Value to) implements Node {
 
   @Override

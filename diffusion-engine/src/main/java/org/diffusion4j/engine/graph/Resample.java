@@ -3,10 +3,11 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * Doubles height and width by repeating each pixel, or halves them by summing squares of four,
- * times a factor: nearest upsampling, average pooling, and the gradient of each by the other.
+ * Doubles height and width by repeating each pixel, or halves them by summing blocks of 2x2 pixels,
+ * times a factor. These are nearest-neighbour upsampling and average pooling; each is the gradient
+ * of the other.
  *
- * @param up whether it doubles; if not, height and width of {@code x} are even
+ * @param up whether it doubles; otherwise height and width of {@code x} must be even
  */
 public record Resample(String name, boolean up, double factor, Value x, Value y) implements Node {
 

@@ -3,7 +3,7 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * Takes a value {@code [batch, channels, ...]} apart along dimension 1, as {@link Concat} joins.
+ * Splits a value {@code [batch, channels, ...]} along dimension 1. Its gradient is {@link Concat}.
  */
 public record Split(String name, Value whole, List<Value> parts) implements Node {
 
@@ -33,7 +33,7 @@ public record Split(String name, Value whole, List<Value> parts) implements Node
     tape.contribute(whole, dx);
   }
 
-  /** The gradient of a part, which is zero if nobody uses it. */
+  /** The gradient of a part; zero if the part is unused. */
   private static Value gradient(Tape tape, Value part) {
     Value known = tape.gradient(part);
     if (known != null) {

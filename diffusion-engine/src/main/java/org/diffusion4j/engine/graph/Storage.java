@@ -3,19 +3,19 @@ package org.diffusion4j.engine.graph;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where values live: a part of the arena, an array of the graph, or a part of the gradient. Several
- * values share one when they are views of each other or when a step writes over what it read last.
+ * The memory of values: a part of the arena, an array of the graph, or a part of the gradient.
+ * Values share one if they are views of each other, or if a node overwrites its input.
  */
 public final class Storage {
 
   public enum Kind {
-    /** In the arena, for as long as it is needed. */
+    /** A part of the arena, for as long as it is needed. */
     ARENA,
     /** A weight or a constant, which belongs to the graph. */
     WEIGHT,
     /** A weight's gradient, which belongs to the caller. */
     GRADIENT,
-    /** An array of its own, for what is not FLOAT. */
+    /** A separate array, for values that are not FLOAT. */
     APART
   }
 
@@ -47,7 +47,7 @@ public final class Storage {
     return s;
   }
 
-  /** Makes this the same storage as another, which lives as long as either. */
+  /** Merges this with another storage, whose lifetime then covers both. */
   void merge(Storage other) {
     Storage mine = root();
     Storage theirs = other.root();
@@ -66,7 +66,7 @@ public final class Storage {
     root.weight = name;
   }
 
-  /** Notes that step {@code index} reads or writes it. */
+  /** Records that node {@code index} reads or writes it. */
   void touch(int index) {
     Storage root = root();
     root.first = Math.min(root.first, index);

@@ -9,8 +9,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reverse-mode differentiation of a list of nodes: each, last to first, adds the nodes that carry
- * the gradient of its outputs to its inputs.
+ * Reverse-mode differentiation of a list of nodes. From last to first, each node adds the nodes
+ * that compute the gradients of its inputs from those of its outputs.
  */
 public final class Tape {
 
@@ -22,8 +22,8 @@ public final class Tape {
    * Differentiates.
    *
    * @param nodes in the order of their execution
-   * @param of what the gradients are wanted of
-   * @param output what is differentiated, and {@code seed} its gradient
+   * @param of the values whose gradients are wanted
+   * @param output the value to differentiate; {@code seed} is its gradient
    */
   public void run(List<Node> nodes, List<Value> of, Value output, Value seed) {
     of.forEach(value -> wanted.add(value.storage().root()));
@@ -52,7 +52,7 @@ public final class Tape {
     return wanted.contains(value.storage().root());
   }
 
-  /** The gradient with respect to a value as far as it is known, in the value's own shape. */
+  /** The gradient with respect to a value as accumulated so far, in the value's shape. */
   public @Nullable Value gradient(Value value) {
     Value gradient = gradients.get(value.storage().root());
     if (gradient == null || gradient.sameShape(value)) {
@@ -64,7 +64,7 @@ public final class Tape {
         : gradient.view(name, value.shape());
   }
 
-  /** {@link #gradient} of a value that the loss depends on. */
+  /** The {@link #gradient} of a value that the loss depends on. */
   public Value gradientOf(Value value) {
     Value gradient = gradient(value);
     if (gradient == null) {
@@ -73,7 +73,7 @@ public final class Tape {
     return gradient;
   }
 
-  /** Removes what was contributed so far, for a node that adds to it itself. */
+  /** Removes the gradient accumulated so far, for a node that adds it itself. */
   public @Nullable Value take(Value value) {
     Value gradient = gradient(value);
     gradients.remove(value.storage().root());
@@ -85,7 +85,7 @@ public final class Tape {
     added.add(node);
   }
 
-  /** Adds to the gradient with respect to a value, if that is wanted. */
+  /** Adds to the gradient with respect to a value, if it is wanted. */
   public void contribute(Value value, Value gradient) {
     if (!wants(value)) {
       return;

@@ -1,6 +1,6 @@
 package org.diffusion4j.engine.graph;
 
-/** A batch that is too large for one plan. Smaller ones may have plans. */
+/** A batch is too large for one plan. A smaller batch may have a plan. */
 public final class TooLargeException extends RuntimeException {
 
   private static final long serialVersionUID = 1;

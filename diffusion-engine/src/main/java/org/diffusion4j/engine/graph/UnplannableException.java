@@ -1,6 +1,6 @@
 package org.diffusion4j.engine.graph;
 
-/** A graph that only SameDiff's session can run. */
+/** The graph has no plan; only SameDiff's session can run it. */
 public final class UnplannableException extends RuntimeException {
 
   private static final long serialVersionUID = 1;

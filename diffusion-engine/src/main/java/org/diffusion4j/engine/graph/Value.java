@@ -6,7 +6,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 
 /**
  * A tensor of a plan. An activation of rank 4 has the shape {@code [batch, channels, height,
- * width]} and lies in memory with its channels last; everything else lies in C order.
+ * width]} and is stored with channels last. Everything else is stored in C order.
  */
 public final class Value {
 
@@ -30,7 +30,7 @@ public final class Value {
         name, shape, DataType.FLOAT, shape.length == 4, new Storage(requireLength(name, shape)));
   }
 
-  /** A result in C order whatever its rank. */
+  /** A result in C order for any rank. */
   public static Value plain(String name, DataType type, long... shape) {
     long length = requireLength(name, shape);
     Storage storage =
@@ -43,22 +43,22 @@ public final class Value {
         name, shape, type, false, Storage.of(Storage.Kind.WEIGHT, name, length(shape)));
   }
 
-  /** The same memory under another shape, in C order. */
+  /** The same memory with another shape, in C order. */
   public Value view(String viewName, long... other) {
     return new Value(viewName, other, type, false, storage);
   }
 
-  /** The same memory under another shape, with channels last if of rank 4. */
+  /** The same memory with another shape, with channels last if it has rank 4. */
   public Value activationView(String viewName, long... other) {
     return new Value(viewName, other, type, other.length == 4, storage);
   }
 
-  /** A new value laid out as this one. */
+  /** A new value with the layout of this one. */
   public Value likeThis(String otherName) {
     return new Value(otherName, shape, type, channelsLast, new Storage(length()));
   }
 
-  /** A new value for the gradient with respect to this one, laid out as it. */
+  /** A new value for the gradient with respect to this one, with the same layout. */
   public Value gradient() {
     return likeThis(name + "-grad");
   }
@@ -71,7 +71,7 @@ public final class Value {
     return type;
   }
 
-  /** Whether it is an image that lies in memory with its channels last. */
+  /** Whether it is an image that is stored with channels last. */
   public boolean channelsLast() {
     return channelsLast;
   }
@@ -104,7 +104,7 @@ public final class Value {
     return storage.kind() == Storage.Kind.WEIGHT;
   }
 
-  /** Whether the order of the values in memory is C order too. */
+  /** Whether it is stored in C order. */
   public boolean isPlain() {
     return !channelsLast || shape[1] == 1 || shape[2] * shape[3] == 1;
   }
@@ -125,7 +125,7 @@ public final class Value {
     return strides;
   }
 
-  /** Java's buffers hold no more floats. */
+  /** The maximum number of floats in a Java buffer. */
   private static final long MOST = Integer.MAX_VALUE / Float.BYTES;
 
   private static long requireLength(String name, long[] shape) {

@@ -1,16 +1,16 @@
 package org.diffusion4j.engine.graph;
 
-/** A copy of a weight in the layout that an engine's kernels want. */
+/** A copy of a weight in the layout of an engine's kernels. */
 public interface WeightCopy {
 
-  /** The memory that it takes once it is allocated. */
+  /** Its memory in bytes when it is allocated. */
   long bytes();
 
   boolean isAllocated();
 
-  /** Whether it was made from weights before a version. */
+  /** Whether it was copied from weights older than a version. */
   boolean isOlderThan(long version);
 
-  /** Makes it again from the weights as they are now, a version of them. */
+  /** Copies the current weights, which have the given version. */
   void update(long version);
 }

@@ -7,10 +7,10 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The weights and constants of a graph, and where each weight's gradient lies. */
+/** The weights and constants of a graph, and the offsets of the weights' gradients. */
 public final class Weights {
 
-  /** Floats between the starts of gradients are multiples of this, a cache line. */
+  /** The offsets of gradients are multiples of this number of floats, a cache line. */
   private static final int ALIGNMENT = 16;
 
   private final Map<String, INDArray> arrays;
@@ -19,7 +19,7 @@ public final class Weights {
   private final AtomicLong version = new AtomicLong();
 
   /**
-   * @param variables what has a gradient; every array contiguous and in C order
+   * @param variables arrays that have gradients, each contiguous and in C order
    * @param constants the others
    */
   public Weights(Map<String, INDArray> variables, Map<String, INDArray> constants) {
@@ -41,7 +41,7 @@ public final class Weights {
     return Objects.requireNonNull(arrays.get(name), name);
   }
 
-  /** Where a weight's gradient begins in the gradient of all. */
+  /** The offset of a weight's gradient in the gradient of all weights. */
   public long offset(String name) {
     return Objects.requireNonNull(offsets.get(name), name);
   }
@@ -51,12 +51,12 @@ public final class Weights {
     return gradientFloats;
   }
 
-  /** Notes that the weights may have changed. */
+  /** Records that the weights may have changed. */
   public void changed() {
     version.incrementAndGet();
   }
 
-  /** A number that grows with each change. */
+  /** A number that increases with each change. */
   public long version() {
     return version.get();
   }

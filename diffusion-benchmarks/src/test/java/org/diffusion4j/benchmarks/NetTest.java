@@ -3,7 +3,6 @@ package org.diffusion4j.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
-import org.diffusion4j.unet.UNet;
 import org.junit.jupiter.api.Test;
 
 class NetTest {
@@ -14,7 +13,7 @@ class NetTest {
   }
 
   static long parameters(Net net) {
-    return UNet.weightShapes(net.config()).values().stream()
+    return net.config().weightShapes().values().stream()
         .mapToLong(shape -> Arrays.stream(shape).reduce(1, Math::multiplyExact))
         .sum();
   }

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -61,7 +62,7 @@ public final class Checkpoint {
         directory,
         beside -> {
           if (model != null) {
-            model.writeTo(beside, weights);
+            model.withWeights(weights).writeTo(beside);
           }
           Path training = Files.createDirectory(beside.resolve(TRAINING));
           for (Map.Entry<String, Map<String, INDArray>> group : tensors.entrySet()) {
@@ -134,7 +135,8 @@ public final class Checkpoint {
 
   /** The architecture of a model by the names of its settings; empty for graphs of your own. */
   public static Map<String, @Nullable Object> architecture(SameDiffDenoiser model) {
-    return PretrainedModel.architecture(model);
+    NetworkConfig config = model.config();
+    return config == null ? Map.of() : NetworkKind.of(config).write(config);
   }
 
   /** Whether there is a group of arrays. */

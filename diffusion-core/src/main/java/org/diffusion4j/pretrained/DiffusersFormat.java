@@ -17,10 +17,11 @@ final class DiffusersFormat {
   static final String SHARD_INDEX = WEIGHTS + ".index.json";
   static final String SCHEDULER_CONFIG = "scheduler_config.json";
   static final String PROVENANCE = "provenance.json";
-  static final String UNET = "unet";
-  static final String MLP = "mlp";
   static final String SCHEDULER = "scheduler";
   static final String CLASS_NAME = "_class_name";
+  static final String VERSION_NAME = "_diffusers_version";
+  static final String LIBRARY = "diffusers";
+  static final String OUR_LIBRARY = "diffusion4j";
 
   private DiffusersFormat() {}
 

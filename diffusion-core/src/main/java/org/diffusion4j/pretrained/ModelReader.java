@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -17,11 +18,9 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
-import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,29 +51,30 @@ final class ModelReader {
 
   private PretrainedModel load() throws IOException {
     Object pipeline = index.get(CLASS_NAME);
-    boolean mlp = PretrainedModel.MLP_PIPELINE.equals(pipeline);
-    Set<String> pipelines = new TreeSet<>(PretrainedModel.PIPELINES.keySet());
-    if (!mlp && !(pipeline instanceof String name && pipelines.contains(name))) {
-      throw new ModelFormatException(
-          indexFile, "pipeline must be one of " + pipelines + " but is " + Shown.text(pipeline));
+    NetworkKind kind =
+        (pipeline instanceof String name
+                ? NetworkKind.ofPipeline(name)
+                : Optional.<NetworkKind>empty())
+            .orElseThrow(
+                () ->
+                    new ModelFormatException(
+                        indexFile,
+                        "pipeline must be one of "
+                            + NetworkKind.pipelinesOfDiffusers()
+                            + " but is "
+                            + Shown.text(pipeline)));
+    String found = indexed(kind.folder(), kind.library(), kind.className());
+    if (!found.equals(kind.className())) {
+      throw refuse(kind.folder(), kind.library() + ", " + kind.className());
     }
-    String network = mlp ? DiffusersFormat.MLP : DiffusersFormat.UNET;
-    String library = mlp ? PretrainedModel.LIBRARY : PretrainedModel.DIFFUSERS;
-    String expected = mlp ? PretrainedModel.MLP_CLASS : UNetConfigFile.CLASS;
-    String found = indexed(network, library, expected);
-    if (!found.equals(expected)) {
-      throw refuse(network, library + ", " + expected);
-    }
-    warnOfOthers(network);
+    warnOfOthers(kind.folder());
     SchedulerConfig scheduler = scheduler();
     Provenance provenance = provenance();
-    Path place = place(network, DiffusersFormat.CONFIG);
+    Path place = place(kind.folder(), DiffusersFormat.CONFIG);
     requireFile(place.resolve(DiffusersFormat.CONFIG), directory);
     SameDiffDenoiser model =
-        mlp
-            ? loadMlp(place, scheduler.schedule(), scheduler.prediction())
-            : loadUNet(place, scheduler.schedule(), scheduler.prediction(), null);
-    return new PretrainedModel(model, scheduler, provenance);
+        network(kind, place, scheduler.schedule(), scheduler.prediction(), null);
+    return PretrainedModel.of(model, scheduler, provenance);
   }
 
   /** The class that the index gives to a part. */
@@ -124,8 +124,7 @@ final class ModelReader {
 
   /** The scheduler that the index names, with the settings of its file. */
   private SchedulerConfig scheduler() throws IOException {
-    String className =
-        indexed(DiffusersFormat.SCHEDULER, PretrainedModel.DIFFUSERS, "DDPMScheduler");
+    String className = indexed(DiffusersFormat.SCHEDULER, DiffusersFormat.LIBRARY, "DDPMScheduler");
     Path file =
         place(DiffusersFormat.SCHEDULER, DiffusersFormat.SCHEDULER_CONFIG)
             .resolve(DiffusersFormat.SCHEDULER_CONFIG);
@@ -206,55 +205,32 @@ final class ModelReader {
   static UNet loadUNet(
       Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
       throws IOException {
-    Path file = configOfNetwork(directory);
-    Map<String, @Nullable Object> json = Json.read(file);
-    requireClass(file, json, UNetConfigFile.CLASS);
-    UNetConfig config = UNetConfigFile.read(file, json, size);
-    ModelWeights weights = ModelWeights.find(UNet.weightShapes(config), directory);
-    return filled(file, () -> UNet.create(config, schedule, prediction, 0), weights);
+    return (UNet) network(NetworkKind.UNET, directory, schedule, prediction, size);
   }
 
-  private static Path configOfNetwork(Path directory) throws IOException {
-    AtomicFiles.recover(directory);
-    Path parent = directory.toAbsolutePath().getParent();
-    if (parent != null) {
-      AtomicFiles.recover(parent);
-    }
-    Path file = directory.resolve(DiffusersFormat.CONFIG);
-    requireFile(file, directory);
-    return file;
-  }
-
-  private static Mlp loadMlp(Path directory, NoiseSchedule schedule, Prediction prediction)
+  private static SameDiffDenoiser network(
+      NetworkKind kind,
+      Path directory,
+      NoiseSchedule schedule,
+      Prediction prediction,
+      int @Nullable [] size)
       throws IOException {
     Path file = configOfNetwork(directory);
-    Map<String, @Nullable Object> json = Json.read(file);
-    requireClass(file, json, PretrainedModel.MLP_CLASS);
-    MlpConfig config;
+    Map<String, @Nullable Object> json = new TreeMap<>(Json.read(file));
+    requireClass(file, json, kind.className());
+    if (size != null) {
+      json.put("sample_size", List.of(size[0], size[1]));
+    }
+    NetworkConfig config;
     try {
-      SchedulerConfig values = new SchedulerConfig(PretrainedModel.MLP_CLASS, json);
-      config =
-          new MlpConfig(
-              values.integer("features", 0),
-              values.integer("width", 0),
-              values.integer("layers", 0));
+      config = kind.read(json, warning -> LOG.warn("{}: {}", file, warning));
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
-    ModelWeights weights = ModelWeights.find(Mlp.weightShapes(config), directory);
-    return filled(file, () -> Mlp.create(config, schedule, prediction, 0), weights);
-  }
-
-  @FunctionalInterface
-  private interface Maker<M> {
-    M make();
-  }
-
-  private static <M extends SameDiffDenoiser> M filled(
-      Path file, Maker<M> maker, ModelWeights weights) throws IOException {
-    M model;
+    ModelWeights weights = ModelWeights.find(config.weightShapes(), directory);
+    SameDiffDenoiser model;
     try {
-      model = maker.make();
+      model = config.create(schedule, prediction, 0);
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
@@ -268,6 +244,17 @@ final class ModelReader {
         model.close();
       }
     }
+  }
+
+  private static Path configOfNetwork(Path directory) throws IOException {
+    AtomicFiles.recover(directory);
+    Path parent = directory.toAbsolutePath().getParent();
+    if (parent != null) {
+      AtomicFiles.recover(parent);
+    }
+    Path file = directory.resolve(DiffusersFormat.CONFIG);
+    requireFile(file, directory);
+    return file;
   }
 
   /** A configuration without a class, as very old ones are, is taken for what is wanted. */

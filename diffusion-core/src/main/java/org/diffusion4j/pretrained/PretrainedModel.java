@@ -1,11 +1,9 @@
 package org.diffusion4j.pretrained;
 
-import static org.diffusion4j.pretrained.DiffusersFormat.CLASS_NAME;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -13,66 +11,104 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.AtomicFiles;
-import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A model with the settings of its sampler and its origin: what a model directory holds.
+ * A model with the settings of its sampler and its origin: what a model directory holds. Immutable,
+ * but for the model's weights.
  *
- * <p>The directory is laid out as diffusers lays out its pipelines: {@code model_index.json},
- * {@code unet/config.json}, {@code unet/diffusion_pytorch_model.safetensors} (or several such files
- * with an index), {@code scheduler/scheduler_config.json}. A {@link UNet} saved here loads there as
- * a {@code DDPMPipeline} or {@code DDIMPipeline}, and the reverse. An {@link Mlp} has {@code mlp/}
- * in place of {@code unet/} and no counterpart there.
- *
- * @param model the denoiser; a {@link UNet} or an {@link Mlp}
- * @param scheduler the settings of its schedule and its sampler
- * @param provenance where the model comes from
+ * <p>The directory is laid out as diffusers lays out its pipelines: {@code model_index.json} names
+ * the components, and each has a folder: {@code unet/config.json}, {@code
+ * unet/diffusion_pytorch_model.safetensors} (or several such files with an index), {@code
+ * scheduler/scheduler_config.json}. A {@link UNet} saved here loads there as a {@code DDPMPipeline}
+ * or {@code DDIMPipeline}, and the reverse. An {@link org.diffusion4j.unet.Mlp} has {@code mlp/} in
+ * place of {@code unet/} and no counterpart there.
  */
-public record PretrainedModel(
-    SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance)
-    implements AutoCloseable {
+public final class PretrainedModel implements AutoCloseable {
 
-  static final String MLP_CLASS = "Mlp";
-  static final String MLP_PIPELINE = MLP_CLASS + "Pipeline";
-  static final String LIBRARY = "diffusion4j";
-  static final String DIFFUSERS = "diffusers";
-  static final Map<String, String> PIPELINES =
-      Map.of("DDPMPipeline", "DDPMScheduler", "DDIMPipeline", "DDIMScheduler");
+  private final Map<String, Component> components;
+  private final Provenance provenance;
 
-  public PretrainedModel {
-    Objects.requireNonNull(scheduler, "scheduler");
-    Objects.requireNonNull(provenance, "provenance");
-    if (!(model instanceof UNet || model instanceof Mlp)) {
-      throw new IllegalArgumentException(
-          "model must be a UNet or an Mlp but was " + model.getClass().getName());
-    }
+  /**
+   * @param components with a network and a scheduler among them, by name
+   */
+  private PretrainedModel(Map<String, Component> components, Provenance provenance) {
+    this.components = Collections.unmodifiableMap(components);
+    this.provenance = Objects.requireNonNull(provenance, "provenance");
+  }
+
+  static PretrainedModel of(
+      SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance) {
+    return new PretrainedModel(Map.of(), provenance)
+        .with(new Component.Network(model, model::weights))
+        .with(new Component.Scheduler(scheduler));
   }
 
   /**
    * A model that was trained here, with its own schedule and nothing clipped.
    *
-   * @param model a {@link UNet} or an {@link Mlp}
+   * @param model a {@link UNet} or an {@link org.diffusion4j.unet.Mlp}
    */
   public static PretrainedModel of(SameDiffDenoiser model) {
-    return new PretrainedModel(
+    if (model.config() == null) {
+      throw new IllegalArgumentException(
+          "model must be a UNet or an Mlp but was " + model.getClass().getName());
+    }
+    return of(
         model,
         SchedulerConfig.of(model.schedule(), model.prediction()),
         Provenance.ofThisLibrary());
   }
 
+  private PretrainedModel with(Component component) {
+    Map<String, Component> changed = new TreeMap<>(components);
+    changed.put(component.name(), component);
+    return new PretrainedModel(changed, provenance);
+  }
+
+  private <C extends Component> C the(Class<C> kind) {
+    return components.values().stream()
+        .filter(kind::isInstance)
+        .map(kind::cast)
+        .findAny()
+        .orElseThrow();
+  }
+
+  /** The denoiser. */
+  public SameDiffDenoiser model() {
+    return the(Component.Network.class).value();
+  }
+
+  /** The settings of its schedule and its sampler. */
+  public SchedulerConfig scheduler() {
+    return the(Component.Scheduler.class).value();
+  }
+
+  /** Where the model comes from. */
+  public Provenance provenance() {
+    return provenance;
+  }
+
   /** This model with another account of where it comes from. */
   public PretrainedModel withProvenance(Provenance origin) {
-    return new PretrainedModel(model, scheduler, origin);
+    return new PretrainedModel(components, origin);
   }
 
   /** This model with other settings of its sampler. */
   public PretrainedModel withScheduler(SchedulerConfig settings) {
-    return new PretrainedModel(model, settings, provenance);
+    return with(new Component.Scheduler(Objects.requireNonNull(settings, "scheduler")));
+  }
+
+  /**
+   * This model with other weights to be written.
+   *
+   * @param weights by the names of the model's own
+   */
+  PretrainedModel withWeights(Map<String, INDArray> weights) {
+    return with(new Component.Network(model(), () -> weights));
   }
 
   /**
@@ -90,7 +126,7 @@ public record PretrainedModel(
       throw new IOException(
           directory + " must be a model directory, empty or absent, to be written");
     }
-    AtomicFiles.writeDirectory(directory, beside -> writeTo(beside, model.weights()));
+    AtomicFiles.writeDirectory(directory, this::writeTo);
   }
 
   private static boolean replaceable(Path directory) throws IOException {
@@ -102,67 +138,21 @@ public record PretrainedModel(
     }
   }
 
-  /**
-   * Fills an empty directory.
-   *
-   * @param weights in place of the model's own, under the same names
-   */
-  void writeTo(Path directory, Map<String, INDArray> weights) throws IOException {
+  /** Fills an empty directory. */
+  void writeTo(Path directory) throws IOException {
     Map<String, @Nullable Object> index = new TreeMap<>();
-    index.put("_diffusers_version", DiffusersFormat.VERSION);
-    index.put(DiffusersFormat.SCHEDULER, List.of(DIFFUSERS, scheduler.className()));
-    Path network;
-    if (model instanceof UNet) {
-      index.put(CLASS_NAME, pipeline());
-      index.put(DiffusersFormat.UNET, List.of(DIFFUSERS, UNetConfigFile.CLASS));
-      network = Files.createDirectory(directory.resolve(DiffusersFormat.UNET));
-    } else {
-      index.put(CLASS_NAME, MLP_PIPELINE);
-      index.put(DiffusersFormat.MLP, List.of(LIBRARY, MLP_CLASS));
-      network = Files.createDirectory(directory.resolve(DiffusersFormat.MLP));
+    index.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
+    index.put(
+        DiffusersFormat.CLASS_NAME,
+        the(Component.Network.class).kind().pipeline(scheduler().className()));
+    for (Component component : components.values()) {
+      index.put(component.name(), component.entry());
+      component.write(Files.createDirectory(directory.resolve(component.name())));
     }
-    Json.write(network.resolve(DiffusersFormat.CONFIG), architecture(model));
-    ModelWeights.save(weights, network.resolve(DiffusersFormat.WEIGHTS));
-    writeScheduler(Files.createDirectory(directory.resolve(DiffusersFormat.SCHEDULER)));
     if (!provenance.facts().isEmpty()) {
       Json.write(directory.resolve(DiffusersFormat.PROVENANCE), provenance.facts());
     }
     Json.write(directory.resolve(DiffusersFormat.INDEX), index);
-  }
-
-  /** What {@code config.json} holds; nothing for a graph that is neither a U-Net nor an MLP. */
-  static Map<String, @Nullable Object> architecture(SameDiffDenoiser model) {
-    if (model instanceof UNet unet) {
-      return UNetConfigFile.write(unet.config());
-    }
-    if (!(model instanceof Mlp mlp)) {
-      return Map.of();
-    }
-    MlpConfig config = mlp.config();
-    return Map.of(
-        CLASS_NAME,
-        MLP_CLASS,
-        "features",
-        config.features(),
-        "width",
-        config.width(),
-        "layers",
-        config.layers());
-  }
-
-  private String pipeline() {
-    return PIPELINES.entrySet().stream()
-        .filter(entry -> entry.getValue().equals(scheduler.className()))
-        .map(Map.Entry::getKey)
-        .findAny()
-        .orElse("DDPMPipeline");
-  }
-
-  private void writeScheduler(Path directory) throws IOException {
-    Map<String, @Nullable Object> json = new TreeMap<>(scheduler.settings());
-    json.put(CLASS_NAME, scheduler.className());
-    json.putIfAbsent("_diffusers_version", DiffusersFormat.VERSION);
-    Json.write(directory.resolve(DiffusersFormat.SCHEDULER_CONFIG), json);
   }
 
   /**
@@ -214,6 +204,6 @@ public record PretrainedModel(
   /** Frees the model's memory. */
   @Override
   public void close() {
-    model.close();
+    model().close();
   }
 }

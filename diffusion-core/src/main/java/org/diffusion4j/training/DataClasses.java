@@ -6,10 +6,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.diffusion4j.Condition;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.diffusion4j.unet.UNet;
-import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
@@ -58,8 +57,7 @@ final class DataClasses {
 
   /** Whether labels are timesteps, of which a model knows no number. */
   static boolean takesAnyLabel(SameDiffDenoiser model) {
-    return model instanceof UNet unet
-        && unet.config().classEmbedding() == UNetConfig.ClassEmbedding.TIMESTEP;
+    return model.takes().classes() == Condition.Takes.ANY;
   }
 
   /**

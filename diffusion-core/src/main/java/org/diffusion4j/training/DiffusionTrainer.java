@@ -20,8 +20,6 @@ import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
-import org.diffusion4j.unet.UNet;
-import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -63,7 +61,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     this.settings = settings;
     model = settings.model();
     settings.loss().check(model);
-    requireTrainable(model);
+    model.requireTrainable();
     model.parameters().forEach(DiffusionTrainer::requireFloats);
     Checkpoints checkpoints = settings.checkpoints();
     if (checkpoints != null) {
@@ -115,15 +113,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
               + weight.dataType()
               + " with strides "
               + Arrays.toString(weight.stride()));
-    }
-  }
-
-  private static void requireTrainable(SameDiffDenoiser model) {
-    if (model instanceof UNet unet) {
-      if (unet.config().timeEmbedding() == TimeEmbedding.FOURIER) {
-        throw new IllegalArgumentException(
-            "time embedding must not be FOURIER in training, for it has no value at timestep 0");
-      }
     }
   }
 

@@ -19,9 +19,7 @@ import org.diffusion4j.internal.WriterLock;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.Checkpoint;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
@@ -186,7 +184,7 @@ final class Saver implements AutoCloseable {
 
   /** What the model directory says; null for graphs that have no such directory. */
   private @Nullable PretrainedModel pretrained(long step) {
-    if (!(model instanceof UNet || model instanceof Mlp)) {
+    if (model.config() == null) {
       return null;
     }
     PretrainedModel pretrained =

@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -46,7 +45,7 @@ public final class Mlp extends SameDiffDenoiser {
    */
   public static Mlp create(
       MlpConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
-    WeightShapes.requireMemory(weightShapes(config));
+    WeightShapes.requireMemory(config.weightShapes());
     return new Mlp(config, schedule, prediction, seed);
   }
 
@@ -67,27 +66,7 @@ public final class Mlp extends SameDiffDenoiser {
     return layers.sd;
   }
 
-  /**
-   * The names and shapes of the weights that an architecture has. Nothing is allocated.
-   *
-   * @param config the architecture
-   */
-  public static Map<String, long[]> weightShapes(MlpConfig config) {
-    WeightShapes shapes = new WeightShapes();
-    int width = config.width();
-    shapes.timeMlp("time_embedding", width, width);
-    shapes.dense("linear_in", config.features(), width);
-    for (int i = 0; i < config.layers(); i++) {
-      String name = "layers." + i;
-      shapes.dense(name + ".linear_1", width, width);
-      shapes.dense(name + ".time_emb_proj", width, width);
-      shapes.dense(name + ".linear_2", width, width);
-    }
-    shapes.dense("linear_out", width, config.features());
-    return shapes.all();
-  }
-
-  /** The architecture. */
+  @Override
   public MlpConfig config() {
     return config;
   }

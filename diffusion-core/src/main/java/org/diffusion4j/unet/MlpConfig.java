@@ -1,5 +1,12 @@
 package org.diffusion4j.unet;
 
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.jspecify.annotations.Nullable;
+
 /**
  * The architecture of an {@link Mlp}.
  *
@@ -7,8 +14,15 @@ package org.diffusion4j.unet;
  * @param width of the hidden layers, even and at least 2
  * @param layers number of residual hidden layers, in [1, 1000]
  */
-public record MlpConfig(int features, int width, int layers) {
+public record MlpConfig(int features, int width, int layers) implements NetworkConfig {
 
+  private static final String FEATURES = "features";
+  private static final String WIDTH = "width";
+  private static final String LAYERS = "layers";
+
+  /**
+   * @throws IllegalArgumentException if a value is out of range
+   */
   public MlpConfig {
     require(features >= 1, "features must be at least 1 but were " + features);
     require(width >= 2 && width % 2 == 0, "width must be even and at least 2 but was " + width);
@@ -19,5 +33,45 @@ public record MlpConfig(int features, int width, int layers) {
     if (!condition) {
       throw new IllegalArgumentException(message);
     }
+  }
+
+  /**
+   * Reads what {@link #toJson} wrote.
+   *
+   * @param json settings by name
+   * @param warnings is told of settings that are unknown and ignored
+   * @throws IllegalArgumentException if a setting is missing, of another type or out of range
+   */
+  public static MlpConfig fromJson(
+      Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
+    JsonSettings settings = new JsonSettings(json);
+    settings.warnOfUnknown(Set.of(FEATURES, WIDTH, LAYERS), warnings);
+    return new MlpConfig(
+        settings.integer(FEATURES), settings.integer(WIDTH), settings.integer(LAYERS));
+  }
+
+  @Override
+  public Map<String, @Nullable Object> toJson() {
+    return Map.of(FEATURES, features, WIDTH, width, LAYERS, layers);
+  }
+
+  @Override
+  public Map<String, long[]> weightShapes() {
+    WeightShapes shapes = new WeightShapes();
+    shapes.timeMlp("time_embedding", width, width);
+    shapes.dense("linear_in", features, width);
+    for (int i = 0; i < layers; i++) {
+      String name = "layers." + i;
+      shapes.dense(name + ".linear_1", width, width);
+      shapes.dense(name + ".time_emb_proj", width, width);
+      shapes.dense(name + ".linear_2", width, width);
+    }
+    shapes.dense("linear_out", width, features);
+    return shapes.all();
+  }
+
+  @Override
+  public Mlp create(NoiseSchedule schedule, Prediction prediction, long seed) {
+    return Mlp.create(this, schedule, prediction, seed);
   }
 }

@@ -139,6 +139,23 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return prediction;
   }
 
+  /** The architecture, or null for a graph of your own. */
+  public @Nullable NetworkConfig config() {
+    return null;
+  }
+
+  /**
+   * Checks that this model can be trained.
+   *
+   * @throws IllegalArgumentException if not; the message says why
+   */
+  public void requireTrainable() {
+    NetworkConfig config = config();
+    if (config != null) {
+      config.requireTrainable();
+    }
+  }
+
   /** The number of classes, or 0 if the model is unconditional. */
   public int classes() {
     return classes;

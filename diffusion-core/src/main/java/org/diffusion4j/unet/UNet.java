@@ -1,6 +1,5 @@
 package org.diffusion4j.unet;
 
-import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
@@ -25,7 +24,7 @@ public final class UNet extends SameDiffDenoiser {
         schedule,
         prediction,
         Set.of(UNetGraph.FOURIER_WEIGHT),
-        config.nullClass(),
+        config.classes().nullClass(),
         config.dropout());
     this.config = config;
   }
@@ -52,28 +51,19 @@ public final class UNet extends SameDiffDenoiser {
    */
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
-    int rows = config.trainTimesteps().orElse(schedule.steps());
-    if (config.timeEmbedding() == TimeEmbedding.LEARNED && rows < schedule.steps()) {
+    int rows = config.time().trainTimesteps().orElse(schedule.steps());
+    if (config.time().embedding() == TimeEmbedding.LEARNED && rows < schedule.steps()) {
       throw new IllegalArgumentException(
           "train timesteps must be at least the schedule's steps, "
               + schedule.steps()
               + ", but were "
               + rows);
     }
-    WeightShapes.requireMemory(weightShapes(config));
+    WeightShapes.requireMemory(config.weightShapes());
     return new UNet(config, schedule, prediction, seed);
   }
 
-  /**
-   * The names and shapes of the weights that an architecture has. Nothing is allocated.
-   *
-   * @param config the architecture
-   */
-  public static Map<String, long[]> weightShapes(UNetConfig config) {
-    return UNetShapes.of(config);
-  }
-
-  /** The architecture. */
+  @Override
   public UNetConfig config() {
     return config;
   }
@@ -92,19 +82,19 @@ public final class UNet extends SameDiffDenoiser {
   /** {@inheritDoc} Labels that are embedded as timesteps may be any number from 0 on. */
   @Override
   public Condition.Takes takes() {
-    return config.classEmbedding() == ClassEmbedding.TIMESTEP
+    return config.classes().embedding() == ClassEmbedding.TIMESTEP
         ? Condition.Takes.labels(Condition.Takes.ANY, hasNullClass())
         : super.takes();
   }
 
   @Override
   int encodedWidth() {
-    return config.classEmbedding() == ClassEmbedding.TIMESTEP ? 1 : super.encodedWidth();
+    return config.classes().embedding() == ClassEmbedding.TIMESTEP ? 1 : super.encodedWidth();
   }
 
   @Override
   INDArray encode(int[] labels) {
-    if (config.classEmbedding() != ClassEmbedding.TIMESTEP) {
+    if (config.classes().embedding() != ClassEmbedding.TIMESTEP) {
       return super.encode(labels);
     }
     float[] timesteps = new float[labels.length];

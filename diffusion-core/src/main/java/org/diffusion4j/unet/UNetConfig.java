@@ -1,20 +1,45 @@
 package org.diffusion4j.unet;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
-import java.util.function.IntPredicate;
-import java.util.stream.IntStream;
+import java.util.function.Consumer;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The architecture of a {@link UNet}, with the names and the defaults of diffusers' {@code
  * UNet2DModel}. Immutable.
+ *
+ * @param inChannels channels of the input
+ * @param outChannels channels of the output
+ * @param height of the images in pixels
+ * @param width of the images in pixels
+ * @param blocks the levels and what they are made of
+ * @param norm the group normalisations
+ * @param attention the self-attention
+ * @param time how the timestep comes in
+ * @param classes how a class label comes in
+ * @param centerInput whether inputs x in [0, 1] are first taken to 2 x - 1
+ * @param dropout probability with which training drops an activation, in [0, 1)
  */
-public final class UNetConfig {
+public record UNetConfig(
+    int inChannels,
+    int outChannels,
+    int height,
+    int width,
+    Blocks blocks,
+    Norm norm,
+    Attention attention,
+    Time time,
+    Classes classes,
+    boolean centerInput,
+    double dropout)
+    implements NetworkConfig {
 
   /** A level on the way down or, mirrored, up. */
   public enum Block {
@@ -82,213 +107,164 @@ public final class UNetConfig {
     TIMESTEP
   }
 
-  private static final int MAX_LEVELS = 16;
-  private static final int MAX_LAYERS = 64;
-  private static final int MAX_BLOCKS = 256;
-  private static final int MAX_CHANNELS = 1 << 16;
-  private static final int MAX_SIDE = 1 << 14;
+  /**
+   * The levels and what they are made of.
+   *
+   * @param channels of each level, from the full resolution down
+   * @param down kinds of the levels on the way down, from the full resolution
+   * @param up kinds of the levels on the way up, to the full resolution
+   * @param layers residual blocks of a level on the way down; on the way up it has one more
+   * @param downsamplePadding 1 pads every side before a strided convolution, 0 only the right and
+   *     the bottom
+   * @param downsampling how attention levels halve the resolution
+   * @param upsampling how attention levels double the resolution
+   * @param midScale what the outputs of the blocks in the middle are divided by
+   */
+  public record Blocks(
+      List<Integer> channels,
+      List<Block> down,
+      List<Block> up,
+      int layers,
+      int downsamplePadding,
+      Resampling downsampling,
+      Resampling upsampling,
+      double midScale) {
 
-  private final int inChannels;
-  private final int outChannels;
-  private final int height;
-  private final int width;
-  private final List<Integer> blockOutChannels;
-  private final List<Block> downBlocks;
-  private final List<Block> upBlocks;
-  private final int layersPerBlock;
-  private final int normGroups;
-  private final double normEps;
-  private final @Nullable Integer attentionHeadDim;
-  private final @Nullable Integer attentionNormGroups;
-  private final boolean midAttention;
-  private final double midBlockScale;
-  private final int downsamplePadding;
-  private final Resampling downsampling;
-  private final Resampling upsampling;
-  private final TimeEmbedding timeEmbedding;
-  private final @Nullable Integer timeEmbeddingDim;
-  private final TimeInjection timeInjection;
-  private final boolean flipSinToCos;
-  private final double freqShift;
-  private final @Nullable Integer trainTimesteps;
-  private final ClassEmbedding classEmbedding;
-  private final @Nullable Integer classes;
-  private final boolean nullClass;
-  private final boolean centerInput;
-  private final double dropout;
-
-  private UNetConfig(Builder b) {
-    inChannels = requireChannels("input channels", b.inChannels);
-    outChannels = requireChannels("output channels", b.outChannels);
-    height = requirePositive("height", b.height);
-    width = requirePositive("width", b.width);
-    blockOutChannels = List.copyOf(b.blockOutChannels);
-    downBlocks = List.copyOf(b.downBlocks);
-    upBlocks = b.upBlocks == null ? mirror(downBlocks) : List.copyOf(b.upBlocks);
-    layersPerBlock = b.layersPerBlock;
-    normGroups = requirePositive("norm groups", b.normGroups);
-    normEps = b.normEps;
-    attentionHeadDim = b.attentionHeadDim;
-    attentionNormGroups = b.attentionNormGroups;
-    midAttention = b.midAttention;
-    midBlockScale = b.midBlockScale;
-    downsamplePadding = b.downsamplePadding;
-    downsampling = b.downsampling;
-    upsampling = b.upsampling;
-    timeEmbedding = b.timeEmbedding;
-    timeEmbeddingDim = b.timeEmbeddingDim;
-    timeInjection = b.timeInjection;
-    flipSinToCos = b.flipSinToCos;
-    freqShift = b.freqShift;
-    trainTimesteps = b.trainTimesteps;
-    classEmbedding = b.classEmbedding;
-    classes = b.classes;
-    nullClass = b.nullClass;
-    centerInput = b.centerInput;
-    dropout = b.dropout;
-    validate();
-  }
-
-  private static List<Block> mirror(List<Block> down) {
-    List<Block> up = new ArrayList<>(down);
-    Collections.reverse(up);
-    return List.copyOf(up);
-  }
-
-  private void validate() {
-    int levels = blockOutChannels.size();
-    require(
-        layersPerBlock >= 1 && layersPerBlock <= MAX_LAYERS,
-        "layers per block must be in [1, " + MAX_LAYERS + "] but was " + layersPerBlock);
-    require(levels <= MAX_LEVELS, "levels must be at most " + MAX_LEVELS + " but were " + levels);
-    require(levels >= 1, "block out channels must name at least one level");
-    int blocks = levels * (2 * layersPerBlock + 1);
-    require(
-        blocks <= MAX_BLOCKS,
-        "layers per block and levels must give at most "
-            + MAX_BLOCKS
-            + " residual blocks but "
-            + layersPerBlock
-            + " and "
-            + levels
-            + " give "
-            + blocks);
-    require(
-        downBlocks.size() == levels && upBlocks.size() == levels,
-        "down and up blocks must be as many as block out channels, "
-            + levels
-            + ", but were "
-            + downBlocks.size()
-            + " and "
-            + upBlocks.size());
-    if (timeEmbeddingDim != null) {
-      requireChannels("time embedding channels", timeEmbeddingDim);
+    public Blocks {
+      channels = List.copyOf(channels);
+      down = List.copyOf(down);
+      up = List.copyOf(up);
+      Objects.requireNonNull(downsampling, "downsampling");
+      Objects.requireNonNull(upsampling, "upsampling");
+      UNetRules.checkBlocks(channels, down, up, layers);
+      UNetRules.require(
+          downsamplePadding == 0 || downsamplePadding == 1,
+          "downsample padding must be 0 or 1 but was " + downsamplePadding);
+      UNetRules.require(
+          midScale > 0 && midScale < Double.POSITIVE_INFINITY,
+          "mid-block scale must be positive but was " + midScale);
     }
-    if (attentionHeadDim != null) {
-      requirePositive("attention head size", attentionHeadDim);
+
+    /** How many times the resolution changes, and once more. */
+    int levels() {
+      return channels.size();
     }
-    if (attentionNormGroups != null) {
-      requirePositive("attention norm groups", attentionNormGroups);
+
+    int first() {
+      return channels.get(0);
     }
-    require(
-        height <= MAX_SIDE && width <= MAX_SIDE,
-        "height and width must be at most " + MAX_SIDE + " but were " + height + " x " + width);
-    for (int channels : blockOutChannels) {
-      require(
-          channels >= 1 && channels <= MAX_CHANNELS,
-          "block out channels must be in [1, " + MAX_CHANNELS + "] but were " + channels);
-      require(
-          channels % normGroups == 0,
-          "norm groups must divide the channels of every level but "
-              + normGroups
-              + " does not divide "
-              + channels);
-      require(
-          attentionHeadDim == null || !attends(channels) || channels % attentionHeadDim == 0,
-          "attention head size must divide the channels where attention is but "
-              + attentionHeadDim
-              + " does not divide "
-              + channels);
+
+    int deepest() {
+      return channels.get(channels.size() - 1);
     }
-    int base = blockOutChannels.get(0);
-    require(base % 2 == 0, "channels of the first level must be even but were " + base);
-    int frequencies = base / 2;
-    require(
-        frequencies > freqShift,
-        "frequency shift must be less than " + frequencies + " but was " + freqShift);
-    int unit = 1 << (levels - 1);
-    require(
-        height % unit == 0 && width % unit == 0,
-        "height and width must be divisible by "
-            + unit
-            + " for "
-            + levels
-            + " levels but were "
-            + height
-            + " x "
-            + width
-            + "; "
-            + sizesThatDo(unit));
-    require(normEps > 0, "norm epsilon must be positive but was " + normEps);
-    require(
-        midBlockScale > 0 && midBlockScale < Double.POSITIVE_INFINITY,
-        "mid-block scale must be positive but was " + midBlockScale);
-    require(
-        downsamplePadding == 0 || downsamplePadding == 1,
-        "downsample padding must be 0 or 1 but was " + downsamplePadding);
-    require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
-    require(
-        attentionNormGroups == null || deepest() % attentionNormGroups == 0,
-        "attention norm groups must divide the channels of the deepest level, "
-            + deepest()
-            + ", but were "
-            + attentionNormGroups);
-    require(
-        timeEmbedding != TimeEmbedding.LEARNED || (trainTimesteps != null && trainTimesteps > 0),
-        "a learned time embedding needs the number of train timesteps but it was "
-            + trainTimesteps);
-    require(
-        classEmbedding != ClassEmbedding.TABLE || (classes != null && classes > 0),
-        "a class table needs a positive number of classes but it was " + classes);
-    require(
-        classes == null || !nullClass || classes < Integer.MAX_VALUE,
-        "classes with a null class must be less than 2^31 - 1 but were " + classes);
-    require(
-        !nullClass || classEmbedding == ClassEmbedding.TABLE,
-        "a null class must have a class table but the class embedding was " + classEmbedding);
   }
 
-  private boolean attends(int channels) {
-    IntPredicate here =
-        level ->
-            blockOutChannels.get(level) == channels
-                && (downBlocks.get(level) == Block.ATTENTION
-                    || upBlocks.get(blockOutChannels.size() - 1 - level) == Block.ATTENTION);
-    return (midAttention && channels == deepest())
-        || IntStream.range(0, blockOutChannels.size()).anyMatch(here);
+  /**
+   * The group normalisations.
+   *
+   * @param groups of each but, where set, the middle attention's
+   * @param eps what is added to the variance
+   */
+  public record Norm(int groups, double eps) {
+    public Norm {
+      UNetRules.requirePositive("norm groups", groups);
+      UNetRules.require(eps > 0, "norm epsilon must be positive but was " + eps);
+    }
   }
 
-  /** {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */
-  private String sizesThatDo(int unit) {
-    int lower = height - height % unit;
-    int narrower = width - width % unit;
-    String smaller = lower == 0 || narrower == 0 ? "" : lower + " x " + narrower + " or ";
-    int levels = 1 + Integer.numberOfTrailingZeros(height | width);
-    return smaller
-        + roundedUp(height, unit)
-        + " x "
-        + roundedUp(width, unit)
-        + " would do, or at most "
-        + levels
-        + (levels == 1 ? " level" : " levels");
+  /**
+   * The self-attention.
+   *
+   * @param headDim channels of a head; empty stands for one head
+   * @param normGroups groups of the middle attention's normalisation; empty stands for diffusers'
+   *     default
+   * @param middle whether there is one between the two residual blocks in the middle
+   */
+  public record Attention(OptionalInt headDim, OptionalInt normGroups, boolean middle) {
+    public Attention {
+      headDim.ifPresent(size -> UNetRules.requirePositive("attention head size", size));
+      normGroups.ifPresent(groups -> UNetRules.requirePositive("attention norm groups", groups));
+    }
   }
 
-  private static long roundedUp(int size, int unit) {
-    return ((long) size + unit - 1) / unit * unit;
+  /**
+   * How the timestep comes in.
+   *
+   * @param embedding how it becomes a vector
+   * @param dim width of the embedded timestep; empty stands for four times the first level's
+   *     channels
+   * @param injection how residual blocks take it in
+   * @param flipSinToCos whether cosines come before sines in a positional embedding
+   * @param freqShift what is subtracted from the number of frequencies of a positional embedding to
+   *     space them
+   * @param trainTimesteps rows of a learned embedding
+   */
+  public record Time(
+      TimeEmbedding embedding,
+      OptionalInt dim,
+      TimeInjection injection,
+      boolean flipSinToCos,
+      double freqShift,
+      OptionalInt trainTimesteps) {
+
+    public Time {
+      Objects.requireNonNull(embedding, "time embedding");
+      Objects.requireNonNull(injection, "time injection");
+      dim.ifPresent(width -> UNetRules.requireChannels("time embedding channels", width));
+      UNetRules.require(
+          embedding != TimeEmbedding.LEARNED || trainTimesteps.orElse(0) > 0,
+          "a learned time embedding needs the number of train timesteps but it was "
+              + UNetRules.shown(trainTimesteps));
+    }
   }
 
-  private int deepest() {
-    return blockOutChannels.get(blockOutChannels.size() - 1);
+  /**
+   * How a class label comes in.
+   *
+   * @param embedding what a label is
+   * @param count number of classes, without the null class; nothing follows from it where labels
+   *     are timesteps
+   * @param nullClass whether the table has one more row, its last, for samples without a label
+   */
+  public record Classes(ClassEmbedding embedding, OptionalInt count, boolean nullClass) {
+
+    public Classes {
+      Objects.requireNonNull(embedding, "class embedding");
+      UNetRules.require(
+          embedding != ClassEmbedding.TABLE || count.orElse(0) > 0,
+          "a class table needs a positive number of classes but it was " + UNetRules.shown(count));
+      UNetRules.require(
+          embedding != ClassEmbedding.NONE || count.isEmpty(),
+          "classes must have a class embedding but it was NONE for "
+              + UNetRules.shown(count)
+              + " classes");
+      UNetRules.require(
+          !nullClass || embedding == ClassEmbedding.TABLE,
+          "a null class must have a class table but the class embedding was " + embedding);
+      UNetRules.require(
+          !nullClass || count.orElse(0) < Integer.MAX_VALUE,
+          "classes with a null class must be less than 2^31 - 1 but were "
+              + UNetRules.shown(count));
+    }
+
+    /** The rows of the class table. */
+    public OptionalInt rows() {
+      return count.isEmpty() || !nullClass ? count : OptionalInt.of(count.getAsInt() + 1);
+    }
+  }
+
+  /**
+   * @throws IllegalArgumentException if settings contradict each other; the message names both
+   */
+  public UNetConfig {
+    UNetRules.requireChannels("input channels", inChannels);
+    UNetRules.requireChannels("output channels", outChannels);
+    UNetRules.requirePositive("height", height);
+    UNetRules.requirePositive("width", width);
+    UNetRules.checkGroupsAndHeads(blocks, norm, attention);
+    UNetRules.checkFrequencies(blocks.first(), time.freqShift());
+    UNetRules.checkSize(height, width, blocks.levels());
+    UNetRules.require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
   }
 
   /**
@@ -302,262 +278,73 @@ public final class UNetConfig {
     return new Builder(channels, height, width);
   }
 
-  /** A builder that begins with this configuration's settings. */
+  /**
+   * A builder that begins with this configuration's settings. Kinds of levels are among them where
+   * a level is not {@link Block#PLAIN}, or where the way up does not mirror the way down.
+   */
   public Builder toBuilder() {
-    Builder b = new Builder(inChannels, height, width);
-    b.outChannels = outChannels;
-    b.blockOutChannels = blockOutChannels;
-    b.downBlocks = downBlocks;
-    b.upBlocks = upBlocks;
-    b.layersPerBlock = layersPerBlock;
-    b.normGroups = normGroups;
-    b.normEps = normEps;
-    b.attentionHeadDim = attentionHeadDim;
-    b.attentionNormGroups = attentionNormGroups;
-    b.midAttention = midAttention;
-    b.midBlockScale = midBlockScale;
-    b.downsamplePadding = downsamplePadding;
-    b.downsampling = downsampling;
-    b.upsampling = upsampling;
-    b.timeEmbedding = timeEmbedding;
-    b.timeEmbeddingDim = timeEmbeddingDim;
-    b.timeInjection = timeInjection;
-    b.flipSinToCos = flipSinToCos;
-    b.freqShift = freqShift;
-    b.trainTimesteps = trainTimesteps;
-    b.classEmbedding = classEmbedding;
-    b.classes = classes;
-    b.nullClass = nullClass;
-    b.centerInput = centerInput;
-    b.dropout = dropout;
-    return b;
+    return new Builder(this);
   }
 
-  /** Channels of the input. */
-  public int inChannels() {
-    return inChannels;
+  /**
+   * Reads what {@link #toJson} or diffusers wrote. What is missing has diffusers' default.
+   *
+   * @param json settings by name
+   * @param warnings is told of settings that are unknown and ignored
+   * @throws IllegalArgumentException if a setting is not supported or contradicts another
+   */
+  public static UNetConfig fromJson(
+      Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
+    return UNetJson.read(json, warnings);
   }
 
-  /** Channels of the output. */
-  public int outChannels() {
-    return outChannels;
+  @Override
+  public Map<String, @Nullable Object> toJson() {
+    return UNetJson.write(this);
   }
 
-  /** Height of the images in pixels. */
-  public int height() {
-    return height;
+  @Override
+  public Map<String, long[]> weightShapes() {
+    return UNetShapes.of(this);
   }
 
-  /** Width of the images in pixels. */
-  public int width() {
-    return width;
+  @Override
+  public UNet create(NoiseSchedule schedule, Prediction prediction, long seed) {
+    return UNet.create(this, schedule, prediction, seed);
   }
 
-  /** Channels of each level, from the full resolution down. */
-  public List<Integer> blockOutChannels() {
-    return blockOutChannels;
-  }
-
-  /** Kinds of the levels on the way down, from the full resolution. */
-  public List<Block> downBlocks() {
-    return downBlocks;
-  }
-
-  /** Kinds of the levels on the way up, to the full resolution. */
-  public List<Block> upBlocks() {
-    return upBlocks;
-  }
-
-  /** Residual blocks of a level on the way down; on the way up it has one more. */
-  public int layersPerBlock() {
-    return layersPerBlock;
-  }
-
-  /** Groups of every group normalisation but, where set, the middle attention's. */
-  public int normGroups() {
-    return normGroups;
-  }
-
-  /** What group normalisation adds to the variance. */
-  public double normEps() {
-    return normEps;
-  }
-
-  /** Channels of an attention head; empty stands for one head. */
-  public OptionalInt attentionHeadDim() {
-    return attentionHeadDim == null ? OptionalInt.empty() : OptionalInt.of(attentionHeadDim);
-  }
-
-  /** Groups of the middle attention's normalisation; empty stands for diffusers' default. */
-  public OptionalInt attentionNormGroups() {
-    return attentionNormGroups == null ? OptionalInt.empty() : OptionalInt.of(attentionNormGroups);
-  }
-
-  /** Whether there is self-attention between the two residual blocks in the middle. */
-  public boolean midAttention() {
-    return midAttention;
-  }
-
-  /** What the outputs of the blocks in the middle are divided by. */
-  public double midBlockScale() {
-    return midBlockScale;
-  }
-
-  /** 1 pads every side before a strided convolution, 0 only the right and the bottom. */
-  public int downsamplePadding() {
-    return downsamplePadding;
-  }
-
-  /** How attention levels halve the resolution. */
-  public Resampling downsampling() {
-    return downsampling;
-  }
-
-  /** How attention levels double the resolution. */
-  public Resampling upsampling() {
-    return upsampling;
-  }
-
-  /** How a timestep becomes a vector. */
-  public TimeEmbedding timeEmbedding() {
-    return timeEmbedding;
-  }
-
-  /** The width of the embedded timestep; empty stands for four times the first level's channels. */
-  public OptionalInt timeEmbeddingDim() {
-    return timeEmbeddingDim == null ? OptionalInt.empty() : OptionalInt.of(timeEmbeddingDim);
+  @Override
+  public void requireTrainable() {
+    UNetRules.require(
+        time.embedding() != TimeEmbedding.FOURIER,
+        "time embedding must not be FOURIER in training, for it has no value at timestep 0");
   }
 
   /** The width of the embedded timestep. */
   int timeChannels() {
-    return timeEmbeddingDim().orElse(4 * blockOutChannels.get(0));
+    return time.dim().orElse(4 * blocks.first());
   }
 
-  /** How residual blocks take in the timestep. */
-  public TimeInjection timeInjection() {
-    return timeInjection;
-  }
-
-  /** Whether cosines come before sines in a positional embedding. */
-  public boolean flipSinToCos() {
-    return flipSinToCos;
-  }
-
-  /** What is subtracted from the number of frequencies of a positional embedding to space them. */
-  public double freqShift() {
-    return freqShift;
-  }
-
-  /** Rows of a learned time embedding. */
-  public OptionalInt trainTimesteps() {
-    return trainTimesteps == null ? OptionalInt.empty() : OptionalInt.of(trainTimesteps);
-  }
-
-  /** What a class label is. */
-  public ClassEmbedding classEmbedding() {
-    return classEmbedding;
-  }
-
-  /** The number of classes, without the null class. */
-  public OptionalInt classes() {
-    return classes == null ? OptionalInt.empty() : OptionalInt.of(classes);
-  }
-
-  /** Whether the class table has one more row, its last, for samples without a label. */
-  public boolean nullClass() {
-    return nullClass;
-  }
-
-  /** The rows of the class table. */
-  public OptionalInt classRows() {
-    return classes == null ? OptionalInt.empty() : OptionalInt.of(classes + (nullClass ? 1 : 0));
-  }
-
-  /** Whether inputs x in [0, 1] are first taken to 2 x - 1. */
-  public boolean centerInput() {
-    return centerInput;
-  }
-
-  /** Probability with which training drops an activation. */
-  public double dropout() {
-    return dropout;
-  }
-
-  @Override
-  public boolean equals(Object other) {
-    return other instanceof UNetConfig that && settings().equals(that.settings());
-  }
-
-  @Override
-  public int hashCode() {
-    return settings().hashCode();
-  }
-
-  @Override
-  public String toString() {
-    return "UNetConfig" + settings();
-  }
-
-  private List<@Nullable Object> settings() {
-    return Arrays.asList(
-        inChannels,
-        outChannels,
-        height,
-        width,
-        blockOutChannels,
-        downBlocks,
-        upBlocks,
-        layersPerBlock,
-        normGroups,
-        normEps,
-        attentionHeadDim,
-        attentionNormGroups,
-        midAttention,
-        midBlockScale,
-        downsamplePadding,
-        downsampling,
-        upsampling,
-        timeEmbedding,
-        timeEmbeddingDim,
-        timeInjection,
-        flipSinToCos,
-        freqShift,
-        trainTimesteps,
-        classEmbedding,
-        classes,
-        nullClass,
-        centerInput,
-        dropout);
-  }
-
-  private static int requirePositive(String what, int value) {
-    require(value > 0, what + " must be positive but was " + value);
-    return value;
-  }
-
-  private static int requireChannels(String what, int value) {
-    requirePositive(what, value);
-    require(
-        value <= MAX_CHANNELS, what + " must be at most " + MAX_CHANNELS + " but were " + value);
-    return value;
-  }
-
-  private static void require(boolean condition, String message) {
-    if (!condition) {
-      throw new IllegalArgumentException(message);
-    }
-  }
-
-  /** Collects the settings of a {@link UNetConfig}; the defaults are those of diffusers. */
+  /**
+   * Collects the settings of a {@link UNetConfig}. The order of the calls does not matter, and each
+   * replaces what the same method set before. The defaults are those of diffusers, with one
+   * exception: where levels are given by {@link #blockOutChannels} alone, none of them has
+   * attention.
+   */
   public static final class Builder {
+
+    private static final List<Integer> CHANNELS = List.of(224, 448, 672, 896);
+
+    /** Of {@link #CHANNELS}; the way up mirrors them. */
+    static final List<Block> DOWN =
+        List.of(Block.PLAIN, Block.ATTENTION, Block.ATTENTION, Block.ATTENTION);
 
     private final int inChannels;
     private final int height;
     private final int width;
     private int outChannels;
-    private List<Integer> blockOutChannels = List.of(224, 448, 672, 896);
-    private List<Block> downBlocks =
-        List.of(Block.PLAIN, Block.ATTENTION, Block.ATTENTION, Block.ATTENTION);
+    private @Nullable List<Integer> blockOutChannels;
+    private @Nullable List<Block> downBlocks;
     private @Nullable List<Block> upBlocks;
     private int layersPerBlock = 2;
     private int normGroups = 32;
@@ -575,7 +362,7 @@ public final class UNetConfig {
     private boolean flipSinToCos = true;
     private double freqShift;
     private @Nullable Integer trainTimesteps;
-    private ClassEmbedding classEmbedding = ClassEmbedding.NONE;
+    private @Nullable ClassEmbedding classEmbedding;
     private @Nullable Integer classes;
     private boolean nullClass;
     private boolean centerInput;
@@ -586,6 +373,53 @@ public final class UNetConfig {
       this.outChannels = channels;
       this.height = height;
       this.width = width;
+    }
+
+    private Builder(UNetConfig c) {
+      this(c.inChannels, c.height, c.width);
+      outChannels = c.outChannels;
+      blockOutChannels = c.blocks.channels;
+      downBlocks = c.blocks.down.equals(plain(c.blocks.levels())) ? null : c.blocks.down;
+      upBlocks = c.blocks.up.equals(mirror(c.blocks.down)) ? null : c.blocks.up;
+      layersPerBlock = c.blocks.layers;
+      downsamplePadding = c.blocks.downsamplePadding;
+      downsampling = c.blocks.downsampling;
+      upsampling = c.blocks.upsampling;
+      midBlockScale = c.blocks.midScale;
+      normGroups = c.norm.groups;
+      normEps = c.norm.eps;
+      attentionHeadDim = boxed(c.attention.headDim);
+      attentionNormGroups = boxed(c.attention.normGroups);
+      midAttention = c.attention.middle;
+      timeEmbedding = c.time.embedding;
+      timeEmbeddingDim = boxed(c.time.dim);
+      timeInjection = c.time.injection;
+      flipSinToCos = c.time.flipSinToCos;
+      freqShift = c.time.freqShift;
+      trainTimesteps = boxed(c.time.trainTimesteps);
+      classEmbedding = c.classes.embedding;
+      classes = boxed(c.classes.count);
+      nullClass = c.classes.nullClass;
+      centerInput = c.centerInput;
+      dropout = c.dropout;
+    }
+
+    static List<Block> mirror(List<Block> down) {
+      List<Block> up = new ArrayList<>(down);
+      Collections.reverse(up);
+      return up;
+    }
+
+    private static List<Block> plain(int levels) {
+      return Collections.nCopies(levels, Block.PLAIN);
+    }
+
+    private static @Nullable Integer boxed(OptionalInt value) {
+      return value.isPresent() ? value.getAsInt() : null;
+    }
+
+    private static OptionalInt optional(@Nullable Integer value) {
+      return value == null ? OptionalInt.empty() : OptionalInt.of(value);
     }
 
     /** Sets the channels of the output, where they are not those of the input. */
@@ -600,15 +434,15 @@ public final class UNetConfig {
      */
     public Builder blockOutChannels(Integer... channels) {
       blockOutChannels = List.of(channels);
-      downBlocks = Collections.nCopies(channels.length, Block.PLAIN);
-      upBlocks = null;
       return this;
     }
 
-    /** Sets the kinds of the levels on the way down; those on the way up mirror them. */
+    /**
+     * Sets the kinds of the levels on the way down, as many as there are levels. Without {@link
+     * #upBlocks(Block...)} those on the way up mirror them.
+     */
     public Builder downBlocks(Block... blocks) {
       downBlocks = List.of(blocks);
-      upBlocks = null;
       return this;
     }
 
@@ -718,9 +552,11 @@ public final class UNetConfig {
       return this;
     }
 
-    /** Makes the model class-conditional, with a table that has a row for each class. */
+    /**
+     * Makes the model class-conditional. Without {@link #classEmbedding} it has a table with a row
+     * for each class.
+     */
     public Builder classes(int count) {
-      classEmbedding = ClassEmbedding.TABLE;
       classes = count;
       return this;
     }
@@ -758,7 +594,49 @@ public final class UNetConfig {
      * @throws IllegalArgumentException if settings contradict each other; the message names both
      */
     public UNetConfig build() {
-      return new UNetConfig(this);
+      return new UNetConfig(
+          inChannels,
+          outChannels,
+          height,
+          width,
+          blocks(),
+          new Norm(normGroups, normEps),
+          new Attention(optional(attentionHeadDim), optional(attentionNormGroups), midAttention),
+          new Time(
+              timeEmbedding,
+              optional(timeEmbeddingDim),
+              timeInjection,
+              flipSinToCos,
+              freqShift,
+              optional(trainTimesteps)),
+          labelled(),
+          centerInput,
+          dropout);
+    }
+
+    private Blocks blocks() {
+      List<Integer> channels = blockOutChannels == null ? CHANNELS : blockOutChannels;
+      List<Block> down = downBlocks;
+      if (down == null) {
+        down = blockOutChannels == null ? DOWN : plain(channels.size());
+      }
+      return new Blocks(
+          channels,
+          down,
+          upBlocks == null ? mirror(down) : upBlocks,
+          layersPerBlock,
+          downsamplePadding,
+          downsampling,
+          upsampling,
+          midBlockScale);
+    }
+
+    private Classes labelled() {
+      ClassEmbedding embedding = classEmbedding;
+      if (embedding == null) {
+        embedding = classes == null ? ClassEmbedding.NONE : ClassEmbedding.TABLE;
+      }
+      return new Classes(embedding, optional(classes), nullClass);
     }
   }
 }

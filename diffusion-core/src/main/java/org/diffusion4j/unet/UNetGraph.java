@@ -41,7 +41,7 @@ final class UNetGraph {
   }
 
   private void build() {
-    int base = config.blockOutChannels().get(0);
+    int base = config.blocks().first();
     SDVariable x =
         layers.input(Graphs.SAMPLE, -1, config.inChannels(), config.height(), config.width());
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
@@ -60,9 +60,9 @@ final class UNetGraph {
     h = middle(h, time);
     h = up(h, time, skips);
 
-    SDVariable y = layers.silu(norm("conv_norm_out", h, config.normGroups()));
+    SDVariable y = layers.silu(norm("conv_norm_out", h, config.norm().groups()));
     y = layers.conv("conv_out", y, base, config.outChannels(), 3);
-    if (config.timeEmbedding() == TimeEmbedding.FOURIER) {
+    if (config.time().embedding() == TimeEmbedding.FOURIER) {
       y = y.div(layers.sd.reshape(t, -1, 1, 1, 1));
     }
     layers.output(y);
@@ -71,29 +71,30 @@ final class UNetGraph {
   private SDVariable timeAndClass(SDVariable t) {
     UnaryOperator<SDVariable> project = projection();
     SDVariable time = layers.timeMlp("time_embedding", project.apply(t), projected(), timeChannels);
-    if (config.classEmbedding() == ClassEmbedding.NONE) {
+    if (config.classes().embedding() == ClassEmbedding.NONE) {
       return time;
     }
-    if (config.classEmbedding() == ClassEmbedding.TIMESTEP) {
+    if (config.classes().embedding() == ClassEmbedding.TIMESTEP) {
       SDVariable label = project.apply(layers.input(Graphs.CLASS, -1, 1));
       return time.add(layers.timeMlp("class_embedding", label, projected(), timeChannels));
     }
-    int classes = config.classRows().orElseThrow();
+    int classes = config.classes().rows().orElseThrow();
     SDVariable oneHot = layers.input(Graphs.CLASS, -1, classes);
     return time.add(oneHot.mmul(layers.table("class_embedding.weight", classes, timeChannels)));
   }
 
   /** What is done to timesteps, and to labels that are timesteps, with the same weights. */
   private UnaryOperator<SDVariable> projection() {
-    int base = config.blockOutChannels().get(0);
-    return switch (config.timeEmbedding()) {
-      case POSITIONAL -> t -> layers.sinusoidal(t, base, config.flipSinToCos(), config.freqShift());
+    int base = config.blocks().first();
+    return switch (config.time().embedding()) {
+      case POSITIONAL ->
+          t -> layers.sinusoidal(t, base, config.time().flipSinToCos(), config.time().freqShift());
       case FOURIER -> {
         SDVariable frequencies = layers.frequencies(FOURIER_WEIGHT, base);
         yield t -> layers.fourier(frequencies, t, base);
       }
       case LEARNED -> {
-        int rows = config.trainTimesteps().orElseThrow();
+        int rows = config.time().trainTimesteps().orElseThrow();
         SDVariable table = layers.table("time_proj.weight", rows, base);
         yield t -> layers.lookup(table, t, rows);
       }
@@ -101,30 +102,33 @@ final class UNetGraph {
   }
 
   private int projected() {
-    int base = config.blockOutChannels().get(0);
-    return config.timeEmbedding() == TimeEmbedding.FOURIER ? 2 * base : base;
+    int base = config.blocks().first();
+    return config.time().embedding() == TimeEmbedding.FOURIER ? 2 * base : base;
   }
 
   private Activation down(Activation h, SDVariable time, Deque<Activation> skips) {
-    List<Integer> channels = config.blockOutChannels();
+    List<Integer> channels = config.blocks().channels();
     for (int i = 0; i < channels.size(); i++) {
       String name = "down_blocks." + i;
-      Block kind = config.downBlocks().get(i);
-      for (int j = 0; j < config.layersPerBlock(); j++) {
+      Block kind = config.blocks().down().get(i);
+      for (int j = 0; j < config.blocks().layers(); j++) {
         h = residual(name + ".resnets." + j, h, time, channels.get(i), Resample.NONE, 1);
         if (kind == Block.ATTENTION) {
-          h = attention(name + ".attentions." + j, h, config.normGroups(), 1);
+          h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
         }
         skips.push(h);
       }
       if (i < channels.size() - 1) {
         String sampler = name + ".downsamplers.0";
         h =
-            resnetSampling(kind, config.downsampling())
+            resnetSampling(kind, config.blocks().downsampling())
                 ? residual(sampler, h, time, h.channels, Resample.DOWN, 1)
                 : h.halved(
                     layers.downsample(
-                        sampler + ".conv", h.value, h.channels, config.downsamplePadding()));
+                        sampler + ".conv",
+                        h.value,
+                        h.channels,
+                        config.blocks().downsamplePadding()));
         skips.push(h);
       }
     }
@@ -132,34 +136,34 @@ final class UNetGraph {
   }
 
   private Activation middle(Activation h, SDVariable time) {
-    double scale = config.midBlockScale();
+    double scale = config.blocks().midScale();
     h = residual("mid_block.resnets.0", h, time, h.channels, Resample.NONE, scale);
-    if (config.midAttention()) {
+    if (config.attention().middle()) {
       // diffusers leaves this one without a norm where the time injection scales and shifts.
-      int byDefault = config.timeInjection() == TimeInjection.ADD ? config.normGroups() : 0;
-      int groups = config.attentionNormGroups().orElse(byDefault);
+      int byDefault = config.time().injection() == TimeInjection.ADD ? config.norm().groups() : 0;
+      int groups = config.attention().normGroups().orElse(byDefault);
       h = attention("mid_block.attentions.0", h, groups, scale);
     }
     return residual("mid_block.resnets.1", h, time, h.channels, Resample.NONE, scale);
   }
 
   private Activation up(Activation h, SDVariable time, Deque<Activation> skips) {
-    int levels = config.blockOutChannels().size();
+    int levels = config.blocks().channels().size();
     for (int i = 0; i < levels; i++) {
       String name = "up_blocks." + i;
-      Block kind = config.upBlocks().get(i);
-      int channels = config.blockOutChannels().get(levels - 1 - i);
-      for (int j = 0; j <= config.layersPerBlock(); j++) {
+      Block kind = config.blocks().up().get(i);
+      int channels = config.blocks().channels().get(levels - 1 - i);
+      for (int j = 0; j <= config.blocks().layers(); j++) {
         h = layers.concat(h, skips.pop());
         h = residual(name + ".resnets." + j, h, time, channels, Resample.NONE, 1);
         if (kind == Block.ATTENTION) {
-          h = attention(name + ".attentions." + j, h, config.normGroups(), 1);
+          h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
         }
       }
       if (i < levels - 1) {
         String sampler = name + ".upsamplers.0";
         h =
-            resnetSampling(kind, config.upsampling())
+            resnetSampling(kind, config.blocks().upsampling())
                 ? residual(sampler, h, time, h.channels, Resample.UP, 1)
                 : h.doubled(
                     layers.conv(
@@ -182,7 +186,7 @@ final class UNetGraph {
   /** norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, and the way around them. */
   private Activation residual(
       String name, Activation in, SDVariable time, int channels, Resample how, double scale) {
-    SDVariable y = layers.silu(norm(name + ".norm1", in, config.normGroups()));
+    SDVariable y = layers.silu(norm(name + ".norm1", in, config.norm().groups()));
     Activation around = in;
     if (how != Resample.NONE) {
       y = resample(y, how);
@@ -190,16 +194,16 @@ final class UNetGraph {
       around = how == Resample.DOWN ? in.halved(resampled) : in.doubled(resampled);
     }
     y = layers.conv(name + ".conv1", y, in.channels, channels, 3);
-    boolean scaleShift = config.timeInjection() == TimeInjection.SCALE_SHIFT;
+    boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
     SDVariable injected =
         layers.dense(
             name + ".time_emb_proj", time, timeChannels, scaleShift ? 2 * channels : channels);
     if (scaleShift) {
-      y = norm(name + ".norm2", around.of(y, channels), config.normGroups());
+      y = norm(name + ".norm2", around.of(y, channels), config.norm().groups());
       y = layers.scaleShift(y, injected, channels);
     } else {
       y = y.add(layers.sd.reshape(injected, -1, channels, 1, 1));
-      y = norm(name + ".norm2", around.of(y, channels), config.normGroups());
+      y = norm(name + ".norm2", around.of(y, channels), config.norm().groups());
     }
     y = dropout(name, around.of(layers.silu(y), channels));
     y = layers.conv(name + ".conv2", y, channels, channels, 3);
@@ -227,7 +231,7 @@ final class UNetGraph {
   private Activation attention(String name, Activation in, int groups, double scale) {
     SDVariable y = groups == 0 ? in.value : norm(name + ".group_norm", in, groups);
     int channels = in.channels;
-    int headChannels = config.attentionHeadDim().orElse(channels);
+    int headChannels = config.attention().headDim().orElse(channels);
     int pixels = in.height * in.width;
     SDVariable q = heads(layers.pointwise(name + ".to_q", y, channels), headChannels, pixels);
     SDVariable k = heads(layers.pointwise(name + ".to_k", y, channels), headChannels, pixels);
@@ -246,7 +250,7 @@ final class UNetGraph {
   }
 
   private SDVariable norm(String name, Activation x, int groups) {
-    return layers.groupNorm(name, x, groups, config.normEps());
+    return layers.groupNorm(name, x, groups, config.norm().eps());
   }
 
   private static SDVariable scaled(SDVariable x, double divisor) {

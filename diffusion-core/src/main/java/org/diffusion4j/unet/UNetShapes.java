@@ -27,7 +27,7 @@ final class UNetShapes {
   }
 
   private void build() {
-    int base = config.blockOutChannels().get(0);
+    int base = config.blocks().first();
     timeAndClass(base);
     shapes.conv("conv_in", config.inChannels(), base, 3);
     Deque<Integer> skips = new ArrayDeque<>();
@@ -41,29 +41,30 @@ final class UNetShapes {
 
   private void timeAndClass(int base) {
     long projected = base;
-    switch (config.timeEmbedding()) {
+    switch (config.time().embedding()) {
       case POSITIONAL -> {}
       case FOURIER -> {
         shapes.add(UNetGraph.FOURIER_WEIGHT, base);
         projected = 2L * base;
       }
-      case LEARNED -> shapes.add("time_proj.weight", config.trainTimesteps().orElseThrow(), base);
+      case LEARNED ->
+          shapes.add("time_proj.weight", config.time().trainTimesteps().orElseThrow(), base);
     }
     shapes.timeMlp("time_embedding", projected, timeChannels);
-    if (config.classEmbedding() == ClassEmbedding.TIMESTEP) {
+    if (config.classes().embedding() == ClassEmbedding.TIMESTEP) {
       shapes.timeMlp("class_embedding", projected, timeChannels);
-    } else if (config.classEmbedding() == ClassEmbedding.TABLE) {
-      shapes.add("class_embedding.weight", config.classRows().orElseThrow(), timeChannels);
+    } else if (config.classes().embedding() == ClassEmbedding.TABLE) {
+      shapes.add("class_embedding.weight", config.classes().rows().orElseThrow(), timeChannels);
     }
   }
 
   private int down(int base, Deque<Integer> skips) {
-    List<Integer> levels = config.blockOutChannels();
+    List<Integer> levels = config.blocks().channels();
     int channels = base;
     for (int i = 0; i < levels.size(); i++) {
       String name = "down_blocks." + i;
-      Block kind = config.downBlocks().get(i);
-      for (int j = 0; j < config.layersPerBlock(); j++) {
+      Block kind = config.blocks().down().get(i);
+      for (int j = 0; j < config.blocks().layers(); j++) {
         residual(name + ".resnets." + j, channels, levels.get(i));
         channels = levels.get(i);
         if (kind == Block.ATTENTION) {
@@ -72,7 +73,7 @@ final class UNetShapes {
         skips.push(channels);
       }
       if (i < levels.size() - 1) {
-        sampling(name + ".downsamplers.0", kind, config.downsampling(), channels);
+        sampling(name + ".downsamplers.0", kind, config.blocks().downsampling(), channels);
         skips.push(channels);
       }
     }
@@ -81,22 +82,23 @@ final class UNetShapes {
 
   private void middle(int channels) {
     residual("mid_block.resnets.0", channels, channels);
-    if (config.midAttention()) {
+    if (config.attention().middle()) {
       boolean normed =
-          config.attentionNormGroups().isPresent() || config.timeInjection() == TimeInjection.ADD;
+          config.attention().normGroups().isPresent()
+              || config.time().injection() == TimeInjection.ADD;
       attention("mid_block.attentions.0", channels, normed);
     }
     residual("mid_block.resnets.1", channels, channels);
   }
 
   private void up(int deepest, Deque<Integer> skips) {
-    List<Integer> levels = config.blockOutChannels();
+    List<Integer> levels = config.blocks().channels();
     int channels = deepest;
     for (int i = 0; i < levels.size(); i++) {
       String name = "up_blocks." + i;
-      Block kind = config.upBlocks().get(i);
+      Block kind = config.blocks().up().get(i);
       int out = levels.get(levels.size() - 1 - i);
-      for (int j = 0; j <= config.layersPerBlock(); j++) {
+      for (int j = 0; j <= config.blocks().layers(); j++) {
         residual(name + ".resnets." + j, channels + skips.pop(), out);
         channels = out;
         if (kind == Block.ATTENTION) {
@@ -104,7 +106,7 @@ final class UNetShapes {
         }
       }
       if (i < levels.size() - 1) {
-        sampling(name + ".upsamplers.0", kind, config.upsampling(), channels);
+        sampling(name + ".upsamplers.0", kind, config.blocks().upsampling(), channels);
       }
     }
   }
@@ -120,7 +122,7 @@ final class UNetShapes {
   private void residual(String name, int in, int out) {
     shapes.norm(name + ".norm1", in);
     shapes.conv(name + ".conv1", in, out, 3);
-    boolean scaleShift = config.timeInjection() == TimeInjection.SCALE_SHIFT;
+    boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
     shapes.dense(name + ".time_emb_proj", timeChannels, scaleShift ? 2L * out : out);
     shapes.norm(name + ".norm2", out);
     shapes.conv(name + ".conv2", out, out, 3);

@@ -74,14 +74,15 @@ public final class ReferenceModels {
 
   static void writeWeights(Path folder, int seed) throws IOException {
     Path config = folder.resolve("config.json");
-    UNetConfig unet = UNetConfigFile.read(config, Json.read(config), null);
+    UNetConfig unet = UNetConfig.fromJson(Json.read(config), warning -> {});
     Safetensors.write(folder.resolve(DiffusersFormat.WEIGHTS), weights(unet, seed), Map.of());
   }
 
   /** The weights by name, in PyTorch's layout. */
   static Map<String, INDArray> weights(UNetConfig config, int seed) {
     Map<String, INDArray> weights = new TreeMap<>();
-    UNet.weightShapes(config)
+    config
+        .weightShapes()
         .forEach(
             (name, shape) ->
                 weights.put(name, weight(name, TorchLayout.torchShape(name, shape), seed)));

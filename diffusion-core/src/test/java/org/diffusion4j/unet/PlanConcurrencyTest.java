@@ -149,7 +149,7 @@ class PlanConcurrencyTest {
     Map<String, UNetConfig> all = new HashMap<>(Architectures.all());
     all.putAll(Architectures.combined());
     return all.entrySet().stream()
-        .filter(e -> e.getValue().trainTimesteps().isEmpty())
+        .filter(e -> e.getValue().time().trainTimesteps().isEmpty())
         .map(e -> Named.of(e.getKey(), e.getValue()));
   }
 

@@ -38,13 +38,13 @@ class PlanEqualsSessionTest {
         Graphs.SAMPLE,
         PlanAndSession.gaussian(random, n, config.inChannels(), config.height(), config.width()));
     inputs.put(Graphs.TIMESTEP, PlanAndSession.times(random, n));
-    switch (config.classEmbedding()) {
+    switch (config.classes().embedding()) {
       case NONE -> {}
       case TIMESTEP -> inputs.put(Graphs.CLASS, PlanAndSession.times(random, n));
       case TABLE -> {
-        INDArray labels = Nd4j.zeros(n, config.classes().orElseThrow());
+        INDArray labels = Nd4j.zeros(n, config.classes().count().orElseThrow());
         for (int i = 0; i < n; i++) {
-          labels.putScalar(i, random.nextInt(config.classes().orElseThrow()), 1);
+          labels.putScalar(i, random.nextInt(config.classes().count().orElseThrow()), 1);
         }
         inputs.put(Graphs.CLASS, labels);
       }
@@ -93,7 +93,11 @@ class PlanEqualsSessionTest {
       widths[i] = sizes.base * (i + 1);
       down[i] = blocks[i];
     }
-    return UNetConfig.builder(sizes.channels, sizes.height, sizes.width)
+    UNetConfig.Builder builder = UNetConfig.builder(sizes.channels, sizes.height, sizes.width);
+    if (classes != ClassEmbedding.NONE) {
+      builder.classes(3);
+    }
+    return builder
         .blockOutChannels(widths)
         .downBlocks(down)
         .layersPerBlock(sizes.layers)
@@ -107,7 +111,6 @@ class PlanEqualsSessionTest {
         .timeInjection(injection)
         .downsampling(resampling)
         .upsampling(resampling)
-        .classes(3)
         .classEmbedding(classes)
         .build();
   }

@@ -74,7 +74,7 @@ class UNetLawsTest {
   }
 
   private static Condition condition(UNetConfig config, int n) {
-    if (config.classEmbedding() == ClassEmbedding.NONE) {
+    if (config.classes().embedding() == ClassEmbedding.NONE) {
       return Condition.none();
     }
     int[] labels = new int[n];
@@ -103,7 +103,11 @@ class UNetLawsTest {
               for (int i = 0; i < widths.length; i++) {
                 widths[i] = base * (i + 1);
               }
-              return UNetConfig.builder(channels, 4, 8)
+              UNetConfig.Builder builder = UNetConfig.builder(channels, 4, 8);
+              if (classes != ClassEmbedding.NONE) {
+                builder.classes(2);
+              }
+              return builder
                   .blockOutChannels(widths)
                   .downBlocks(down)
                   .layersPerBlock(1)
@@ -113,7 +117,6 @@ class UNetLawsTest {
                   .timeInjection(injection)
                   .downsampling(resampling)
                   .upsampling(resampling)
-                  .classes(2)
                   .classEmbedding(classes)
                   .build();
             });

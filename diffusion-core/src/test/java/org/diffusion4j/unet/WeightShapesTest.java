@@ -52,11 +52,11 @@ class WeightShapesTest {
     for (UNetConfig config : configs) {
       Layers layers = new Layers(1);
       UNetGraph.build(config, layers);
-      assertEqual(UNet.weightShapes(config), layers.shapes());
+      assertEqual(config.weightShapes(), layers.shapes());
     }
     Layers layers = new Layers(1);
     Mlp.graph(new MlpConfig(3, 4, 2), layers);
-    assertEqual(Mlp.weightShapes(new MlpConfig(3, 4, 2)), layers.shapes());
+    assertEqual(new MlpConfig(3, 4, 2).weightShapes(), layers.shapes());
   }
 
   private static void assertEqual(Map<String, long[]> actual, Map<String, long[]> expected) {

@@ -99,7 +99,8 @@ final class ImageTraining {
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
       Path log = directory.resolve("training.csv");
       train(model, log);
-      PretrainedModel trained = new PretrainedModel(model, scheduler, provenance());
+      PretrainedModel trained =
+          PretrainedModel.of(model).withScheduler(scheduler).withProvenance(provenance());
       trained.save(directory.resolve("model"));
       Pictures.write(directory.resolve("loss.png"), TrainingCharts.of(TrainingLog.read(log)));
       draw(directory, trained);

@@ -1,0 +1,105 @@
+package org.diffusion4j.pretrained;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** A part of a model directory: an entry of {@code model_index.json} and the folder of its name. */
+sealed interface Component {
+
+  /** Of the entry and the folder. */
+  String name();
+
+  /** Where the class comes from. */
+  String library();
+
+  String className();
+
+  /** What an application gets. */
+  Object value();
+
+  /**
+   * Fills an empty folder.
+   *
+   * @param folder of the component
+   */
+  void write(Path folder) throws IOException;
+
+  /** The value of the entry. */
+  default List<String> entry() {
+    return List.of(library(), className());
+  }
+
+  /**
+   * A network.
+   *
+   * @param value the denoiser that runs it
+   * @param weights gives those to write, by the names of the network's own
+   */
+  record Network(SameDiffDenoiser value, Supplier<Map<String, INDArray>> weights)
+      implements Component {
+
+    NetworkKind kind() {
+      return NetworkKind.of(value.config());
+    }
+
+    @Override
+    public String name() {
+      return kind().folder();
+    }
+
+    @Override
+    public String library() {
+      return kind().library();
+    }
+
+    @Override
+    public String className() {
+      return kind().className();
+    }
+
+    @Override
+    public void write(Path folder) throws IOException {
+      Json.write(folder.resolve(DiffusersFormat.CONFIG), kind().write(value.config()));
+      ModelWeights.save(weights.get(), folder.resolve(DiffusersFormat.WEIGHTS));
+    }
+  }
+
+  /**
+   * The settings of a scheduler.
+   *
+   * @param value as diffusers names them
+   */
+  record Scheduler(SchedulerConfig value) implements Component {
+
+    @Override
+    public String name() {
+      return DiffusersFormat.SCHEDULER;
+    }
+
+    @Override
+    public String library() {
+      return DiffusersFormat.LIBRARY;
+    }
+
+    @Override
+    public String className() {
+      return value.className();
+    }
+
+    @Override
+    public void write(Path folder) throws IOException {
+      Map<String, @Nullable Object> json = new TreeMap<>(value.settings());
+      json.put(DiffusersFormat.CLASS_NAME, value.className());
+      json.putIfAbsent(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
+      Json.write(folder.resolve(DiffusersFormat.SCHEDULER_CONFIG), json);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package org.diffusion4j.pretrained;
+
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.NetworkConfig;
+import org.diffusion4j.unet.UNetConfig;
+import org.jspecify.annotations.Nullable;
+
+/** The kinds of networks as model directories name them: the one list of all. */
+enum NetworkKind {
+  UNET(
+      "unet",
+      DiffusersFormat.LIBRARY,
+      "UNet2DModel",
+      Map.of("DDPMScheduler", "DDPMPipeline", "DDIMScheduler", "DDIMPipeline"),
+      "DDPMPipeline",
+      UNetConfig.class,
+      UNetConfig::fromJson),
+
+  MLP(
+      "mlp",
+      DiffusersFormat.OUR_LIBRARY,
+      "Mlp",
+      Map.of(),
+      "MlpPipeline",
+      MlpConfig.class,
+      MlpConfig::fromJson);
+
+  /** Reads a configuration. */
+  @FunctionalInterface
+  private interface Reader {
+    NetworkConfig read(Map<String, ? extends @Nullable Object> json, Consumer<String> warnings);
+  }
+
+  private final String folder;
+  private final String library;
+  private final String className;
+  private final Map<String, String> pipelines;
+  private final String otherPipeline;
+  private final Class<? extends NetworkConfig> type;
+  private final Reader reader;
+
+  /**
+   * @param pipelines the pipeline's class by the scheduler's
+   * @param otherPipeline the pipeline's class for other schedulers
+   */
+  NetworkKind(
+      String folder,
+      String library,
+      String className,
+      Map<String, String> pipelines,
+      String otherPipeline,
+      Class<? extends NetworkConfig> type,
+      Reader reader) {
+    this.folder = folder;
+    this.library = library;
+    this.className = className;
+    this.pipelines = pipelines;
+    this.otherPipeline = otherPipeline;
+    this.type = type;
+    this.reader = reader;
+  }
+
+  static NetworkKind of(NetworkConfig config) {
+    return Arrays.stream(values())
+        .filter(kind -> kind.type.isInstance(config))
+        .findAny()
+        .orElseThrow(() -> new AssertionError(config.getClass()));
+  }
+
+  /** The kind whose pipeline has a class. */
+  static Optional<NetworkKind> ofPipeline(String name) {
+    return Arrays.stream(values()).filter(kind -> kind.allPipelines().contains(name)).findAny();
+  }
+
+  /** The classes of pipelines that diffusers has too. */
+  static Set<String> pipelinesOfDiffusers() {
+    return UNET.allPipelines();
+  }
+
+  private Set<String> allPipelines() {
+    Set<String> all = new TreeSet<>(pipelines.values());
+    all.add(otherPipeline);
+    return all;
+  }
+
+  String folder() {
+    return folder;
+  }
+
+  String library() {
+    return library;
+  }
+
+  String className() {
+    return className;
+  }
+
+  String pipeline(String scheduler) {
+    return pipelines.getOrDefault(scheduler, otherPipeline);
+  }
+
+  NetworkConfig read(Map<String, @Nullable Object> json, Consumer<String> warnings) {
+    return reader.read(json, warnings);
+  }
+
+  /** What {@code config.json} holds. */
+  Map<String, @Nullable Object> write(NetworkConfig config) {
+    Map<String, @Nullable Object> json = new TreeMap<>(config.toJson());
+    json.put(DiffusersFormat.CLASS_NAME, className);
+    if (library.equals(DiffusersFormat.LIBRARY)) {
+      json.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
+    }
+    return json;
+  }
+}

@@ -1,0 +1,140 @@
+package org.diffusion4j.unet;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import org.diffusion4j.internal.common.Shown;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of a configuration file by name. What is of another type than asked for is refused
+ * with an {@link IllegalArgumentException} that names the setting.
+ */
+final class JsonSettings {
+
+  private final Map<String, @Nullable Object> values;
+
+  JsonSettings(Map<String, ? extends @Nullable Object> values) {
+    this.values = Collections.unmodifiableMap(new TreeMap<>(values));
+  }
+
+  boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  @Nullable Object get(String key) {
+    return values.get(key);
+  }
+
+  /**
+   * Warns of settings that are not known and ask for something. Names with an underscore are notes;
+   * null, false and what is empty ask for nothing.
+   */
+  void warnOfUnknown(Set<String> known, Consumer<String> warnings) {
+    Set<String> unknown = new TreeSet<>(values.keySet());
+    unknown.removeAll(known);
+    unknown.removeIf(key -> key.startsWith("_") || isNeutral(values.get(key)));
+    if (!unknown.isEmpty()) {
+      warnings.accept("settings that are unknown and ignored: " + Shown.list(unknown));
+    }
+  }
+
+  private static boolean isNeutral(@Nullable Object value) {
+    return value == null
+        || value.equals(false)
+        || value.equals("")
+        || value.equals(List.of())
+        || value.equals(Map.of());
+  }
+
+  boolean flag(String key) {
+    if (values.get(key) instanceof Boolean flag) {
+      return flag;
+    }
+    throw mustBe(key, "true or false");
+  }
+
+  double number(String key) {
+    if (values.get(key) instanceof Number number && Double.isFinite(number.doubleValue())) {
+      return number.doubleValue();
+    }
+    throw mustBe(key, "a finite number");
+  }
+
+  int integer(String key) {
+    if (isInteger(values.get(key))) {
+      return ((Number) values.get(key)).intValue();
+    }
+    throw mustBe(key, "a whole number");
+  }
+
+  @Nullable Integer integerOrNull(String key) {
+    return values.get(key) == null ? null : (Integer) integer(key);
+  }
+
+  /** Numbers in a list. */
+  Integer[] integers(String key) {
+    if (!(values.get(key) instanceof List<?> list)
+        || !list.stream().allMatch(JsonSettings::isInteger)) {
+      throw mustBe(key, "a list of whole numbers");
+    }
+    return list.stream().map(number -> ((Number) number).intValue()).toArray(Integer[]::new);
+  }
+
+  /** A number twice, or two in a list. */
+  int[] oneOrTwo(String key) {
+    Object value = values.get(key);
+    if (value instanceof Number && isInteger(value)) {
+      return new int[] {integer(key), integer(key)};
+    }
+    if (value instanceof List<?> list
+        && list.size() == 2
+        && list.stream().allMatch(JsonSettings::isInteger)) {
+      Integer[] two = integers(key);
+      return new int[] {two[0], two[1]};
+    }
+    throw mustBe(key, "a whole number or two");
+  }
+
+  private static boolean isInteger(@Nullable Object value) {
+    return value instanceof Number number && number.intValue() == number.doubleValue();
+  }
+
+  <V> V oneOf(String key, Map<String, V> supported) {
+    V found = values.get(key) instanceof String name ? supported.get(name) : null;
+    if (found == null) {
+      throw mustBe(key, "one of " + new TreeSet<>(supported.keySet()));
+    }
+    return found;
+  }
+
+  <V> List<V> allOf(String key, String what, Map<String, V> supported) {
+    if (!(values.get(key) instanceof List<?> names)) {
+      throw mustBe(key, "a list of " + what);
+    }
+    List<V> found = new ArrayList<>();
+    for (Object name : names) {
+      V value = name instanceof String text ? supported.get(text) : null;
+      if (value == null) {
+        throw new IllegalArgumentException(
+            key
+                + " must be of "
+                + new TreeSet<>(supported.keySet())
+                + " but one is "
+                + Shown.text(name));
+      }
+      found.add(value);
+    }
+    return found;
+  }
+
+  private IllegalArgumentException mustBe(String key, String what) {
+    return new IllegalArgumentException(
+        key + " must be " + what + " but was " + Shown.text(values.get(key)));
+  }
+}

@@ -1,0 +1,157 @@
+package org.diffusion4j.unet;
+
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import org.diffusion4j.unet.UNetConfig.Attention;
+import org.diffusion4j.unet.UNetConfig.Block;
+import org.diffusion4j.unet.UNetConfig.Blocks;
+import org.diffusion4j.unet.UNetConfig.Norm;
+
+/** What the settings of a {@link UNetConfig} must be, and how they must fit together. */
+final class UNetRules {
+
+  private static final int MAX_LEVELS = 16;
+  private static final int MAX_LAYERS = 64;
+  private static final int MAX_BLOCKS = 256;
+  private static final int MAX_CHANNELS = 1 << 16;
+  private static final int MAX_SIDE = 1 << 14;
+
+  private UNetRules() {}
+
+  static void checkBlocks(List<Integer> channels, List<Block> down, List<Block> up, int layers) {
+    int levels = channels.size();
+    require(
+        layers >= 1 && layers <= MAX_LAYERS,
+        "layers per block must be in [1, " + MAX_LAYERS + "] but was " + layers);
+    require(levels <= MAX_LEVELS, "levels must be at most " + MAX_LEVELS + " but were " + levels);
+    require(levels >= 1, "block out channels must name at least one level");
+    int blocks = levels * (2 * layers + 1);
+    require(
+        blocks <= MAX_BLOCKS,
+        "layers per block and levels must give at most "
+            + MAX_BLOCKS
+            + " residual blocks but "
+            + layers
+            + " and "
+            + levels
+            + " give "
+            + blocks);
+    require(
+        down.size() == levels && up.size() == levels,
+        "down and up blocks must be as many as block out channels, "
+            + levels
+            + ", but were "
+            + down.size()
+            + " and "
+            + up.size());
+    for (int value : channels) {
+      require(
+          value >= 1 && value <= MAX_CHANNELS,
+          "block out channels must be in [1, " + MAX_CHANNELS + "] but were " + value);
+    }
+  }
+
+  static void checkGroupsAndHeads(Blocks blocks, Norm norm, Attention attention) {
+    OptionalInt head = attention.headDim();
+    for (int channels : blocks.channels()) {
+      require(
+          channels % norm.groups() == 0,
+          "norm groups must divide the channels of every level but "
+              + norm.groups()
+              + " does not divide "
+              + channels);
+      require(
+          head.isEmpty()
+              || channels % head.getAsInt() == 0
+              || !attends(channels, blocks, attention),
+          "attention head size must divide the channels where attention is but "
+              + shown(head)
+              + " does not divide "
+              + channels);
+    }
+    int groups = attention.normGroups().orElse(1);
+    require(
+        blocks.deepest() % groups == 0,
+        "attention norm groups must divide the channels of the deepest level, "
+            + blocks.deepest()
+            + ", but were "
+            + groups);
+  }
+
+  private static boolean attends(int channels, Blocks blocks, Attention attention) {
+    return (attention.middle() && channels == blocks.deepest())
+        || IntStream.range(0, blocks.levels())
+            .filter(level -> blocks.channels().get(level) == channels)
+            .anyMatch(
+                level ->
+                    blocks.down().get(level) == Block.ATTENTION
+                        || blocks.up().get(blocks.levels() - 1 - level) == Block.ATTENTION);
+  }
+
+  static void checkFrequencies(int channels, double shift) {
+    require(channels % 2 == 0, "channels of the first level must be even but were " + channels);
+    int frequencies = channels / 2;
+    require(
+        frequencies > shift,
+        "frequency shift must be less than " + frequencies + " but was " + shift);
+  }
+
+  static void checkSize(int height, int width, int levels) {
+    require(
+        height <= MAX_SIDE && width <= MAX_SIDE,
+        "height and width must be at most " + MAX_SIDE + " but were " + height + " x " + width);
+    int unit = 1 << (levels - 1);
+    require(
+        height % unit == 0 && width % unit == 0,
+        "height and width must be divisible by "
+            + unit
+            + " for "
+            + levels
+            + " levels but were "
+            + height
+            + " x "
+            + width
+            + "; "
+            + sizesThatDo(height, width, unit));
+  }
+
+  /** {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */
+  private static String sizesThatDo(int height, int width, int unit) {
+    int lower = height - height % unit;
+    int narrower = width - width % unit;
+    String smaller = lower == 0 || narrower == 0 ? "" : lower + " x " + narrower + " or ";
+    int levels = 1 + Integer.numberOfTrailingZeros(height | width);
+    return smaller
+        + roundedUp(height, unit)
+        + " x "
+        + roundedUp(width, unit)
+        + " would do, or at most "
+        + levels
+        + (levels == 1 ? " level" : " levels");
+  }
+
+  private static long roundedUp(int size, int unit) {
+    return ((long) size + unit - 1) / unit * unit;
+  }
+
+  static void requirePositive(String what, int value) {
+    require(value > 0, what + " must be positive but was " + value);
+  }
+
+  static void requireChannels(String what, int value) {
+    requirePositive(what, value);
+    require(
+        value <= MAX_CHANNELS, what + " must be at most " + MAX_CHANNELS + " but were " + value);
+  }
+
+  static String shown(OptionalInt value) {
+    return value.isPresent() ? String.valueOf(value.getAsInt()) : "null";
+  }
+
+  static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+}

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -41,13 +42,15 @@ sealed interface Component {
    * A network.
    *
    * @param value the denoiser that runs it
+   * @param config its architecture
    * @param weights gives those to write, by the names of the network's own
    */
-  record Network(SameDiffDenoiser value, Supplier<Map<String, INDArray>> weights)
+  record Network(
+      SameDiffDenoiser value, NetworkConfig config, Supplier<Map<String, INDArray>> weights)
       implements Component {
 
     NetworkKind kind() {
-      return NetworkKind.of(value.config());
+      return NetworkKind.of(config);
     }
 
     @Override
@@ -67,7 +70,7 @@ sealed interface Component {
 
     @Override
     public void write(Path folder) throws IOException {
-      Json.write(folder.resolve(DiffusersFormat.CONFIG), kind().write(value.config()));
+      Json.write(folder.resolve(DiffusersFormat.CONFIG), kind().write(config));
       ModelWeights.save(weights.get(), folder.resolve(DiffusersFormat.WEIGHTS));
     }
   }

@@ -11,6 +11,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
@@ -42,8 +43,13 @@ public final class PretrainedModel implements AutoCloseable {
 
   static PretrainedModel of(
       SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance) {
+    NetworkConfig config = model.config();
+    if (config == null) {
+      throw new IllegalArgumentException(
+          "model must be a UNet or an Mlp but was " + model.getClass().getName());
+    }
     return new PretrainedModel(Map.of(), provenance)
-        .with(new Component.Network(model, model::weights))
+        .with(new Component.Network(model, config, model::weights))
         .with(new Component.Scheduler(scheduler));
   }
 
@@ -53,10 +59,6 @@ public final class PretrainedModel implements AutoCloseable {
    * @param model a {@link UNet} or an {@link org.diffusion4j.unet.Mlp}
    */
   public static PretrainedModel of(SameDiffDenoiser model) {
-    if (model.config() == null) {
-      throw new IllegalArgumentException(
-          "model must be a UNet or an Mlp but was " + model.getClass().getName());
-    }
     return of(
         model,
         SchedulerConfig.of(model.schedule(), model.prediction()),
@@ -108,7 +110,8 @@ public final class PretrainedModel implements AutoCloseable {
    * @param weights by the names of the model's own
    */
   PretrainedModel withWeights(Map<String, INDArray> weights) {
-    return with(new Component.Network(model(), () -> weights));
+    Component.Network network = the(Component.Network.class);
+    return with(new Component.Network(network.value(), network.config(), () -> weights));
   }
 
   /**

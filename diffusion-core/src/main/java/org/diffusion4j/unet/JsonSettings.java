@@ -67,8 +67,9 @@ final class JsonSettings {
   }
 
   int integer(String key) {
-    if (isInteger(values.get(key))) {
-      return ((Number) values.get(key)).intValue();
+    Object value = values.get(key);
+    if (value instanceof Number number && isInteger(value)) {
+      return number.intValue();
     }
     throw mustBe(key, "a whole number");
   }

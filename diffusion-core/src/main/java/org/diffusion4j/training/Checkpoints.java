@@ -7,7 +7,7 @@ import java.util.Optional;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SchedulerConfig;
-import org.diffusion4j.pretrained.Provenance;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -20,6 +20,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;

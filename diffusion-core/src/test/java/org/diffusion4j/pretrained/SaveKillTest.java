@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;
 import org.junit.jupiter.api.Tag;

@@ -29,7 +29,7 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.pretrained.Provenance;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.MlpConfig;

@@ -25,7 +25,7 @@ import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.pretrained.Provenance;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;

@@ -9,7 +9,7 @@ import org.diffusion4j.engine.cpu.WeightLoops;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** {@link Optimizer.Adam} at work. Owns the moments. */
+/** The state of {@link Optimizer.Adam}: the moments. */
 final class AdamRun implements Optimizer.Run {
 
   private final Optimizer.Adam rule;
@@ -29,7 +29,7 @@ final class AdamRun implements Optimizer.Run {
         });
   }
 
-  /** One pass over the weights, with everything that belongs to them side by side. */
+  /** Updates weights and moments in one pass. */
   @Override
   public void step(Map<String, INDArray> gradients) {
     double eta = learningRate();
@@ -77,7 +77,7 @@ final class AdamRun implements Optimizer.Run {
     return rule.learningRate().valueAt(steps, 0);
   }
 
-  /** The moments, under PyTorch's names for them. */
+  /** The moments, with PyTorch's names. */
   @Override
   public Map<String, INDArray> state() {
     Map<String, INDArray> state = new LinkedHashMap<>();

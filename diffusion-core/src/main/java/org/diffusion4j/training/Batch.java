@@ -10,7 +10,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A data set as a model takes it: samples of its shape, and labels if it wants them. */
+/** A data set converted for a model: samples of its shape, and labels if it has classes. */
 final class Batch implements AutoCloseable {
 
   final INDArray x0;
@@ -34,7 +34,10 @@ final class Batch implements AutoCloseable {
     return (int) x0.size(0);
   }
 
-  /** Rows are taken for samples of as many values: many readers give images as rows. */
+  /**
+   * Rows with the right number of values are accepted as samples, because many readers return
+   * images as rows.
+   */
   private static INDArray samples(@Nullable INDArray features, long[] sampleShape) {
     long[] shape = new long[sampleShape.length + 1];
     System.arraycopy(sampleShape, 0, shape, 1, sampleShape.length);
@@ -60,7 +63,7 @@ final class Batch implements AutoCloseable {
     return Nd4j.createUninitialized(DataType.FLOAT, shape).assign(features.reshape(shape));
   }
 
-  /** How pictures of another form become those of the model, or the model that of the pictures. */
+  /** Advice on how to adapt images to the model, or the model to the images. */
   private static String remedy(long[] batch, long[] sample) {
     if (batch.length != 4 || sample.length != 3) {
       return "";
@@ -110,11 +113,11 @@ final class Batch implements AutoCloseable {
   }
 
   /**
-   * The labels, each of which is kept or made {@link Condition#UNLABELLED}: Ho and Salimans 2022,
+   * The labels, some of which are replaced by {@link Condition#UNLABELLED}: Ho and Salimans 2022,
    * algorithm 1.
    *
-   * @param probability with which one is dropped
-   * @param draws a number a sample, where there are labels
+   * @param probability the probability of dropping a label
+   * @param draws draws one number per sample if there are labels
    */
   Condition withDropout(double probability, RandomGenerator draws) {
     if (condition.isNone() || probability == 0) {

@@ -11,7 +11,7 @@ import org.diffusion4j.NoiseSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** One evaluation of a bound. Everything is added in the order of the samples, batches or not. */
+/** An evaluation of a bound. Sums are in the order of the samples, for any batch size. */
 final class BoundRun {
 
   private final VariationalBound bound;
@@ -21,7 +21,7 @@ final class BoundRun {
   private final long seed;
   private final NoiseSource.Run noise;
 
-  /** In nats of a whole sample. */
+  /** In nats per sample. */
   private final double[] totals;
 
   private final double[] terms;
@@ -29,8 +29,8 @@ final class BoundRun {
   private double prior;
 
   /**
-   * @param n samples in all
-   * @param length values of a sample
+   * @param n total number of samples
+   * @param length number of values of a sample
    */
   BoundRun(VariationalBound bound, int n, int length, long seed) {
     this.bound = bound;
@@ -44,7 +44,7 @@ final class BoundRun {
     asked = new int[terms.length];
   }
 
-  /** Adds a batch whose first sample has an index in the whole. */
+  /** Adds a batch; {@code first} is the index of its first sample. */
   void add(int first, INDArray x0, Condition condition) {
     float[] clean = Floats.of(x0);
     if (bound.images()) {
@@ -83,7 +83,7 @@ final class BoundRun {
   }
 
   /**
-   * @param share how many timesteps each stands for
+   * @param share number of timesteps that each term represents
    */
   private void addTerms(
       int first, float[] x0, INDArray xt, int[] t, int share, Condition condition) {

@@ -22,7 +22,7 @@ import org.diffusion4j.pretrained.Checkpoint;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The folder that a training's checkpoints lie in, one directory each, named by the step. */
+/** The folder of a training's checkpoints: one directory each, named by the step. */
 record CheckpointFolder(Path directory) {
 
   private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolder.class);
@@ -30,34 +30,34 @@ record CheckpointFolder(Path directory) {
   private static final Pattern LEFTOVER =
       Pattern.compile("\\.{1,2}step-(\\d{8,18})\\.(.*)\\.(tmp|old)");
 
-  /** What the names of those end in that are to be replaced: see AtomicFiles. */
+  /** The suffix of directories that are being replaced: see AtomicFiles. */
   private static final String REPLACED = "old";
 
-  /** What the names of those that are to be deleted end in. */
+  /** The suffix of directories that are being deleted. */
   private static final String PRUNED = "old";
 
-  /** Most characters that a message shows of another. */
+  /** Maximum number of characters quoted from another message. */
   private static final int MESSAGE = 160;
 
   Path at(long step) {
     return directory.resolve(String.format(Locale.ROOT, "step-%08d", step));
   }
 
-  /** Reads what is needed of a checkpoint. */
+  /** Reads a checkpoint. */
   @FunctionalInterface
   interface Reader<T> {
     /**
-     * @throws IOException if the checkpoint is damaged, so that the one before is to be taken
+     * @throws IOException if the checkpoint is damaged; the previous one is then used
      */
     T read(Checkpoint checkpoint) throws IOException;
   }
 
-  /** The checkpoint of the latest step that is whole; damaged ones are named in a warning. */
+  /** The newest complete checkpoint; damaged ones are named in a warning. */
   Optional<Checkpoint> newestWhole() throws IOException {
     return newest(checkpoint -> checkpoint);
   }
 
-  /** Reads the checkpoint of the latest step that is whole; damaged ones are named in a warning. */
+  /** Reads the newest complete checkpoint; damaged ones are named in a warning. */
   <T> Optional<T> newest(Reader<T> reader) throws IOException {
     List<String> damaged = new ArrayList<>();
     for (Map.Entry<Long, Path> entry : byStep().descendingMap().entrySet()) {
@@ -70,7 +70,7 @@ record CheckpointFolder(Path directory) {
         return Optional.of(read);
       } catch (IOException e) {
         if (Thread.currentThread().isInterrupted()) {
-          // That, and no damage, may be why it could not be read.
+          // Too little memory, not damage, may be the reason.
           throw e;
         }
         LOG.warn("{}: is damaged: {}", checkpoint, withoutPath(checkpoint, e));
@@ -87,21 +87,19 @@ record CheckpointFolder(Path directory) {
     return Optional.empty();
   }
 
-  /** What is wrong, without the path that is said already. */
+  /** The message without the path, which the caller adds. */
   private static String withoutPath(Path checkpoint, IOException e) {
     String message = String.valueOf(e.getMessage());
     String path = checkpoint.toString();
     return message.startsWith(path) ? message.substring(path.length()) : ": " + message;
   }
 
-  /**
-   * Puts a checkpoint back in its place that a killed process had moved out of it to replace it.
-   */
+  /** Restores a checkpoint that a killed process had moved away to replace it. */
   void recover() throws IOException {
     Set<Long> there = byStep().keySet();
     for (Path file : leftovers()) {
       Matcher name = LEFTOVER.matcher(String.valueOf(file.getFileName()));
-      // The others are not in their place yet, or not to be any more.
+      // The other names belong to directories that are being written or deleted.
       if (name.matches() && name.group(3).equals(REPLACED)) {
         long step = Long.parseLong(name.group(1));
         if (!there.contains(step) && isWhole(file)) {
@@ -123,11 +121,11 @@ record CheckpointFolder(Path directory) {
   }
 
   /**
-   * Deletes all but the last few, and what killed processes left half written.
+   * Deletes old checkpoints, and unfinished ones of killed processes.
    *
-   * @param kept how many stay, besides later ones than the newest, which are damaged
-   * @param newest step of the newest that is whole
-   * @param best step of one that stays as well, or -1
+   * @param kept how many to keep, not counting damaged ones later than the newest
+   * @param newest step of the newest complete checkpoint
+   * @param best step of another one to keep, or -1
    */
   void prune(int kept, long newest, long best) throws IOException {
     List<Path> old = new ArrayList<>();
@@ -139,7 +137,7 @@ record CheckpointFolder(Path directory) {
       }
     }
     for (Path checkpoint : old) {
-      // Under another name first: half deleted, it must not look like a damaged one.
+      // Renamed first: a partly deleted checkpoint must not look like a damaged one.
       Path leftover = directory.resolve("." + checkpoint.getFileName() + "." + PRUNED + ".tmp");
       Files.move(checkpoint, leftover, StandardCopyOption.ATOMIC_MOVE);
     }

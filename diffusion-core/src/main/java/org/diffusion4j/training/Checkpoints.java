@@ -13,14 +13,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * Where and when a trainer writes checkpoints. Immutable.
  *
- * <p>One is written at the end of each call of {@code train} and when it is cancelled in any case.
- * Each is a model directory, {@code step-00001000}, whose network has the averaged weights if there
- * are any, and which also holds all that the trainer needs to go on. It is written beside its place
- * and renamed, so that whatever ends the process leaves those before it whole.
+ * <p>One is always written at the end of each call of {@code train} and when it is cancelled. A
+ * checkpoint is a model directory, {@code step-00001000}. Its network has the averaged weights if
+ * there are any; it also contains everything that the trainer needs to resume. It is written under
+ * a temporary name and renamed, so that earlier checkpoints stay complete however the process ends.
  */
 public final class Checkpoints {
 
-  /** How far the same alphaBar may differ by the way in which it was calculated. */
+  /** Tolerance for rounding errors in alphaBar. */
   private static final double ROUNDING = 1e-9;
 
   private final Path directory;
@@ -46,16 +46,16 @@ public final class Checkpoints {
   }
 
   /**
-   * Checkpoints at the end of each call of {@code train} alone, of which the last three are kept.
+   * Checkpoints only at the end of each call of {@code train}; the last three are kept.
    *
-   * @param directory of the checkpoints; made when it is missing
+   * @param directory of the checkpoints; created if missing
    */
   public static Checkpoints in(Path directory) {
     return new Checkpoints(directory, 0, null, 3, null, Provenance.ofThisLibrary());
   }
 
   /**
-   * These, and one whenever a number of steps was done.
+   * A copy that also writes a checkpoint after every given number of steps.
    *
    * @param steps at least 1
    */
@@ -68,7 +68,7 @@ public final class Checkpoints {
   }
 
   /**
-   * These, and one at the first step after a time has gone by.
+   * A copy that also writes a checkpoint at the first step after a time has passed.
    *
    * @param time positive
    */
@@ -81,9 +81,9 @@ public final class Checkpoints {
   }
 
   /**
-   * These, of which the last few are kept, and the one with the least validation loss.
+   * A copy that keeps the last few checkpoints and the one with the lowest validation loss.
    *
-   * @param number at least 1; 2 or more survive a disk that damages the last
+   * @param number at least 1; with 2 or more, training can be resumed if the last one is damaged
    */
   public Checkpoints keepLast(int number) {
     if (number < 1) {
@@ -93,20 +93,20 @@ public final class Checkpoints {
   }
 
   /**
-   * These, with what else their model directories say.
+   * A copy with additional contents of the model directories.
    *
-   * @param settings of the schedule and the sampler; the builder of a trainer refuses those of
-   *     another schedule or prediction than the model's
-   * @param origin where the model comes from
+   * @param settings scheduler settings; the trainer's builder refuses them if schedule or
+   *     prediction differ from the model's
+   * @param origin the origin of the model
    */
   public Checkpoints describedBy(SchedulerConfig settings, Provenance origin) {
     return new Checkpoints(directory, everySteps, interval, kept, settings, origin);
   }
 
   /**
-   * Checks that their model directories would be read as the model that they hold.
+   * Checks that the described scheduler fits the model.
    *
-   * @throws IllegalArgumentException if they are described by another schedule or prediction
+   * @throws IllegalArgumentException if schedule or prediction differ
    */
   void requireFit(Denoiser model) {
     if (scheduler == null) {
@@ -134,12 +134,12 @@ public final class Checkpoints {
     }
   }
 
-  /** Where they lie. */
+  /** The directory of the checkpoints. */
   public Path directory() {
     return directory;
   }
 
-  /** How many steps lie between two, or 0 if steps do not matter. */
+  /** The number of steps between two checkpoints, or 0. */
   int steps() {
     return everySteps;
   }

@@ -6,14 +6,14 @@ import org.diffusion4j.NoiseSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * How clean samples are made noisy in training. Immutable; {@code toString()} describes it.
+ * How training adds noise to clean samples. Immutable; {@code toString()} describes it.
  *
- * <p>Each sample's noise comes from its own stream, so that batches do not matter.
+ * <p>Each sample has its own random stream, so batches have no effect.
  *
- * @param offset standard deviation of a number that is added to all the noise of a channel, in [0,
- *     1]; 0 for none
- * @param perturbation standard deviation of the noise that the model is not told of, in [0, 1]; 0
- *     for none
+ * @param offset standard deviation of the random number that is added to the noise of a channel, in
+ *     [0, 1]; 0 for none
+ * @param perturbation standard deviation of the additional noise of the input, in [0, 1]; 0 for
+ *     none
  */
 record Corruption(double offset, double perturbation) {
 
@@ -39,9 +39,9 @@ record Corruption(double offset, double perturbation) {
   }
 
   /**
-   * This with offset noise: one more normal number for each sample and channel is part of the
-   * noise, so that models learn to change the mean of a channel (Guttenberg, Diffusion with Offset
-   * Noise, 2023). A vector has one channel.
+   * With offset noise: one normal number per sample and channel is added to the noise, so that the
+   * model learns to change the mean of a channel (Guttenberg, Diffusion with Offset Noise, 2023). A
+   * vector has one channel.
    *
    * @param strength in [0, 1]; 0.1 in the source
    */
@@ -50,9 +50,9 @@ record Corruption(double offset, double perturbation) {
   }
 
   /**
-   * This with input perturbation: the noisy samples are made from {@code epsilon + gamma xi} with
-   * xi standard normal, while epsilon stays what is to be found (Ning et al. 2023), as when a
-   * sampler goes on from samples that are a little wrong.
+   * With input perturbation: the noisy samples are computed from {@code epsilon + gamma xi} with xi
+   * standard normal, but the target remains epsilon (Ning et al. 2023). This simulates the errors
+   * of a sampler's intermediate samples.
    *
    * @param gamma in [0, 1]; 0.1 in the paper
    */
@@ -61,12 +61,13 @@ record Corruption(double offset, double perturbation) {
   }
 
   /**
-   * Noisy samples and the noise that is to be found in them.
+   * Noisy samples and the noise that the model should predict.
    *
-   * @param process from the clean samples to the noisy ones
+   * @param process the forward process
    * @param x0 clean samples, FLOAT {@code [n, sampleShape...]}; left unchanged
    * @param t timestep of each sample, {@code [n]}, in [0, T-1]
-   * @param noise of these samples; one draw, one more for an offset and one more for a perturbation
+   * @param noise noise of these samples: one draw, another for an offset, another for a
+   *     perturbation
    * @return new arrays, to be closed by the caller
    * @throws IllegalArgumentException if shapes or timesteps do not fit
    */
@@ -90,14 +91,14 @@ record Corruption(double offset, double perturbation) {
     }
   }
 
-  /** One value a sample and channel, such that it is added to all of them. */
+  /** The shape with one value per sample and channel, for broadcasting. */
   private static long[] channels(long[] shape) {
     long[] ones = shape.clone();
     Arrays.fill(ones, shape.length > 2 ? 2 : 1, shape.length, 1);
     return ones;
   }
 
-  /** Adds to samples in place, and closes what was added. */
+  /** Adds an array to samples in place and closes the array. */
   private static void addScaled(INDArray samples, double factor, INDArray draw) {
     try (draw) {
       samples.addi(draw.muli(factor));
@@ -114,14 +115,14 @@ record Corruption(double offset, double perturbation) {
   }
 
   /**
-   * Samples with noise, in native memory that belongs to whoever asked for it.
+   * Samples with noise, owned by the caller.
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
-   * @param noise that is to be found in them, of the same shape
+   * @param noise the noise that the model should predict, of the same shape
    */
   record Noisy(INDArray xt, INDArray noise) implements AutoCloseable {
 
-    /** Frees both. */
+    /** Frees both arrays. */
     @Override
     public void close() {
       xt.close();

@@ -15,14 +15,14 @@ import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A CSV file whose first column counts upwards and whose last column may be filled in later: a line
- * is ended only when the next begins.
+ * A CSV file whose first column increases and whose last column may be filled in later: a line is
+ * ended when the next one starts.
  *
- * <p>No channel is used, for the interrupt that asks a training to stop would close it.
+ * <p>It uses no channel, because the interrupt that stops a training would close it.
  */
 final class CsvRows implements Closeable {
 
-  /** More characters than any row has. */
+  /** An upper limit for the length of a row. */
   private static final int LONGEST = 10_000;
 
   private static final Pattern BEGINNING = Pattern.compile("\\d{1,18},");
@@ -33,13 +33,13 @@ final class CsvRows implements Closeable {
   private final WriterLock lock;
   private boolean begun;
 
-  /** Where the next row is to begin, once the file was looked at. */
+  /** Position of the next row, when the file has been read. */
   private long end;
 
   /** Number of the last row; -1 if there is none. */
   private long last = -1;
 
-  /** Whether the last row has its last column. */
+  /** Whether the last column of the last row has a value. */
   private boolean complete;
 
   private CsvRows(Path path, String header, RandomAccessFile file, WriterLock lock) {
@@ -50,9 +50,9 @@ final class CsvRows implements Closeable {
   }
 
   /**
-   * Opens a file or makes an empty one, which nobody else writes until it is closed.
+   * Opens or creates a file, and prevents other writers until it is closed.
    *
-   * @throws IOException if its first line is another, or the file cannot be opened, or has another
+   * @throws IOException if its first line differs, or the file cannot be opened or has another
    *     writer
    */
   static CsvRows open(Path path, String header) throws IOException {
@@ -86,7 +86,7 @@ final class CsvRows implements Closeable {
       if (first == null || first.equals(header)) {
         return;
       }
-      // A process that was killed may have left the beginning of it.
+      // A killed process may have left a part of it.
       if (header.startsWith(first) && line(lines) == null) {
         file.setLength(0);
         return;
@@ -106,7 +106,7 @@ final class CsvRows implements Closeable {
         new InputStreamReader(new FileInputStream(path.toFile()), StandardCharsets.ISO_8859_1));
   }
 
-  /** The next line without its end, or the beginning of one that is too long to be a row. */
+  /** The next line without its line end, or the beginning of a line that is too long for a row. */
   private static @Nullable String line(BufferedReader lines) throws IOException {
     StringBuilder line = new StringBuilder();
     int c = lines.read();
@@ -121,11 +121,11 @@ final class CsvRows implements Closeable {
   }
 
   /**
-   * Adds a row, instead of those that have its number or a greater one.
+   * Adds a row; replaces rows with the same or a greater number.
    *
    * @param number in its first column
-   * @param row with nothing in its last column
-   * @throws IOException if it cannot be written; the file then ends after the row before
+   * @param row the row, with an empty last column
+   * @throws IOException if it cannot be written; the file then ends after the previous row
    */
   void append(long number, String row) throws IOException {
     if (!begun || number <= last) {
@@ -136,7 +136,9 @@ final class CsvRows implements Closeable {
     complete = false;
   }
 
-  /** Fills in the last column of the last row, if it has this number and nothing there. */
+  /**
+   * Fills in the last column of the last row, if the row has this number and the column is empty.
+   */
   void complete(long number, String value) throws IOException {
     if (!begun) {
       cut(number + 1);
@@ -147,7 +149,7 @@ final class CsvRows implements Closeable {
     }
   }
 
-  /** Leaves only the rows before a number. */
+  /** Removes the rows from a number on. */
   private void cut(long number) throws IOException {
     begun = false;
     end = 0;
@@ -172,7 +174,7 @@ final class CsvRows implements Closeable {
         if (line(lines) != null) {
           throw new IOException("it is damaged after step " + last);
         }
-        // What a process that was killed left of its last row.
+        // Removes the partial last row of a killed process.
         return;
       }
       long next = Long.parseLong(line.substring(0, line.indexOf(',')));
@@ -193,7 +195,7 @@ final class CsvRows implements Closeable {
     return line.chars().filter(c -> c == ',').count();
   }
 
-  /** Writes at the end, or nothing at all. */
+  /** Appends a text completely or not at all. */
   private void write(String text) throws IOException {
     byte[] bytes = text.getBytes(StandardCharsets.ISO_8859_1);
     try {
@@ -210,7 +212,7 @@ final class CsvRows implements Closeable {
       file.setLength(end);
       file.seek(end);
     } catch (IOException e) {
-      // The next row looks at the file anew.
+      // The file is read again before the next row.
       begun = false;
       failure.addSuppressed(e);
     }

@@ -25,12 +25,12 @@ final class CsvTrainingListener implements TrainingListeners.FileListener {
   }
 
   /**
-   * Opens a file, which changes only when training begins, and is nobody else's to write until this
-   * is closed.
+   * Opens a file and prevents other writers until this is closed. The file changes only when
+   * training starts.
    *
-   * @param path where it is or is to be; missing parent directories are made
-   * @throws IOException naming the file, if it is something else than such a file or cannot be
-   *     written, or has another writer
+   * @param path the file; missing parent directories are created
+   * @throws IOException naming the file, if it is not a file of this listener, cannot be written,
+   *     or has another writer
    */
   static CsvTrainingListener open(Path path) throws IOException {
     return new CsvTrainingListener(path, CsvRows.open(path, COLUMNS));
@@ -61,7 +61,7 @@ final class CsvTrainingListener implements TrainingListeners.FileListener {
   }
 
   /**
-   * Completes the row of the step before; a validation before the first step has no row.
+   * Completes the row of the previous step; a validation before the first step has no row.
    *
    * @throws UncheckedIOException naming the file, if it cannot be written
    */

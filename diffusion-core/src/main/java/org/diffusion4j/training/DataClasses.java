@@ -12,7 +12,7 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
-/** The names of the classes that labels count, by which data are compared. */
+/** Compares data by the names of their classes. */
 final class DataClasses {
 
   private static final int NAME = 30;
@@ -21,13 +21,13 @@ final class DataClasses {
 
   private DataClasses() {}
 
-  /** Those of some data in the order of their labels; empty if it does not know them. */
+  /** The class names in the order of the labels; empty if unknown. */
   static List<String> of(DataSetIterator data) {
     List<@Nullable String> names;
     try {
       names = data.getLabels();
     } catch (RuntimeException e) {
-      // Iterators that have none may say so like this.
+      // Iterators without labels may throw this.
       return List.of();
     }
     return names == null || names.stream().anyMatch(Objects::isNull)
@@ -36,7 +36,7 @@ final class DataClasses {
   }
 
   /**
-   * Checks that data has as many classes as a model, as far as it knows.
+   * Checks that data have as many classes as the model, if known.
    *
    * @throws IllegalArgumentException naming the classes if not
    */
@@ -55,15 +55,15 @@ final class DataClasses {
     }
   }
 
-  /** Whether labels are timesteps, of which a model knows no number. */
+  /** Whether labels are timesteps, so that their number is unlimited. */
   static boolean takesAnyLabel(SameDiffDenoiser model) {
     return model.takes().classes() == Condition.Takes.ANY;
   }
 
   /**
-   * Checks that labels mean the same in two places, as far as they know.
+   * Checks that labels have the same meaning in two places, if known.
    *
-   * @throws IllegalArgumentException naming the classes in which they differ
+   * @throws IllegalArgumentException naming the classes that differ
    */
   static void requireSame(String what, List<String> names, String other, List<String> expected) {
     if (names.isEmpty() || expected.isEmpty() || names.equals(expected)) {

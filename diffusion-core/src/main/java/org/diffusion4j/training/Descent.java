@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Steps down the gradient of a loss, which leave finite weights or none changed. */
+/** Gradient descent steps. A step leaves finite weights, or does not change them. */
 final class Descent implements AutoCloseable {
 
   private static final double LARGEST_NORM = Math.sqrt(Float.MAX_VALUE);
@@ -38,7 +38,7 @@ final class Descent implements AutoCloseable {
     weights.forEach(weight -> lastGood.add(weight.dup('c')));
   }
 
-  /** Takes the weights for good that somebody else has written. */
+  /** Accepts weights that were written from outside as good. */
   void weightsReplaced() {
     WeightLoops.copy(weights, lastGood);
   }
@@ -48,18 +48,18 @@ final class Descent implements AutoCloseable {
   }
 
   /**
-   * What a step found.
+   * The results of a step.
    *
-   * @param losses of the samples
-   * @param norm of the gradient, before it was clipped
+   * @param losses the loss of each sample
+   * @param norm gradient norm before clipping
    */
   record Outcome(double loss, double[] losses, double norm, double learningRate) {}
 
   /**
-   * One step.
+   * Performs a step.
    *
-   * @param pieces of the batch, whose losses count by their sizes
-   * @param where for messages: which step, batch and learning rate
+   * @param pieces parts of the batch, weighted by their sizes
+   * @param where step, batch and learning rate, for messages
    */
   Outcome step(List<Piece> pieces, Where where) {
     double[] losses = new double[pieces.stream().mapToInt(Piece::size).sum()];
@@ -90,11 +90,11 @@ final class Descent implements AutoCloseable {
   }
 
   /**
-   * Finds out whether the weights are worth keeping: that with them the loss of what the last step
-   * has seen can be made less again.
+   * Checks that training can continue with the current weights: that loss and gradient of the last
+   * batch are finite.
    *
-   * @param where the step that made them
-   * @throws TrainingException if not; the weights are then those before the step
+   * @param where the step that computed them
+   * @throws TrainingException if not; the weights are then those from before the step
    */
   void prove(Piece piece, Where where) {
     List<INDArray> state =
@@ -137,7 +137,7 @@ final class Descent implements AutoCloseable {
     }
   }
 
-  /** The losses of samples, of which those of a batch are the mean and not the sum. */
+  /** The loss of each sample; the loss of a batch is their mean. */
   private static void copyLosses(Gradients gradients, double[] losses, int first) {
     double[] shares = gradients.losses();
     for (int i = 0; i < shares.length; i++) {
@@ -182,7 +182,7 @@ final class Descent implements AutoCloseable {
     return norm;
   }
 
-  /** Where in a training something happened. */
+  /** A position in a training. */
   record Where(long step, int batch, int epoch, double learningRate) {
     @Override
     public String toString() {

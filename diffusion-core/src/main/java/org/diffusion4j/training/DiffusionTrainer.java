@@ -29,13 +29,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Trains a denoiser by DDPM's algorithm 1 (Ho et al. 2020): a batch of data, a uniform timestep and
- * noise for each sample, and a step down the gradient of a {@link Loss}, by default the mean
- * squared error between the model's output and what it should have been.
+ * Trains a denoiser with DDPM's algorithm 1 (Ho et al. 2020). Each step takes a batch, draws a
+ * uniform timestep and noise for each sample, and performs a gradient step on a {@link Loss}, by
+ * default the mean squared error between the model's output and its target.
  *
- * <p>What is drawn in a step depends on the seed and on the step's number alone, so that training
- * twice on the same data gives the same losses, and training that was interrupted gives the same
- * weights as training that was not (see {@link #resume}).
+ * <p>Random draws depend only on the seed and the number of the step. So training twice with the
+ * same data gives the same losses, and resumed training gives the same weights as uninterrupted
+ * training (see {@link #resume}).
  */
 public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
@@ -89,7 +89,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
-  /** Says in what was thrown where training can be taken up again. */
+  /** Adds to a message where training can be resumed. */
   private TrainingException withWayBack(TrainingException e) {
     long saved = saver == null ? -1 : saver.savedStep();
     if (saver == null || saved < 1) {
@@ -119,30 +119,29 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   /**
    * A builder of a trainer.
    *
-   * @param model what to train; nobody else may use it during {@link #train}
+   * @param model the model to train; nothing else may use it during {@link #train}
    */
   public static Builder builder(SameDiffDenoiser model) {
     return new Builder(model);
   }
 
-  /** The number of steps done since training began, those before it was resumed counted. */
+  /** The number of steps done, including those before training was resumed. */
   public long steps() {
     return steps;
   }
 
   /**
-   * Goes on where the newest whole checkpoint was written, if there is one: with its weights, their
-   * average, the optimizer's state and the step, and, when {@link #train} is called next, with the
-   * data where they were. What follows is the same, bit by bit, as if training had never stopped,
-   * if data, settings and the number of threads are the same. Damaged checkpoints are named in a
-   * warning and passed over.
+   * Resumes from the newest complete checkpoint, if there is one. It restores the weights, their
+   * average, the optimizer's state, the step and, at the next {@link #train}, the position in the
+   * data. With the same data, settings and number of threads, training continues bit by bit as if
+   * it had never stopped. Damaged checkpoints are named in a warning and skipped.
    *
-   * @return the number of steps done; 0 if there is no checkpoint
-   * @throws IllegalArgumentException if the checkpoint is of another architecture, schedule or
-   *     prediction, or the next {@link #train} gets other data; the message says in what they
-   *     differ
-   * @throws IllegalStateException if this trainer has no checkpoints, is closed, or has trained
-   * @throws IOException if there are checkpoints but none is whole
+   * @return the number of steps done, 0 if there is no checkpoint
+   * @throws IllegalArgumentException if the checkpoint has another architecture, schedule or
+   *     prediction; the next {@link #train} throws it if it gets other data. The message says what
+   *     differs
+   * @throws IllegalStateException if this trainer has no checkpoints, is closed, or has done a step
+   * @throws IOException if there are checkpoints but none is complete
    */
   public long resume() throws IOException {
     if (steps > 0) {
@@ -168,12 +167,12 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /**
-   * Writes a checkpoint of the last step, which {@link Checkpoints} may not have asked for, unless
-   * it is there or no step was done. Between calls of {@link #train}, or in a listener.
+   * Writes a checkpoint of the last step, unless it exists or no step was done. May be called
+   * between calls of {@link #train} and in a listener.
    *
    * @throws IllegalStateException in a preview, after a step that failed, or if this trainer has no
    *     checkpoints or is closed
-   * @throws UncheckedIOException if it cannot be written; those before it are unchanged
+   * @throws UncheckedIOException if it cannot be written; earlier ones are unchanged
    */
   public void checkpoint() {
     if (failed) {
@@ -207,9 +206,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /**
-   * Gives the model the averaged weights, for sampling and saving, when training is over.
+   * Replaces the model's weights by the averaged ones, for sampling and saving after training.
    *
-   * @throws IllegalStateException if the trainer averages none
+   * @throws IllegalStateException if the trainer does not average weights
    */
   public void useAverage() {
     requireOpen();
@@ -226,9 +225,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    * <p>Ends early, after a whole step, if the thread is interrupted or the builder's {@link
    * CancelToken} is cancelled.
    *
-   * @throws UncheckedIOException if a checkpoint cannot be written; those before it are unchanged
-   * @throws IllegalStateException if the directory of the checkpoints holds some that were not
-   *     resumed from, or this trainer is closed
+   * @throws UncheckedIOException if a checkpoint cannot be written; earlier ones are unchanged
+   * @throws IllegalStateException if the checkpoint directory has checkpoints but {@link #resume}
+   *     was not called, or if this trainer is closed
    */
   @Override
   public Trainer.Report train(DataSetIterator data, int count, TrainingListener listener) {
@@ -239,10 +238,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /**
-   * Trains until a number of steps is done in all, those before it was resumed counted.
+   * Trains until a total number of steps is done, including those before training was resumed.
    *
    * @param data as for {@link #train}
-   * @param total number of steps in all, at least 1; nothing is done if it was reached before
+   * @param total total number of steps, at least 1; nothing is done if it was reached before
    * @param listener who watches
    */
   public Trainer.Report trainTo(DataSetIterator data, long total, TrainingListener listener) {
@@ -253,7 +252,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   /**
-   * Trains unwatched until a number of steps is done in all.
+   * Trains without a listener until a total number of steps is done.
    *
    * @see #trainTo(DataSetIterator, long, TrainingListener)
    */
@@ -292,7 +291,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return tally.report(cancelled && steps < end);
   }
 
-  /** Checks what the first validation would find too late, or never. */
+  /** Checks the classes of the validation data before the first step. */
   private void requireClasses(DataSetIterator data) {
     Validation validation = settings.validation();
     if (validation != null) {
@@ -307,7 +306,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return Thread.currentThread().isInterrupted() || (token != null && token.isCancelled());
   }
 
-  /** Takes the batches of a step; none if the thread was interrupted meanwhile. */
+  /** Takes the batches of a step; none if the thread was interrupted. */
   private boolean fetch(List<Batch> batches, TrainingListener listener) {
     try {
       for (int i = 0; i < settings.accumulation(); i++) {
@@ -333,7 +332,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Batch(data, model);
   }
 
-  /** One step; it keeps the first of the batches and takes it out of the list. */
+  /** Performs a step; keeps the first batch and removes it from the list. */
   private TrainingListener.Step step(List<Batch> batches, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
@@ -368,7 +367,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Loss.NoisyBatch(x0, noise, xt, t, model.schedule(), model.prediction());
   }
 
-  /** One step on given draws. */
+  /** Performs a step with given draws. */
   TrainingListener.Step step(INDArray x0, Condition condition, int[] t, INDArray noise) {
     try (INDArray xt = process.noisy(x0, noise, t)) {
       Dropout dropout = new Dropout(Draws.mix(settings.seed(), steps), 0);
@@ -437,7 +436,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     try {
       withAverage(() -> preview.show().accept(model, steps));
     } catch (SamplingCancelledException e) {
-      // It ends the preview; what ends training is asked after the step.
+      // It ends only the preview; whether training ends is checked after the step.
       e.close();
     }
   }
@@ -462,7 +461,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
-  /** Frees the optimizer's state; the model stays as it is. A closed trainer trains no more. */
+  /** Frees the optimizer's state but not the model. A closed trainer cannot train. */
   @Override
   public void close() {
     if (!closed) {
@@ -478,7 +477,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
-  /** Collects the settings of a trainer. */
+  /** Builds a trainer. */
   public static final class Builder {
 
     private final SameDiffDenoiser model;
@@ -499,22 +498,22 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       this.model = Objects.requireNonNull(model, "model");
     }
 
-    /** Sets the rule that changes the weights; by default Adam with learning rate 2e-4. */
+    /** Sets the optimizer; by default Adam with learning rate 2e-4. */
     public Builder optimizer(Optimizer rule) {
       optimizer = Objects.requireNonNull(rule, "optimizer");
       return this;
     }
 
-    /** Sets what training minimises; by default {@link Loss#meanSquaredError()}. */
+    /** Sets the loss; by default {@link Loss#meanSquaredError()}. */
     public Builder loss(Loss what) {
       loss = Objects.requireNonNull(what, "loss");
       return this;
     }
 
     /**
-     * Adds the same random number to all the noise of a channel, so that the model learns to change
-     * a channel's mean (Guttenberg, Diffusion with Offset Noise, 2023). A vector has one channel.
-     * By default 0.
+     * Adds the same random number to the noise of all pixels of a channel, so that the model learns
+     * to change the mean of a channel (Guttenberg, Diffusion with Offset Noise, 2023). A vector has
+     * one channel. By default 0.
      *
      * @param strength standard deviation of the number, in [0, 1]; 0.1 in the source
      */
@@ -524,9 +523,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Makes the noisy samples from {@code epsilon + gamma xi} with xi standard normal, while
-     * epsilon stays what is to be found: input perturbation (Ning et al. 2023). So the model sees
-     * inputs as wrong as those that a sampler makes. By default 0.
+     * Input perturbation (Ning et al. 2023): computes the noisy samples from {@code epsilon + gamma
+     * xi} with xi standard normal, but the target remains epsilon. This simulates the errors of a
+     * sampler's intermediate samples. By default 0.
      *
      * @param gamma in [0, 1]; 0.1 in the paper
      */
@@ -535,7 +534,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
-    /** Sets the largest norm of the whole gradient; a larger one is scaled down to it. */
+    /** Sets the maximum global gradient norm; larger gradients are scaled down to it. */
     public Builder maxGradientNorm(double norm) {
       if (!(norm > 0)) {
         throw new IllegalArgumentException("max gradient norm must be positive but was " + norm);
@@ -545,8 +544,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Sets how many batches of the data a step takes, one after the other: the same step, in less
-     * memory, as on one batch that holds them all. By default 1.
+     * Sets the number of batches of a step (gradient accumulation). The step is the same as with
+     * one batch that contains them all, but needs less memory. By default 1.
      */
     public Builder accumulation(int batches) {
       if (batches < 1) {
@@ -558,11 +557,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Averages the weights exponentially, for {@link #useAverage}, checkpoints, validation and
-     * previews. By default they are not.
+     * Computes an exponential moving average of the weights, for {@link #useAverage}, checkpoints,
+     * validation and previews. By default there is none.
      *
-     * @param decay share of the average that a step keeps, in (0, 1); less, {@code (1 + k) / (10 +
-     *     k)}, in the first steps k
+     * @param decay weight of the old average in a step, in (0, 1); at most {@code (1 + k) / (10 +
+     *     k)} at step k
      */
     public Builder ema(double decay) {
       if (!(decay > 0 && decay < 1)) {
@@ -573,8 +572,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Has a model with a null class see some samples without their label, so that it learns to do
-     * without: Ho and Salimans 2022, algorithm 1. By default 0.
+     * Drops the labels of some samples, so that a model with a null class also learns to sample
+     * without labels: Ho and Salimans 2022, algorithm 1. By default 0.
      *
      * @param probability for each sample, in [0, 1)
      */
@@ -594,10 +593,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Measures the loss on other data, of the averaged weights if they are averaged, with the same
-     * noise each time. The checkpoint with the least is kept.
+     * Measures the loss of other data with the same noise each time, using the averaged weights if
+     * there are any. The checkpoint with the lowest loss is kept.
      *
-     * @param data begun anew each time
+     * @param data validation data, read from the beginning each time
      * @param everySteps at least 1
      */
     public Builder validation(DataSetIterator data, int everySteps) {
@@ -606,18 +605,18 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
 
     /**
-     * Shows the model, with the averaged weights if they are averaged, for example to sample from
-     * it. It is to be used during the call alone.
+     * Calls a function with the model, with the averaged weights if there are any, for example to
+     * sample from it. The model must be used only during the call.
      *
      * @param everySteps at least 1
-     * @param show is given the model and the number of steps done
+     * @param show gets the model and the number of steps done
      */
     public Builder preview(int everySteps, ObjLongConsumer<SameDiffDenoiser> show) {
       preview = new Settings.Preview(everySteps, show);
       return this;
     }
 
-    /** Sets what ends training after a step when it is cancelled. */
+    /** Sets the token that ends training after a step. */
     public Builder cancelToken(CancelToken token) {
       cancelToken = Objects.requireNonNull(token, "cancel token");
       return this;
@@ -632,8 +631,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     /**
      * The trainer.
      *
-     * @throws IllegalArgumentException if the model cannot be trained so: a Fourier embedding of
-     *     the time, label dropout without a null class, a loss for other models
+     * @throws IllegalArgumentException if the settings do not fit the model: a Fourier time
+     *     embedding, label dropout without a null class, or a loss for other models
      */
     public DiffusionTrainer build() {
       if (labelDropout > 0 && !model.hasNullClass()) {

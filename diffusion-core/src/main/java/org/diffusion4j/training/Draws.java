@@ -3,7 +3,9 @@ package org.diffusion4j.training;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.internal.common.L64X128MixRandom;
 
-/** The random numbers of a training step, which depend on the seed and on its number alone. */
+/**
+ * The random numbers of a training step; they depend only on the seed and the number of the step.
+ */
 final class Draws {
 
   private Draws() {}
@@ -12,7 +14,7 @@ final class Draws {
     return new L64X128MixRandom(mix(seed, step));
   }
 
-  /** One number of two, by the finaliser of SplitMix64. */
+  /** Combines two numbers with the finaliser of SplitMix64. */
   static long mix(long seed, long step) {
     long z = seed + 0x9E3779B97F4A7C15L * (step + 1);
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;

@@ -1,15 +1,15 @@
 package org.diffusion4j.training;
 
 /**
- * The likelihood of an 8-bit value that was brought to [-1, 1]: what a normal distribution has
- * between the middles to the values beside it, and to infinity at the ends. DDPM (Ho et al. 2020),
- * equation 13.
+ * The likelihood of an 8-bit value scaled to [-1, 1]: the probability of a normal distribution
+ * between the midpoints to the neighbouring values, and up to infinity at both ends. DDPM (Ho et
+ * al. 2020), equation 13.
  */
 final class EightBit {
 
   private static final double HALF_BIN = 1 / 255.0;
 
-  /** Nearer than this to -1 or 1 is the end. */
+  /** A value closer than this to -1 or 1 is an end. */
   private static final double END = 0.001;
 
   private EightBit() {}
@@ -20,7 +20,7 @@ final class EightBit {
     return -NormalInterval.logProbability(lower(x0, mean, scale), upper(x0, mean, scale));
   }
 
-  /** The derivative of {@link #nats} by the logarithm of the variance. */
+  /** The derivative of {@link #nats} with respect to the logarithm of the variance. */
   static double slope(double x0, double mean, double logVariance) {
     double scale = Math.exp(-0.5 * logVariance);
     return 0.5 * NormalInterval.logScaleSlope(lower(x0, mean, scale), upper(x0, mean, scale));
@@ -35,7 +35,7 @@ final class EightBit {
   }
 
   /**
-   * @throws IllegalArgumentException if a value is not in [-1, 1], rounding aside
+   * @throws IllegalArgumentException if a value is not in [-1, 1], apart from rounding errors
    */
   static void requireRange(float[] x0) {
     for (float value : x0) {

@@ -1,12 +1,12 @@
 package org.diffusion4j.training;
 
 /**
- * What the last step has seen, and what its weights are proved on before they are kept.
+ * The data of the last step, used to check its weights before a checkpoint is written.
  *
- * @param batch of the data
- * @param noisy what was made of it
- * @param piece both, as the model was given them
- * @param where the step was
+ * @param batch the batch
+ * @param noisy the batch with noise
+ * @param piece both, as the model got them
+ * @param where the step
  */
 record Evidence(Batch batch, Corruption.Noisy noisy, Piece piece, Descent.Where where)
     implements AutoCloseable {

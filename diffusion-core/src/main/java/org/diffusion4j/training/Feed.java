@@ -15,12 +15,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
-/** The data of a training, batch after batch and epoch after epoch, that knows its place. */
+/** Reads the data of a training, batch by batch and epoch by epoch, and tracks the position. */
 final class Feed {
 
   private static final String NOT_RESUMABLE = "unknown";
 
-  /** Most characters of a description in messages. */
+  /** Maximum number of characters of a description in messages. */
   private static final int DESCRIPTION = 110;
 
   private final boolean labelled;
@@ -34,13 +34,13 @@ final class Feed {
   private SampleIterator.@Nullable Position marked;
 
   /**
-   * @param labelled whether the labels of the data matter
+   * @param labelled whether labels are used
    */
   Feed(boolean labelled) {
     this.labelled = labelled;
   }
 
-  /** The epoch of the last batch, from 0, counted from the beginning of the training. */
+  /** The epoch of the last batch, counted from the beginning of the training, from 0. */
   int epoch() {
     return epoch;
   }
@@ -50,7 +50,7 @@ final class Feed {
     return batch - 1;
   }
 
-  /** Takes batches from here from now on, beginning at the place that was restored, if any. */
+  /** Reads batches from a source from now on, starting at the restored position, if any. */
   void open(DataSetIterator source) {
     List<String> names = DataClasses.of(source);
     Place from = place;
@@ -69,7 +69,7 @@ final class Feed {
   /**
    * The next batch.
    *
-   * @param taken what is made of it; it is not to be kept
+   * @param taken converts the batch, which must not be kept
    * @param atEndOfEpoch called with the number of an epoch that has ended
    */
   <B> B next(Function<DataSet, B> taken, IntConsumer atEndOfEpoch) {
@@ -93,13 +93,13 @@ final class Feed {
     return made;
   }
 
-  /** Makes something of the next batch of some data and frees the batch. */
+  /** Converts the next batch and frees it. */
   static <B> B take(DataSetIterator source, Function<DataSet, B> taken) {
     DataSet next = source.next();
     try {
       return taken.apply(next);
     } finally {
-      // What other iterators hand out may be theirs.
+      // Other iterators may own the batches that they return.
       if (source instanceof SampleIterator) {
         close(next.getFeatures());
         close(next.getLabels());
@@ -113,14 +113,14 @@ final class Feed {
     }
   }
 
-  /** Says that what was taken so far has been trained on. */
+  /** Records that training has used all batches taken so far. */
   void mark() {
     markedEpoch = epoch;
     markedBatch = batch;
     marked = data instanceof SampleIterator resumable ? resumable.position() : null;
   }
 
-  /** Gives back what was taken since the last {@link #mark}, if the data can be sought. */
+  /** Goes back to the last {@link #mark}, if the data support seeking. */
   void rewind() {
     if (data instanceof SampleIterator resumable && marked != null) {
       resumable.seek(marked);
@@ -129,7 +129,7 @@ final class Feed {
     }
   }
 
-  /** The place of the last {@link #mark}, which {@link Place#of} reads. */
+  /** The position of the last {@link #mark}; {@link Place#of} reads it. */
   Map<String, Object> state() {
     Map<String, Object> state = new TreeMap<>();
     state.put("description", description(data));
@@ -149,7 +149,7 @@ final class Feed {
     return source instanceof SampleIterator resumable ? resumable.description() : NOT_RESUMABLE;
   }
 
-  /** What {@link #state} gave, read and found possible. */
+  /** A valid position read from {@link #state}. */
   record Place(
       String description,
       List<String> classNames,
@@ -176,7 +176,7 @@ final class Feed {
     }
   }
 
-  /** Has the next {@link #open} begin at a place. */
+  /** Makes the next {@link #open} start at a position. */
   void restore(Place from) {
     epoch = from.epoch;
     batch = from.batch;
@@ -197,7 +197,7 @@ final class Feed {
       resumable.seek(place.position);
       return;
     }
-    // Whatever else an iterator may be, going through it again leads to the same place.
+    // Reading any iterator again from the beginning leads to the same position.
     for (int i = 0; i < place.epoch; i++) {
       source.reset();
     }

@@ -23,7 +23,7 @@ final class GradientSum implements AutoCloseable {
   /**
    * {@code sum += share gradients}.
    *
-   * @param first whether the sum begins anew
+   * @param first whether to start a new sum
    */
   void add(boolean first, Map<String, INDArray> gradients, float share) {
     List<INDArray> terms = sums.keySet().stream().map(gradients::get).toList();

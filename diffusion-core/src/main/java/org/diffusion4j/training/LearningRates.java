@@ -4,15 +4,15 @@ import java.util.function.IntToDoubleFunction;
 import org.nd4j.linalg.schedule.ISchedule;
 
 /**
- * Learning rates by the number of the step, from 0, for {@link Optimizer}s of this library and of
- * ND4J. Any other {@link ISchedule} that counts iterations serves as well.
+ * Learning rates as functions of the step, from 0, for {@link Optimizer}s of this library and of
+ * ND4J. Any other {@link ISchedule} that counts iterations can be used, too.
  */
 public final class LearningRates {
 
   private LearningRates() {}
 
   /**
-   * The same rate at every step.
+   * A constant learning rate.
    *
    * @param rate positive
    */
@@ -22,7 +22,7 @@ public final class LearningRates {
   }
 
   /**
-   * From a rate down to 0 in a straight line.
+   * A linear decrease from a rate to 0.
    *
    * @param rate at step 0, positive
    * @param steps at which 0 is reached, at least 1
@@ -36,7 +36,7 @@ public final class LearningRates {
   }
 
   /**
-   * From a rate down to 0 along half a cosine: Loshchilov and Hutter 2017, equation 5.
+   * A decrease from a rate to 0 along half a cosine: Loshchilov and Hutter 2017, equation 5.
    *
    * @param rate at step 0, positive
    * @param steps at which 0 is reached, at least 1
@@ -50,11 +50,11 @@ public final class LearningRates {
   }
 
   /**
-   * A rate that first rises in a straight line: at step k it is {@code (k + 1) / steps} of what the
-   * other schedule says, until it is all of it.
+   * A linear warm-up: at step k the rate is {@code (k + 1) / steps} times the other schedule's, and
+   * after the warm-up it is the other schedule's.
    *
-   * @param steps of the rise, at least 1
-   * @param then the rate by the number of the step, the steps of the rise counted
+   * @param steps number of steps of the warm-up, at least 1
+   * @param then the other schedule; its steps include those of the warm-up
    */
   public static ISchedule warmUp(int steps, ISchedule then) {
     requireSteps(steps);

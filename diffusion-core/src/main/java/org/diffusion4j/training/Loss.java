@@ -7,8 +7,8 @@ import org.diffusion4j.SampleLoss;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The loss that training minimises: that of a batch, as a function of the model's outputs for it.
- * Immutable; {@code toString()} describes it.
+ * The loss that training minimises, as a function of the model's outputs for a batch. Immutable;
+ * {@code toString()} describes it.
  */
 @FunctionalInterface
 public interface Loss {
@@ -16,32 +16,30 @@ public interface Loss {
   /**
    * The loss of a batch.
    *
-   * @param batch what the model is asked about; valid as long as the loss is used
+   * @param batch the batch that the model gets; valid as long as the loss is used
    */
   SampleLoss of(NoisyBatch batch);
 
   /**
-   * Checks, before training begins, that a model can be trained for this loss. By default every one
-   * can.
+   * Checks before training that a model can be trained with this loss. By default every model can.
    *
-   * @param model that is to be trained
+   * @param model the model to train
    * @throws IllegalArgumentException if not
    */
   default void check(Denoiser model) {}
 
   /**
-   * The mean squared error of what the model predicts: DDPM (Ho et al. 2020), equation 14. Of a
-   * model that does not learn the variance.
+   * The mean squared error of the prediction: DDPM (Ho et al. 2020), equation 14. For models that
+   * do not learn the variance.
    */
   static Loss meanSquaredError() {
     return meanSquaredError(Weighting.simple());
   }
 
   /**
-   * The mean squared error of what the model predicts, times a weight. Of a model that does not
-   * learn the variance.
+   * The weighted mean squared error of the prediction. For models that do not learn the variance.
    *
-   * @param weighting how much each timestep counts
+   * @param weighting the weight of each timestep
    */
   static Loss meanSquaredError(Weighting weighting) {
     return new MeanSquaredErrorLoss(weighting);
@@ -53,13 +51,14 @@ public interface Loss {
   }
 
   /**
-   * {@code L_simple + lambda L_vlb} of a model that learns the variance: Improved DDPM (Nichol and
-   * Dhariwal 2021), equation 16. L_vlb trains the variance alone, for the mean in it is held fixed.
+   * {@code L_simple + lambda L_vlb} for models that learn the variance: Improved DDPM (Nichol and
+   * Dhariwal 2021), equation 16. L_vlb trains only the variance, because its mean is treated as
+   * constant.
    *
-   * <p>L_vlb is the sum over all timesteps, equation 4, in nats for each value of a sample; the
-   * timestep of a sample stands for all, so its term is multiplied by their number. (The authors'
-   * program measures it in bits, as if lambda were 1.44 times larger.) Samples must have values in
-   * [-1, 1], as 8-bit images have.
+   * <p>L_vlb is the sum over all timesteps (equation 4) in nats per value of a sample. It is
+   * estimated from the sample's timestep, whose term is multiplied by the number of timesteps. (The
+   * authors' program uses bits, which corresponds to a lambda 1.44 times larger.) Samples must have
+   * values in [-1, 1], as 8-bit images have.
    *
    * @param lambda positive
    * @throws IllegalArgumentException if lambda is not positive or not finite
@@ -69,14 +68,14 @@ public interface Loss {
   }
 
   /**
-   * A batch that a model is trained on.
+   * A training batch.
    *
    * @param x0 clean samples, FLOAT {@code [n, sampleShape...]}
-   * @param noise that is to be found in the noisy samples, of the same shape
+   * @param noise the noise that the model should predict, of the same shape
    * @param xt noisy samples, of the same shape
    * @param t timestep of each sample, {@code [n]}, in [0, T-1]
-   * @param schedule what the timesteps refer to
-   * @param prediction what the model's output stands for
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
    */
   record NoisyBatch(
       INDArray x0,
@@ -112,14 +111,14 @@ public interface Loss {
   }
 
   /**
-   * How much the squared error of a prediction counts at each signal-to-noise ratio. Immutable;
-   * {@code toString()} describes it.
+   * The weight of the squared error as a function of the signal-to-noise ratio. Immutable; {@code
+   * toString()} describes it.
    *
    * <p>Papers define a weight for the error of one kind of prediction. Errors of the same estimate
    * are related by {@code |epsilon error|^2 = snr |x_0 error|^2} and {@code |v error|^2 = (snr + 1)
-   * |x_0 error|^2}, so that a weight of the x_0 error becomes one of the epsilon error by division
-   * by snr, and one of the v error by division by snr + 1. All but {@link #simple()} thereby give a
-   * model the same loss whatever it predicts.
+   * |x_0 error|^2}, so a weight of the x_0 error is divided by snr for the epsilon error and by snr
+   * + 1 for the v error. Therefore all weightings except {@link #simple()} give the same loss for
+   * every prediction.
    */
   @FunctionalInterface
   interface Weighting {
@@ -127,9 +126,9 @@ public interface Loss {
     /**
      * The weight of the squared error of a model's own output.
      *
-     * @param prediction what the output stands for
-     * @param snr signal-to-noise ratio, at least 0, which is 0 where nothing of the signal is left
-     * @return finite and at least 0; infinity where there is no such weight, which training refuses
+     * @param prediction what the model predicts
+     * @param snr signal-to-noise ratio, at least 0; 0 if there is no signal
+     * @return finite and at least 0; infinity if the weight does not exist, which training refuses
      */
     double of(Prediction prediction, double snr);
 
@@ -149,8 +148,8 @@ public interface Loss {
     }
 
     /**
-     * {@code max(snr, 1)} for the x_0 error: Salimans and Ho 2022, section 4. Where the snr is 0 a
-     * model of {@link Prediction#EPSILON} has no such weight.
+     * {@code max(snr, 1)} for the x_0 error: Salimans and Ho 2022, section 4. For {@link
+     * Prediction#EPSILON} there is no weight at snr 0.
      */
     static Weighting truncatedSnr() {
       return new Weightings.TruncatedSnr();

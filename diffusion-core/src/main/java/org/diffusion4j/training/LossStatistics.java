@@ -7,12 +7,12 @@ import java.util.Map;
 import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
-/** Running means of the loss: over steps, over the quarters of the schedule, over an epoch. */
+/** Running means of the loss: over steps, quarters of the schedule, and an epoch. */
 final class LossStatistics {
 
   private static final int QUARTERS = 4;
 
-  /** The mean of all losses so far at first, then an exponential average. */
+  /** The mean of all losses at first, then an exponential moving average. */
   private static final class Running {
 
     private static final double KEPT = 0.98;
@@ -32,7 +32,7 @@ final class LossStatistics {
   private double epochSum;
   private long epochSamples;
 
-  /** The sums after the last step, when its epoch had not ended yet. */
+  /** The sums after the last step, before the end of its epoch. */
   private double stepEpochSum;
 
   private long stepEpochSamples;
@@ -42,11 +42,11 @@ final class LossStatistics {
   }
 
   /**
-   * Takes in a step.
+   * Adds a step.
    *
-   * @param losses of its samples
-   * @param t their timesteps
-   * @param steps of the schedule
+   * @param losses the loss of each sample
+   * @param t timestep of each sample
+   * @param steps number of steps of the schedule
    */
   void add(double loss, double[] losses, int[] t, int steps) {
     overall.add(loss);
@@ -84,13 +84,13 @@ final class LossStatistics {
     return mean;
   }
 
-  /** Forgets that an epoch has ended since the last step. */
+  /** Reverts the end of an epoch since the last step. */
   void rewind() {
     epochSum = stepEpochSum;
     epochSamples = stepEpochSamples;
   }
 
-  /** As it was after the last step; what {@link Saved#of} reads. */
+  /** The state after the last step; {@link Saved#of} reads it. */
   Map<String, Object> state() {
     return Map.of(
         "smoothed",
@@ -107,7 +107,7 @@ final class LossStatistics {
         stepEpochSamples);
   }
 
-  /** What {@link #state} gave, read and found possible. */
+  /** A valid state read from {@link #state}. */
   record Saved(
       double smoothed,
       long steps,

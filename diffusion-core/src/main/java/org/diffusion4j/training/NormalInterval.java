@@ -1,8 +1,8 @@
 package org.diffusion4j.training;
 
 /**
- * The probability that a standard normal number lies between a and b, {@code a < b}, either of
- * which may be infinite, but not both. Exact far out, where it is too small for a double.
+ * The probability that a standard normal number lies between a and b, {@code a < b}. One of them
+ * may be infinite. The logarithm is accurate even if the probability is too small for a double.
  */
 final class NormalInterval {
 
@@ -20,8 +20,8 @@ final class NormalInterval {
   }
 
   /**
-   * The derivative of {@link #logProbability} by the logarithm of a factor of both ends, {@code (b
-   * density(b) - a density(a)) / probability}.
+   * The derivative of {@link #logProbability} with respect to the logarithm of a factor of both
+   * ends, {@code (b density(b) - a density(a)) / probability}.
    */
   static double logScaleSlope(double a, double b) {
     if (a + b < 0) {
@@ -34,7 +34,7 @@ final class NormalInterval {
     return ((open ? 0 : b * density(b)) - a * density(a)) / Math.exp(logProbability(a, b));
   }
 
-  /** The probability divided by the density at a, above 0. */
+  /** The probability divided by the density at a, for a above 0. */
   private static double overDensity(double a, double b) {
     return mills(a) - decay(a, b) * mills(b);
   }

@@ -6,25 +6,26 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.schedule.ISchedule;
 
 /**
- * A rule that changes weights by their gradients. Describes the rule; {@link #start} begins one.
+ * A rule that updates weights with their gradients. It is stateless; {@link #start} creates the
+ * state.
  */
 @FunctionalInterface
 public interface Optimizer {
 
   /**
-   * Begins with fresh state.
+   * Creates a new state.
    *
-   * @param parameters the weights by name; changed in place by the run's steps
+   * @param parameters the weights by name; steps change them in place
    */
   Run start(Map<String, INDArray> parameters);
 
-  /** An optimizer at work on one model's weights, which owns its state. */
+  /** An optimizer's state for the weights of a model. */
   interface Run extends AutoCloseable {
 
     /**
-     * Changes the weights.
+     * Updates the weights.
      *
-     * @param gradients of every weight, by name; may be overwritten
+     * @param gradients the gradient of every weight by name; may be overwritten
      */
     void step(Map<String, INDArray> gradients);
 
@@ -34,17 +35,17 @@ public interface Optimizer {
     }
 
     /**
-     * The arrays that the next step depends on, by name: what a checkpoint holds. They are written
-     * into when training resumes.
+     * The arrays of the state by name. They are stored in checkpoints and overwritten when training
+     * resumes.
      */
     default Map<String, INDArray> state() {
       return Map.of();
     }
 
     /**
-     * Goes on as if a number of steps had been done, after {@link #state} was written.
+     * Sets the number of steps done, after {@link #state} was overwritten.
      *
-     * @param steps done, at least 0
+     * @param steps number of steps, at least 0
      */
     default void resumeAt(int steps) {}
 
@@ -54,7 +55,7 @@ public interface Optimizer {
   }
 
   /**
-   * Adam (Kingma and Ba 2015) with beta 0.9 and 0.999 and epsilon 1e-8, as PyTorch computes it.
+   * Adam (Kingma and Ba 2015) with beta 0.9 and 0.999 and epsilon 1e-8, with PyTorch's formulas.
    *
    * @param learningRate positive
    */
@@ -72,7 +73,7 @@ public interface Optimizer {
   }
 
   /**
-   * Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch computes it.
+   * Adam with decoupled weight decay (Loshchilov and Hutter 2019), with PyTorch's formulas.
    *
    * @param learningRate positive
    * @param weightDecay at least 0; a step takes {@code learningRate * weightDecay} of each weight
@@ -92,7 +93,7 @@ public interface Optimizer {
   }
 
   /**
-   * Adam with every constant given.
+   * AdamW with all constants.
    *
    * @param learningRate positive
    * @param weightDecay at least 0
@@ -117,12 +118,12 @@ public interface Optimizer {
 
   /**
    * Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019,
-   * algorithm 2), as PyTorch computes both.
+   * algorithm 2), with PyTorch's formulas.
    *
    * @param learningRate by the number of the step
    * @param weightDecay at least 0, and less than 1 / learning rate; a step takes {@code
    *     learningRate * weightDecay} of each weight
-   * @param matricesOnly whether norms and biases are left out of the decay
+   * @param matricesOnly whether norms and biases are excluded from weight decay
    * @param beta1 decay of the mean gradient, in [0, 1)
    * @param beta2 decay of the mean square, in [0, 1)
    * @param epsilon positive; keeps the division finite
@@ -146,7 +147,7 @@ public interface Optimizer {
       }
     }
 
-    /** This rule with weights of one dimension, the norms and biases, left out of the decay. */
+    /** A copy that excludes weights of one dimension (norms and biases) from weight decay. */
     public Adam withDecayOfMatricesOnly() {
       return new Adam(learningRate, weightDecay, true, beta1, beta2, epsilon);
     }

@@ -5,9 +5,9 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 
 /**
- * The reverse step p(x_{t-1} | x_t) of a model at one timestep, compared with q(x_{t-1} | x_t, x_0)
- * value by value. Both are normal, and their means are those of equation 7 of DDPM (Ho et al. 2020)
- * at the model's x_0 and at the true one.
+ * The reverse step p(x_{t-1} | x_t) of a model at a timestep, compared with q(x_{t-1} | x_t, x_0),
+ * elementwise. Both are normal, and their means are those of equation 7 of DDPM (Ho et al. 2020) at
+ * the model's x_0 and at the true one.
  */
 final class ReverseStep {
 
@@ -45,7 +45,8 @@ final class ReverseStep {
       default -> throw new IllegalArgumentException("prediction was " + prediction);
     }
     x0Share = Math.sqrt(schedule.alphaBar(t - 1)) * schedule.beta(t) / (1 - alphaBar);
-    // That of timestep 0 is 0, whose logarithm the authors of Improved DDPM replace by the next.
+    // The variance of timestep 0 is 0; the authors of Improved DDPM replace its logarithm by the
+    // next one.
     double first = schedule.steps() > 1 ? schedule.posteriorVariance(1) : schedule.beta(0);
     posteriorVariance = t == 0 ? first : schedule.posteriorVariance(t);
     logPosteriorVariance = Math.log(posteriorVariance);
@@ -60,7 +61,7 @@ final class ReverseStep {
     return steps;
   }
 
-  /** Those of every timestep. */
+  /** The reverse steps of all timesteps. */
   static ReverseStep[] all(Denoiser model) {
     int[] t = new int[model.schedule().steps()];
     for (int i = 0; i < t.length; i++) {
@@ -69,14 +70,12 @@ final class ReverseStep {
     return of(model.schedule(), model.prediction(), t);
   }
 
-  /** Whether this step ends at the clean sample. */
+  /** Whether this step leads to the clean sample. */
   boolean isLast() {
     return t == 0;
   }
 
-  /**
-   * The clean value that the model's output stands for, which is also the mean at the last step.
-   */
+  /** The clean value that follows from the model's output; also the mean of the last step. */
   double x0(double xt, double output) {
     return xtShare * xt + outputShare * output;
   }
@@ -97,12 +96,12 @@ final class ReverseStep {
     return 0.5 * ((1 + v) * logBeta + (1 - v) * logPosteriorVariance);
   }
 
-  /** The derivative of {@link #logVariance} by v. */
+  /** The derivative of {@link #logVariance} with respect to v. */
   double logVarianceSlope() {
     return 0.5 * (logBeta - logPosteriorVariance);
   }
 
-  /** What the step's squared deviations from the truth should be, as a share of its variance. */
+  /** The expected squared deviation from the true mean, divided by the step's variance. */
   double ratio(double x0, double estimate, double logVariance) {
     double distance = x0Share * (x0 - estimate);
     return (posteriorVariance + distance * distance) * Math.exp(-logVariance);
@@ -113,7 +112,10 @@ final class ReverseStep {
     return 0.5 * (logVariance - logPosteriorVariance - 1 + ratio);
   }
 
-  /** The derivative of {@link #nats} by the logarithm of the variance, the mean held fixed. */
+  /**
+   * The derivative of {@link #nats} with respect to the logarithm of the variance, for a fixed
+   * mean.
+   */
   static double slope(double ratio) {
     return 0.5 * (1 - ratio);
   }

@@ -25,7 +25,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes a training's checkpoints and reads them again; the only one who does in their folder. */
+/** Writes and reads a training's checkpoints. It is the only writer in their folder. */
 final class Saver implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Saver.class);
@@ -35,7 +35,7 @@ final class Saver implements AutoCloseable {
   private static final String AVERAGE = "average";
   private static final String OPTIMIZER = "optimizer";
 
-  /** Most characters that messages show of a value, and of all differences. */
+  /** Maximum number of characters of a value, and of all differences, in messages. */
   private static final int SHOWN = 40;
 
   private static final int DIFFERENCES = 220;
@@ -57,7 +57,7 @@ final class Saver implements AutoCloseable {
   private long savedAt = System.nanoTime();
 
   /**
-   * @param proof throws if the weights are not worth keeping; run before they are saved
+   * @param proof throws if training cannot continue with the weights; called before saving
    */
   Saver(
       Checkpoints checkpoints,
@@ -78,7 +78,7 @@ final class Saver implements AutoCloseable {
     this.proof = proof;
   }
 
-  /** Saves if steps or time say so. */
+  /** Saves if the number of steps or the time requires it. */
   void saveIfDue(long step, TrainingListener listener) {
     boolean bySteps = checkpoints.steps() > 0 && step % checkpoints.steps() == 0;
     long waited = System.nanoTime() - savedAt;
@@ -94,7 +94,7 @@ final class Saver implements AutoCloseable {
     }
   }
 
-  /** Saves if a validation loss is the least so far. */
+  /** Saves if a validation loss is the lowest so far. */
   void saveIfBest(long step, double loss, TrainingListener listener) {
     if (loss < bestLoss) {
       bestLoss = loss;
@@ -104,9 +104,9 @@ final class Saver implements AutoCloseable {
   }
 
   /**
-   * Sees to it that training from the beginning does not write among the checkpoints of another.
+   * Prevents a new training from writing into the folder of another one.
    *
-   * @throws IllegalStateException if there are some and {@link #resume} was not called
+   * @throws IllegalStateException if the folder has checkpoints and {@link #resume} was not called
    */
   void requireOwnFolder() {
     try {
@@ -123,7 +123,7 @@ final class Saver implements AutoCloseable {
     }
   }
 
-  /** Keeps other trainings away until this is closed. */
+  /** Prevents other trainings from writing until this is closed. */
   private void lock() throws IOException {
     if (lock == null) {
       folder.requireDirectory();
@@ -182,7 +182,7 @@ final class Saver implements AutoCloseable {
     Checkpoint.write(folder.at(step), pretrained(step), weights, tensors, state(step));
   }
 
-  /** What the model directory says; null for graphs that have no such directory. */
+  /** The contents of the model directory; null for graphs without one. */
   private @Nullable PretrainedModel pretrained(long step) {
     if (model.config() == null) {
       return null;
@@ -211,17 +211,17 @@ final class Saver implements AutoCloseable {
     return IntStream.range(0, schedule.steps()).mapToObj(schedule::alphaBar).toList();
   }
 
-  /** The newest step of which a checkpoint was written or resumed from; -1 if there is none. */
+  /** The step of the last checkpoint that was written or resumed; -1 if there is none. */
   long savedStep() {
     return savedStep;
   }
 
-  /** Where the checkpoint of a step is. */
+  /** The directory of the checkpoint of a step. */
   Path at(long step) {
     return folder.at(step);
   }
 
-  /** What a checkpoint says, all of which was found possible. */
+  /** The valid contents of a checkpoint. */
   private record Found(
       Checkpoint checkpoint,
       StateReader state,
@@ -232,7 +232,7 @@ final class Saver implements AutoCloseable {
       Feed.Place place) {}
 
   /**
-   * Reads the newest whole checkpoint, if there is one.
+   * Reads the newest complete checkpoint, if there is one.
    *
    * @return the number of steps done
    */
@@ -251,10 +251,10 @@ final class Saver implements AutoCloseable {
   }
 
   /**
-   * Finds out that a checkpoint can be resumed from, and changes nothing.
+   * Checks that training can resume from a checkpoint, without changing anything.
    *
    * @throws IOException if it is damaged
-   * @throws IllegalArgumentException if it is that of another training
+   * @throws IllegalArgumentException if it belongs to another training
    */
   private Found check(Checkpoint checkpoint) throws IOException {
     StateReader state = new StateReader(checkpoint.stateFile(), checkpoint.state());
@@ -298,7 +298,7 @@ final class Saver implements AutoCloseable {
 
   private void restore(Found found) throws IOException {
     if (!isOfOurOptimizer(found)) {
-      // Another learning rate has the same arrays. If not, no other checkpoint has them.
+      // Another learning rate has the same arrays. If they differ, no other checkpoint fits either.
       found.checkpoint.check(OPTIMIZER, optimizer.state());
     }
     warnOfOtherSettings(found.state);
@@ -313,7 +313,7 @@ final class Saver implements AutoCloseable {
     feed.restore(found.place);
     bestStep = found.bestStep;
     bestLoss = found.bestLoss;
-    // A process that was killed may not have come to it.
+    // A killed process may not have done this.
     prune(found.step);
     savedStep = found.step;
     LOG.info("training resumes at step {}", found.step);
@@ -354,7 +354,7 @@ final class Saver implements AutoCloseable {
             });
   }
 
-  /** What a setting was called in checkpoints of before. */
+  /** The old name of a setting in checkpoints. */
   private static String old(String name) {
     return name.equals("loss") ? "objective" : name;
   }

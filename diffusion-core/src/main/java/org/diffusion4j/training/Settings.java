@@ -9,7 +9,7 @@ import org.diffusion4j.engine.cpu.Workers;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 
-/** What a trainer was built with. */
+/** The settings of a trainer. */
 record Settings(
     SameDiffDenoiser model,
     Optimizer optimizer,
@@ -25,7 +25,7 @@ record Settings(
     @Nullable CancelToken cancelToken,
     long seed) {
 
-  /** What is shown of the model, and how often. */
+  /** The preview function and how often it is called. */
   record Preview(int everySteps, ObjLongConsumer<SameDiffDenoiser> show) {
 
     Preview {

@@ -20,8 +20,8 @@ final class Slf4jTrainingListener implements TrainingListener {
   /**
    * A listener that writes to a logger.
    *
-   * @param log where to
-   * @param everySteps one of how many steps is logged, at least 1; the last of them
+   * @param log the logger
+   * @param everySteps logs every k-th step; at least 1
    */
   static Slf4jTrainingListener of(Logger log, long everySteps) {
     if (everySteps < 1) {

@@ -9,9 +9,9 @@ import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks a JSON object for values of a type; what does not fit is a {@link ModelFormatException}.
+ * Reads typed values of a JSON object; throws {@link ModelFormatException} if the type differs.
  *
- * @param file that holds it
+ * @param file the file, for messages
  */
 record StateReader(Path file, Map<String, @Nullable Object> values) {
 

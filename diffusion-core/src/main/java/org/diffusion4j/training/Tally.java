@@ -4,7 +4,7 @@ import java.time.Duration;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingListener;
 
-/** Counts what one call of a trainer does. */
+/** Collects the summary of a call of a trainer. */
 final class Tally {
 
   private final long start = System.nanoTime();
@@ -18,7 +18,7 @@ final class Tally {
   private int tailSteps;
 
   /**
-   * @param planned number of steps, of the last tenth of which the mean loss is reported
+   * @param planned number of steps; the mean loss is that of the last tenth
    */
   Tally(long planned) {
     this.planned = planned;

@@ -3,10 +3,10 @@ package org.diffusion4j.training;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
-/** Work on files that is done to its end. */
+/** Runs file operations to the end, even if the thread is interrupted. */
 final class Uninterrupted {
 
-  /** Something that can be begun anew when it failed. */
+  /** An operation that can be repeated if it fails. */
   @FunctionalInterface
   interface Work {
     void run() throws IOException;
@@ -15,7 +15,8 @@ final class Uninterrupted {
   private Uninterrupted() {}
 
   /**
-   * Does some work. An interrupt would close its files, so it begins anew and is answered after.
+   * Runs an operation. If an interrupt closes its files, it is repeated, and the interrupt is
+   * restored afterwards.
    */
   static void run(Work work) throws IOException {
     boolean interrupted = Thread.interrupted();

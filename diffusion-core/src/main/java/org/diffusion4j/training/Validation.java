@@ -13,17 +13,17 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The loss on data that is not trained on, with the same timesteps and the same noise each time.
+ * Measures the loss of validation data with the same timesteps and the same noise each time.
  *
- * @param data gone through from its beginning each time, in the order of its first epoch if it can
- *     {@link SampleIterator#seek}
- * @param everySteps how many steps lie between two
+ * @param data read from the beginning each time; a {@link SampleIterator} is read in the order of
+ *     its first epoch
+ * @param everySteps number of steps between validations
  */
 record Validation(DataSetIterator data, int everySteps) {
 
   private static final long SEED = 0x5eed_0f_7a11dL;
 
-  /** Of the same epoch each time: the next may be shuffled in another way. */
+  /** Always the same epoch, because epochs may be shuffled differently. */
   private static final SampleIterator.Position BEGINNING = new SampleIterator.Position(0, 0);
 
   Validation {

@@ -11,15 +11,15 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The variational bound on the negative log-likelihood of samples under a model and ancestral
- * sampling: DDPM (Ho et al. 2020), equation 5. Less is better. Immutable.
+ * sampling: DDPM (Ho et al. 2020), equation 5. Lower is better. Immutable.
  *
  * <pre>{@code
  * VariationalBound bound = VariationalBound.ofImages(model, Variance.POSTERIOR).withTimesteps(50);
  * double bitsPerDimension = bound.evaluate(images, Condition.none(), 1, 64).total();
  * }</pre>
  *
- * <p>What comes out depends on the samples and the seed, and not on the batch size if the model's
- * output for a sample does not.
+ * <p>The result depends on the samples and the seed, but not on the batch size, unless the model's
+ * output for a sample does.
  */
 public final class VariationalBound {
 
@@ -27,9 +27,14 @@ public final class VariationalBound {
   public enum Variance {
     /** beta_t: DDPM, section 3.2. */
     BETA,
-    /** The posterior variance (DDPM, equation 7); at timestep 0, where it is 0, that of 1. */
+    /**
+     * The posterior variance (DDPM, equation 7); at timestep 0, where it is 0, the one of timestep
+     * 1.
+     */
     POSTERIOR,
-    /** What the model says: Improved DDPM (Nichol and Dhariwal 2021), equation 15. */
+    /**
+     * The variance that the model predicts: Improved DDPM (Nichol and Dhariwal 2021), equation 15.
+     */
     LEARNED
   }
 
@@ -51,8 +56,8 @@ public final class VariationalBound {
   }
 
   /**
-   * The bound of 8-bit images that were brought to [-1, 1]. The last step gives the probability of
-   * a value (DDPM, equation 13), and the model's x_0 is clipped to [-1, 1].
+   * The bound of 8-bit images scaled to [-1, 1]. The last step uses the probability of a discrete
+   * value (DDPM, equation 13), and the model's x_0 is clipped to [-1, 1].
    *
    * @param model asked with the schedule's own timesteps; stays the caller's
    * @param variance of the reverse steps
@@ -64,7 +69,7 @@ public final class VariationalBound {
   }
 
   /**
-   * The bound of continuous values, of any range: that of a density, which may be negative.
+   * The bound of continuous values of any range. It is that of a density and may be negative.
    *
    * @param model asked with the schedule's own timesteps; stays the caller's
    * @param variance of the reverse steps
@@ -85,8 +90,8 @@ public final class VariationalBound {
   }
 
   /**
-   * This bound from fewer timesteps of each sample, which estimate the same: timestep 0, and one at
-   * random of each of {@code count - 1} equal parts of the others.
+   * A copy that estimates the same bound from fewer timesteps per sample: timestep 0 and a random
+   * one of each of {@code count - 1} equal parts of the others.
    *
    * @param count in [2, T]; T, the default, is every timestep
    * @throws IllegalArgumentException if count is out of range
@@ -101,20 +106,20 @@ public final class VariationalBound {
   }
 
   /**
-   * A bound, in bits for each value of a sample ("bits per dimension").
+   * A bound in bits per value of a sample ("bits per dimension").
    *
-   * @param samples how many the means are of
+   * @param samples number of samples
    * @param total the bound: the prior term and the sum of the others
-   * @param standardError of the total, by the deviation between samples, which is due to the
-   *     samples as well as to the noise; NaN for one sample
+   * @param standardError standard error of the total, from the deviation between samples, which
+   *     includes that of the noise; NaN for one sample
    * @param prior KL(q(x_T | x_0) || N(0, 1))
-   * @param terms of each timestep, {@code [T]}: the first is the {@link #decoder()} term; NaN where
-   *     no sample was asked about
+   * @param terms the term of each timestep, {@code [T]}; the first is the {@link #decoder()} term;
+   *     NaN if no sample has this timestep
    */
   public record Result(
       int samples, double total, double standardError, double prior, List<Double> terms) {
 
-    /** That of the last step, from x_1 to x_0. */
+    /** The term of the last step, from x_1 to x_0. */
     public double decoder() {
       return terms.get(0);
     }
@@ -125,9 +130,9 @@ public final class VariationalBound {
    *
    * @param x0 clean samples, FLOAT {@code [n, sampleShape...]}, of images in [-1, 1]; left
    *     unchanged
-   * @param condition what the samples are of
-   * @param seed of the noise and the timesteps
-   * @param batchSize samples that the model is asked about at once, at least 1
+   * @param condition the condition of the samples
+   * @param seed seed of the noise and the timesteps
+   * @param batchSize batch size of model calls, at least 1
    * @throws IllegalArgumentException if the samples, the condition or the batch size do not fit
    * @throws IllegalStateException if the model returns another shape or values that are not finite
    */
@@ -176,7 +181,7 @@ public final class VariationalBound {
     return steps;
   }
 
-  /** The number of parts of the timesteps, from each of which one is taken. */
+  /** The number of parts of the timesteps; one timestep of each is used. */
   int parts() {
     return parts;
   }
@@ -188,7 +193,7 @@ public final class VariationalBound {
   }
 
   /**
-   * The bound's term of one sample at one timestep, in nats.
+   * The term of a sample at a timestep, in nats.
    *
    * @param x0 clean samples
    * @param xt noisy ones

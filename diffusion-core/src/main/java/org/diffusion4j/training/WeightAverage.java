@@ -9,8 +9,8 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * An exponential average of a model's weights over its training, from which samples come out better
- * than from the last weights: DDPM (Ho et al. 2020), appendix B.
+ * An exponential moving average of a model's weights, which gives better samples than the last
+ * weights: DDPM (Ho et al. 2020), appendix B.
  */
 final class WeightAverage implements AutoCloseable {
 
@@ -18,12 +18,12 @@ final class WeightAverage implements AutoCloseable {
   private final double decay;
   private final Map<String, INDArray> average = new LinkedHashMap<>();
 
-  /** Whether the model has the averages, and this the model's weights. */
+  /** Whether the model currently has the averages and this object the model's weights. */
   private boolean inUse;
 
   /**
-   * @param decay share of the average that a step keeps, in [0, 1); less in the first steps, so
-   *     that the random weights of the beginning are forgotten
+   * @param decay weight of the old average in a step, in [0, 1); less in the first steps, so that
+   *     the random initial weights are forgotten
    */
   WeightAverage(SameDiffDenoiser model, double decay) {
     this.model = model;
@@ -52,7 +52,7 @@ final class WeightAverage implements AutoCloseable {
   /**
    * {@code average = keep average + (1 - keep) weights}.
    *
-   * @param step number of the step that made the weights, from 0
+   * @param step number of the step that computed the weights, from 0
    */
   void update(long step) {
     float take = (float) (1 - Math.min(decay, (1.0 + step) / (10.0 + step)));
@@ -69,7 +69,7 @@ final class WeightAverage implements AutoCloseable {
         });
   }
 
-  /** Runs something while the model has the averaged weights. */
+  /** Runs an action while the model has the averaged weights. */
   void use(Runnable action) {
     swap();
     inUse = true;
@@ -94,7 +94,7 @@ final class WeightAverage implements AutoCloseable {
     model.weightsChanged();
   }
 
-  /** Gives the model the averages as its weights. */
+  /** Copies the averages into the model. */
   void copyToModel() {
     requireNotInUse();
     WeightLoops.copy(averages(), weights());

@@ -4,7 +4,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.training.Loss.Weighting;
 
-/** The weightings of papers, written so that an snr of 0 divides nothing by 0 that has a limit. */
+/** The weightings of papers, written to avoid divisions by 0 where a limit exists. */
 final class Weightings {
 
   private Weightings() {}

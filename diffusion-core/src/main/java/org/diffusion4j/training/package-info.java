@@ -18,9 +18,9 @@
  * }</pre>
  *
  * <p>What training minimises is a {@link org.diffusion4j.training.Loss}, how weights follow their
- * gradients an {@link org.diffusion4j.training.Optimizer}. {@link
+ * org.diffusion4j.training.Optimizer} updates the weights. {@link
  * org.diffusion4j.training.TrainingListeners} log and record. {@link
- * org.diffusion4j.training.VariationalBound} measures the result.
+ * org.diffusion4j.training.VariationalBound} evaluates a model.
  */
 @NullMarked
 package org.diffusion4j.training;

@@ -9,7 +9,6 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.samplers.DdpmSampler;
 import org.diffusion4j.samplers.DdpmSampler.Variance;
-import org.diffusion4j.samplers.StepSpacing;
 import org.diffusion4j.samplers.Timesteps;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -42,7 +41,7 @@ public class SamplerBenchmark {
   private final SamplingRequest request = SamplingRequest.builder(BATCH).batchSize(BATCH).build();
   private final Sampler ddim = new DdimSampler(STEPS);
   private final Sampler ddpm =
-      DdpmSampler.of(Variance.POSTERIOR, Timesteps.of(STEPS, StepSpacing.TRAILING));
+      DdpmSampler.of(Variance.POSTERIOR, Timesteps.of(STEPS, Timesteps.Spacing.TRAILING));
 
   /** A step of deterministic DDIM. */
   @Benchmark

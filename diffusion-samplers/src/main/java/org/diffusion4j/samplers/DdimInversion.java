@@ -1,7 +1,6 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
@@ -11,12 +10,19 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * DDIM backwards (Song et al. 2021, section 4.3): takes samples, the request's start, to the noise
  * from which {@link DdimSampler} with eta 0 and the same timesteps makes them.
  */
-public final class DdimInversion extends LoopSampler {
+public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversion.Options> {
 
-  private final Inverse method;
+  static final class Options extends LoopSampler.Options {
 
-  private DdimInversion(Inverse method) {
-    this.method = method;
+    private double initialAlphaBar = 1;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private DdimInversion(Options options) {
+    super(options, DdimInversion::new);
   }
 
   /**
@@ -25,12 +31,7 @@ public final class DdimInversion extends LoopSampler {
    * @param timesteps to visit, those of the sampler to be inverted
    */
   public DdimInversion(Timesteps timesteps) {
-    this(new Inverse(timesteps, X0Correction.none(), 1));
-  }
-
-  /** This method with a correction of the predicted clean samples, such as clipping. */
-  public DdimInversion withCorrection(X0Correction correction) {
-    return new DdimInversion(new Inverse(method.timesteps, correction, method.initialAlphaBar));
+    this(new Options(timesteps));
   }
 
   /**
@@ -39,50 +40,26 @@ public final class DdimInversion extends LoopSampler {
    * @param alphaBar in (0, 1]
    */
   public DdimInversion withInitialAlphaBar(double alphaBar) {
-    return new DdimInversion(new Inverse(method.timesteps, method.correction, alphaBar));
+    Limits.alphaBar("initial alphaBar", alphaBar);
+    return with(o -> o.initialAlphaBar = alphaBar);
   }
 
   @Override
-  Method method() {
-    return method;
+  List<Transition> transitions(NoiseSchedule schedule) {
+    return options.timesteps.up(schedule, Level.of(options.initialAlphaBar));
   }
 
   @Override
-  public String toString() {
-    return "DdimInversion[" + method.timesteps + "]";
+  boolean startsFromSamples() {
+    return true;
   }
 
-  record Inverse(Timesteps timesteps, X0Correction correction, double initialAlphaBar)
-      implements Method {
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return this::step;
+  }
 
-    Inverse {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-      if (!(initialAlphaBar > 0 && initialAlphaBar <= 1)) {
-        throw new IllegalArgumentException(
-            "initial alphaBar must be in (0, 1] but was " + initialAlphaBar);
-      }
-    }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.up(schedule, Level.of(initialAlphaBar));
-    }
-
-    @Override
-    public boolean startsFromSamples() {
-      return true;
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return this::step;
-    }
-
-    private INDArray step(
-        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-      return Linear.combine(
-          step.to().signal(), estimate.x0(), step.to().noise(), estimate.epsilon());
-    }
+  private INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+    return Linear.combine(step.to().signal(), estimate.x0(), step.to().noise(), estimate.epsilon());
   }
 }

@@ -16,7 +16,7 @@ import org.nd4j.linalg.ops.transforms.Transforms;
  * which is {@code (x_t - beta_t / sqrt(1 - alphaBar_t) epsilon) / sqrt(alpha_t)}; no noise is added
  * at the last step.
  */
-public final class DdpmSampler extends LoopSampler {
+public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Options> {
 
   /** The variance of the reverse step: DDPM, section 3.2. */
   public enum Variance {
@@ -32,10 +32,18 @@ public final class DdpmSampler extends LoopSampler {
     LEARNED_RANGE
   }
 
-  private final Ancestral method;
+  static final class Options extends LoopSampler.Options {
 
-  private DdpmSampler(Ancestral method) {
-    this.method = method;
+    private final Variance variance;
+
+    private Options(Timesteps timesteps, Variance variance) {
+      super(timesteps);
+      this.variance = Objects.requireNonNull(variance, "variance");
+    }
+  }
+
+  private DdpmSampler(Options options) {
+    super(options, DdpmSampler::new);
   }
 
   /** Every step, with variance beta_t. */
@@ -56,78 +64,57 @@ public final class DdpmSampler extends LoopSampler {
    * @param timesteps to visit
    */
   public static DdpmSampler of(Variance variance, Timesteps timesteps) {
-    return new DdpmSampler(new Ancestral(variance, timesteps, X0Correction.none()));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public DdpmSampler withCorrection(X0Correction correction) {
-    return new DdpmSampler(new Ancestral(method.variance, method.timesteps, correction));
+    return new DdpmSampler(new Options(timesteps, variance));
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return ", " + options.variance;
   }
 
   @Override
-  public String toString() {
-    return "DdpmSampler[" + method.variance + ", " + method.timesteps + "]";
+  List<Transition> transitions(NoiseSchedule schedule) {
+    return options.timesteps.down(schedule, Level.CLEAN);
   }
 
-  record Ancestral(Variance variance, Timesteps timesteps, X0Correction correction)
-      implements Method {
-
-    Ancestral {
-      Objects.requireNonNull(variance, "variance");
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
+  @Override
+  void requireFits(Denoiser model) {
+    if (options.variance == Variance.LEARNED_RANGE && !model.learnsVariance()) {
+      throw new IllegalArgumentException(
+          "variance must not be LEARNED_RANGE for a denoiser that does not learn the variance");
     }
+  }
 
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.down(schedule, Level.CLEAN);
-    }
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return this::step;
+  }
 
-    @Override
-    public void requireFits(Denoiser model) {
-      if (variance == Variance.LEARNED_RANGE && !model.learnsVariance()) {
-        throw new IllegalArgumentException(
-            "variance must not be LEARNED_RANGE for a denoiser that does not learn the variance");
-      }
-    }
+  private INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+    double alphaBar = step.from().alphaBar();
+    double alphaBarNext = step.to().alphaBar();
+    double alpha = alphaBar / alphaBarNext;
+    double beta = 1 - alpha;
 
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return this::step;
-    }
-
-    private INDArray step(
-        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-      double alphaBar = step.from().alphaBar();
-      double alphaBarNext = step.to().alphaBar();
-      double alpha = alphaBar / alphaBarNext;
-      double beta = 1 - alpha;
-
-      double x0Share = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
-      double xShare = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
-      INDArray next = Linear.combine(x0Share, estimate.x0(), xShare, x);
-      if (!step.last() && beta > 0) {
-        double posterior = beta * (1 - alphaBarNext) / (1 - alphaBar);
-        switch (variance) {
-          case BETA -> Linear.addNoise(next, Math.sqrt(beta), noise);
-          case POSTERIOR -> Linear.addNoise(next, Math.sqrt(posterior), noise);
-          case LEARNED_RANGE -> {
-            double middle = (Math.log(beta) + Math.log(posterior)) / 2;
-            double reach = (Math.log(beta) - Math.log(posterior)) / 2;
-            INDArray v = Objects.requireNonNull(estimate.variance());
-            try (INDArray deviation = v.mul(reach / 2).addi(middle / 2);
-                INDArray draw = noise.get()) {
-              next.addi(draw.muli(Transforms.exp(deviation, false)));
-            }
+    double x0Share = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
+    double xShare = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
+    INDArray next = Linear.combine(x0Share, estimate.x0(), xShare, x);
+    if (!step.last() && beta > 0) {
+      double posterior = beta * (1 - alphaBarNext) / (1 - alphaBar);
+      switch (options.variance) {
+        case BETA -> Linear.addNoise(next, Math.sqrt(beta), noise);
+        case POSTERIOR -> Linear.addNoise(next, Math.sqrt(posterior), noise);
+        case LEARNED_RANGE -> {
+          double middle = (Math.log(beta) + Math.log(posterior)) / 2;
+          double reach = (Math.log(beta) - Math.log(posterior)) / 2;
+          INDArray v = Objects.requireNonNull(estimate.variance());
+          try (INDArray deviation = v.mul(reach / 2).addi(middle / 2);
+              INDArray draw = noise.get()) {
+            next.addi(draw.muli(Transforms.exp(deviation, false)));
           }
         }
       }
-      return next;
     }
+    return next;
   }
 }

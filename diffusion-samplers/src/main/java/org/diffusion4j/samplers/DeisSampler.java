@@ -1,10 +1,10 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -12,12 +12,22 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * 2023), log-rho. The polynomial through the last noises, integrated over the step; it ends at the
  * noise of the schedule's first step.
  */
-public final class DeisSampler extends LoopSampler {
+public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Options> {
 
-  private final Deis method;
+  private static final int FEW_STEPS = 15;
 
-  private DeisSampler(Deis method) {
-    this.method = method;
+  static final class Options extends LoopSampler.Options {
+
+    private int order = 2;
+    private boolean lowerOrderAtEnd = true;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private DeisSampler(Options options) {
+    super(options, DeisSampler::new);
   }
 
   /**
@@ -26,7 +36,7 @@ public final class DeisSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public DeisSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -35,7 +45,7 @@ public final class DeisSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public DeisSampler(Timesteps timesteps) {
-    this(new Deis(timesteps, 2, true, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /**
@@ -44,8 +54,8 @@ public final class DeisSampler extends LoopSampler {
    * @param order in [1, 3]
    */
   public DeisSampler withOrder(int order) {
-    return new DeisSampler(
-        new Deis(method.timesteps, order, method.lowerOrderAtEnd, method.correction));
+    Limits.order(order, 3);
+    return with(o -> o.order = order);
   }
 
   /**
@@ -53,64 +63,34 @@ public final class DeisSampler extends LoopSampler {
    * order 2 and 1.
    */
   public DeisSampler withFullOrderAtEnd() {
-    return new DeisSampler(new Deis(method.timesteps, method.order, false, method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public DeisSampler withCorrection(X0Correction correction) {
-    return new DeisSampler(
-        new Deis(method.timesteps, method.order, method.lowerOrderAtEnd, correction));
+    return with(o -> o.lowerOrderAtEnd = false);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return ", order=" + options.order + (options.lowerOrderAtEnd ? "" : ", full order at end");
   }
 
   @Override
-  public String toString() {
-    return "DeisSampler["
-        + method.timesteps
-        + ", order="
-        + method.order
-        + (method.lowerOrderAtEnd ? "" : ", full order at end")
-        + "]";
+  List<Transition> transitions(NoiseSchedule schedule) {
+    return options.timesteps.intervals(schedule, FinalSigma.MIN).transitions();
   }
 
-  record Deis(Timesteps timesteps, int order, boolean lowerOrderAtEnd, X0Correction correction)
-      implements Method {
-
-    private static final int FEW_STEPS = 15;
-
-    Deis {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-      if (order < 1 || order > 3) {
-        throw new IllegalArgumentException("order must be in [1, 3] but was " + order);
-      }
-    }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.intervals(schedule, FinalSigma.MIN, Double.NEGATIVE_INFINITY).transitions();
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new Multistep(this, steps.size());
-    }
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new Multistep(options, steps.size());
   }
 
   private static final class Multistep implements Run {
 
-    private final Deis method;
+    private final Options options;
     private final int count;
     private final History noises;
 
-    Multistep(Deis method, int count) {
-      this.method = method;
+    Multistep(Options options, int count) {
+      this.options = options;
       this.count = count;
-      noises = new History(method.order);
+      noises = new History(options.order);
     }
 
     @Override
@@ -119,7 +99,7 @@ public final class DeisSampler extends LoopSampler {
       Level to = step.to();
       noises.push(from, estimate.direction(x, from));
       int order = noises.size();
-      if (method.lowerOrderAtEnd && count < Deis.FEW_STEPS) {
+      if (options.lowerOrderAtEnd && count < FEW_STEPS) {
         order = Math.min(order, count - step.index());
       }
       INDArray next = x.mul(to.signal() / from.signal());

@@ -1,22 +1,117 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The multistep solvers DPM-Solver and DPM-Solver++ (Lu et al. 2022 and 2023) with one call of the
  * denoiser a step: by default DPM-Solver++(2M), which serves well from 10 to 25 steps.
  */
-public final class DpmSolverSampler extends LoopSampler {
+public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolverSampler.Options> {
 
-  private final Multistep method;
+  /**
+   * Which equation DPM-Solver solves, and in which prediction. Each is an exponential integrator
+   * over {@code h}, the difference of lambda.
+   */
+  public enum Algorithm {
+    /** The probability flow, in epsilon: DPM-Solver (Lu et al. 2022), equation 3.4. */
+    DPM_SOLVER {
+      @Override
+      Shares shares(Level from, Level to) {
+        double h = to.lambda() - from.lambda();
+        return Shares.of(to.signal() / from.signal(), to.noise(), h, 0);
+      }
+    },
 
-  private DpmSolverSampler(Multistep method) {
-    this.method = method;
+    /** The probability flow, in x_0: DPM-Solver++ (Lu et al. 2023), equation 9. */
+    DPM_SOLVER_PLUS_PLUS {
+      @Override
+      Shares shares(Level from, Level to) {
+        double h = to.lambda() - from.lambda();
+        return Shares.of(to.noise() / from.noise(), to.signal(), -h, 0);
+      }
+    },
+
+    /** The reverse stochastic equation, in epsilon: DPM-Solver++, equation 17. */
+    SDE_DPM_SOLVER {
+      @Override
+      Shares shares(Level from, Level to) {
+        double h = to.lambda() - from.lambda();
+        return Shares.of(
+            to.signal() / from.signal(),
+            2 * to.noise(),
+            h,
+            to.noise() * Math.sqrt(Math.expm1(2 * h)));
+      }
+    },
+
+    /** The reverse stochastic equation, in x_0: DPM-Solver++, equation 18. */
+    SDE_DPM_SOLVER_PLUS_PLUS {
+      @Override
+      Shares shares(Level from, Level to) {
+        double h = to.lambda() - from.lambda();
+        return Shares.of(
+            to.noise() / from.noise() * Math.exp(-h),
+            to.signal(),
+            -2 * h,
+            to.noise() * Math.sqrt(-Math.expm1(-2 * h)));
+      }
+    };
+
+    /**
+     * What a step consists of.
+     *
+     * @param x share of the samples
+     * @param d0 of the prediction m at the step's start
+     * @param d1 of its first derivative times h
+     * @param d2 of its second derivative times h^2
+     * @param noise standard deviation of the new noise
+     */
+    record Shares(double x, double d0, double d1, double d2, double noise) {
+
+      /** Where the prediction's share of the move is {@code -weight z phi_1(z)}. */
+      static Shares of(double x, double weight, double z, double noise) {
+        double scale = -weight * z;
+        return new Shares(
+            x, -weight * Math.expm1(z), scale * Phi.of(2, z), scale * Phi.of(3, z), noise);
+      }
+    }
+
+    abstract Shares shares(Level from, Level to);
+
+    boolean inX0() {
+      return this == DPM_SOLVER_PLUS_PLUS || this == SDE_DPM_SOLVER_PLUS_PLUS;
+    }
+
+    boolean stochastic() {
+      return this == SDE_DPM_SOLVER || this == SDE_DPM_SOLVER_PLUS_PLUS;
+    }
+
+    /** What is integrated, as a new array. */
+    INDArray prediction(Estimate estimate, INDArray x, Level at) {
+      return inX0() ? estimate.x0().dup() : estimate.direction(x, at);
+    }
+  }
+
+  /** With fewer steps than this, the last ones are of lower order. */
+  private static final int FEW_STEPS = 15;
+
+  static final class Options extends DpmSampler.Options {
+
+    private boolean eulerAtEnd;
+    private boolean published;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps, true);
+    }
+  }
+
+  private DpmSolverSampler(Options options) {
+    super(options, DpmSolverSampler::new);
   }
 
   /**
@@ -25,7 +120,7 @@ public final class DpmSolverSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public DpmSolverSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -34,36 +129,7 @@ public final class DpmSolverSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public DpmSolverSampler(Timesteps timesteps) {
-    this(
-        new Multistep(
-            timesteps, DpmOptions.defaults(2, true), Double.NEGATIVE_INFINITY, false, false));
-  }
-
-  /** This sampler for another equation or prediction; DPM-Solver++ is the default. */
-  public DpmSolverSampler withAlgorithm(DpmAlgorithm algorithm) {
-    return with(method.options.withAlgorithm(algorithm));
-  }
-
-  /**
-   * This sampler with another order; 2 is the default.
-   *
-   * @param order in [1, 3]
-   */
-  public DpmSolverSampler withOrder(int order) {
-    return with(method.options.withOrder(order));
-  }
-
-  /** This sampler with Heun's form of its second-order steps in place of the midpoint's. */
-  public DpmSolverSampler withHeunSteps() {
-    return with(method.options.withHeun());
-  }
-
-  /**
-   * This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default, and is
-   * not for the algorithms in epsilon.
-   */
-  public DpmSolverSampler withFinalSigma(FinalSigma end) {
-    return with(method.options.withEnd(end));
+    this(new Options(timesteps));
   }
 
   /**
@@ -71,23 +137,12 @@ public final class DpmSolverSampler extends LoopSampler {
    * order 2 and 1, and the last of any number is of order 1 if it ends at no noise.
    */
   public DpmSolverSampler withFullOrderAtEnd() {
-    return with(method.options.withLowerOrderAtEnd(false));
+    return with(o -> o.lowerOrderAtEnd = false);
   }
 
   /** This sampler with a last step of order 1 whatever the number of steps. */
   public DpmSolverSampler withEulerAtEnd() {
-    return new DpmSolverSampler(
-        new Multistep(method.timesteps, method.options, method.lambdaMin, true, method.published));
-  }
-
-  /**
-   * This sampler without the timesteps whose lambda, half the logarithm of the signal-to-noise
-   * ratio, is below a limit: -5.1 for the cosine schedule (Lu et al. 2023, appendix).
-   */
-  public DpmSolverSampler withLambdaMin(double lambda) {
-    return new DpmSolverSampler(
-        new Multistep(
-            method.timesteps, method.options, lambda, method.eulerAtEnd, method.published));
+    return with(o -> o.eulerAtEnd = true);
   }
 
   /**
@@ -96,109 +151,53 @@ public final class DpmSolverSampler extends LoopSampler {
    * leaves the method of order 2: see docs/decisions/0010.
    */
   public DpmSolverSampler withPublishedThirdOrder() {
-    return new DpmSolverSampler(
-        new Multistep(method.timesteps, method.options, method.lambdaMin, method.eulerAtEnd, true));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public DpmSolverSampler withCorrection(X0Correction correction) {
-    return with(method.options.withCorrection(correction));
-  }
-
-  private DpmSolverSampler with(DpmOptions options) {
-    return new DpmSolverSampler(
-        new Multistep(
-            method.timesteps, options, method.lambdaMin, method.eulerAtEnd, method.published));
+    return with(o -> o.published = true);
   }
 
   @Override
-  Method method() {
-    return method;
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new Solver(steps.size());
   }
 
-  @Override
-  public String toString() {
-    return "DpmSolverSampler[" + method.timesteps + ", " + method.options + "]";
+  /**
+   * The order of a step.
+   *
+   * @param index its number of {@code count}
+   * @param known how many predictions there are
+   */
+  private int orderOf(int index, int count, int known) {
+    boolean lowers = options.lowerOrderAtEnd && count < FEW_STEPS;
+    int left = count - index;
+    int highest = Math.min(options.order, known);
+    if (left == 1 && (lowers || options.eulerAtEnd || options.end == FinalSigma.ZERO)) {
+      return 1;
+    }
+    return left == 2 && lowers ? Math.min(highest, 2) : highest;
   }
 
-  record Multistep(
-      Timesteps timesteps,
-      DpmOptions options,
-      double lambdaMin,
-      boolean eulerAtEnd,
-      boolean published)
-      implements Method {
+  private final class Solver implements Run {
 
-    /** With fewer steps than this, the last ones are of lower order. */
-    static final int FEW_STEPS = 15;
-
-    Multistep {
-      Objects.requireNonNull(timesteps, "timesteps");
-      if (Double.isNaN(lambdaMin)) {
-        throw new IllegalArgumentException("lambda must be a number but was NaN");
-      }
-    }
-
-    @Override
-    public X0Correction correction() {
-      return options.correction();
-    }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      options.requireEnd();
-      return options.requireStable(
-          timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new Solver(this, steps.size());
-    }
-
-    /**
-     * The order of a step.
-     *
-     * @param index its number of {@code count}
-     * @param known how many predictions there are
-     */
-    int order(int index, int count, int known) {
-      boolean lowers = options.lowerOrderAtEnd() && count < FEW_STEPS;
-      int left = count - index;
-      int highest = Math.min(options.order(), known);
-      if (left == 1 && (lowers || eulerAtEnd || options.end() == FinalSigma.ZERO)) {
-        return 1;
-      }
-      return left == 2 && lowers ? Math.min(highest, 2) : highest;
-    }
-  }
-
-  private static final class Solver implements Run {
-
-    private final Multistep method;
     private final int count;
     private final History predictions;
 
-    Solver(Multistep method, int count) {
-      this.method = method;
+    Solver(int count) {
       this.count = count;
-      predictions = new History(method.options.order());
+      predictions = new History(options.order);
     }
 
     /** Lu et al. 2023, algorithm 2, and its third order. */
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-      DpmOptions options = method.options;
       Level from = step.from();
-      predictions.push(from, options.algorithm().prediction(estimate, x, from));
-      DpmAlgorithm.Shares shares = options.algorithm().shares(from, step.to());
+      predictions.push(from, options.algorithm.prediction(estimate, x, from));
+      Algorithm.Shares shares = options.algorithm.shares(from, step.to());
       double h = step.to().lambda() - from.lambda();
-      int order = h == 0 ? 1 : method.order(step.index(), count, predictions.size());
+      int order = h == 0 ? 1 : orderOf(step.index(), count, predictions.size());
       INDArray m0 = predictions.value(0);
       INDArray next = Linear.combine(shares.x(), x, shares.d0(), m0);
       if (order == 2) {
         try (INDArray d1 = difference(0, h)) {
-          Linear.add(next, options.heun() ? shares.d1() : shares.d0() / 2, d1);
+          Linear.add(next, options.heun ? shares.d1() : shares.d0() / 2, d1);
         }
       } else if (order == 3) {
         double r0 = (from.lambda() - predictions.level(1).lambda()) / h;
@@ -215,12 +214,12 @@ public final class DpmSolverSampler extends LoopSampler {
     }
 
     /** The share of half the second derivative times h^2. */
-    private double curvature(DpmAlgorithm.Shares shares, Level to) {
-      if (!method.published) {
+    private double curvature(Algorithm.Shares shares, Level to) {
+      if (!options.published) {
         return 2 * shares.d2();
       }
       // The published code of the stochastic one has a half with the wrong sign, too.
-      return method.options.algorithm() == DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS
+      return options.algorithm == Algorithm.SDE_DPM_SOLVER_PLUS_PLUS
           ? shares.d2() - to.signal()
           : shares.d2();
     }

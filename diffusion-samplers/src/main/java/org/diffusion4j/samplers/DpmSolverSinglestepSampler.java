@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -14,12 +15,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * group began and uses all predictions of the group. The steps of a group need not be of equal
  * length.
  */
-public final class DpmSolverSinglestepSampler extends LoopSampler {
+public final class DpmSolverSinglestepSampler
+    extends DpmSampler<DpmSolverSinglestepSampler, DpmSampler.Options> {
 
-  private final Singlestep method;
-
-  private DpmSolverSinglestepSampler(Singlestep method) {
-    this.method = method;
+  private DpmSolverSinglestepSampler(Options options) {
+    super(options, DpmSolverSinglestepSampler::new);
   }
 
   /**
@@ -28,7 +28,7 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
    * @param steps calls of the denoiser, in [1, T]
    */
   public DpmSolverSinglestepSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -37,38 +37,7 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public DpmSolverSinglestepSampler(Timesteps timesteps) {
-    this(new Singlestep(timesteps, DpmOptions.defaults(2, false), Double.NEGATIVE_INFINITY));
-  }
-
-  /**
-   * This sampler for another equation or prediction; DPM-Solver++ is the default. The stochastic
-   * ones need many more steps here than in {@link DpmSolverSampler}, for the noise on the way is
-   * not that of the whole group.
-   */
-  public DpmSolverSinglestepSampler withAlgorithm(DpmAlgorithm algorithm) {
-    return with(method.options.withAlgorithm(algorithm));
-  }
-
-  /**
-   * This sampler with another order; 2 is the default.
-   *
-   * @param order in [1, 3]
-   */
-  public DpmSolverSinglestepSampler withOrder(int order) {
-    return with(method.options.withOrder(order));
-  }
-
-  /** This sampler with Heun's form of its steps in place of the midpoint's. */
-  public DpmSolverSinglestepSampler withHeunSteps() {
-    return with(method.options.withHeun());
-  }
-
-  /**
-   * This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default, and is
-   * not for the algorithms in epsilon.
-   */
-  public DpmSolverSinglestepSampler withFinalSigma(FinalSigma end) {
-    return with(method.options.withEnd(end));
+    this(new Options(timesteps, false));
   }
 
   /**
@@ -76,112 +45,65 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
    * noise does so with such a step.
    */
   public DpmSolverSinglestepSampler withLowerOrderAtEnd() {
-    return with(method.options.withLowerOrderAtEnd(true));
-  }
-
-  /** This sampler without the timesteps whose lambda is below a limit. */
-  public DpmSolverSinglestepSampler withLambdaMin(double lambda) {
-    return new DpmSolverSinglestepSampler(new Singlestep(method.timesteps, method.options, lambda));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public DpmSolverSinglestepSampler withCorrection(X0Correction correction) {
-    return with(method.options.withCorrection(correction));
-  }
-
-  private DpmSolverSinglestepSampler with(DpmOptions options) {
-    return new DpmSolverSinglestepSampler(
-        new Singlestep(method.timesteps, options, method.lambdaMin));
+    return with(o -> o.lowerOrderAtEnd = true);
   }
 
   @Override
-  Method method() {
-    return method;
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    int count = steps.size();
+    return new Solver(options, fromNoiseAlone(steps) ? afterOneAlone(count) : orders(count));
   }
 
-  @Override
-  public String toString() {
-    return "DpmSolverSinglestepSampler[" + method.timesteps + ", " + method.options + "]";
+  /**
+   * Whether the first step leaves noise without any signal, and the method extrapolates noise: the
+   * step is so long in lambda that nothing may be extrapolated over it.
+   */
+  private boolean fromNoiseAlone(List<Transition> steps) {
+    double alphaBar = steps.get(0).from().alphaBar();
+    return !options.algorithm.inX0()
+        && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE
+        && steps.size() > 1;
   }
 
-  record Singlestep(Timesteps timesteps, DpmOptions options, double lambdaMin) implements Method {
+  /** A step of order 1, and then {@link #orders}. */
+  private int[] afterOneAlone(int count) {
+    int[] orders = new int[count];
+    orders[0] = 1;
+    System.arraycopy(orders(count - 1), 0, orders, 1, count - 1);
+    return orders;
+  }
 
-    Singlestep {
-      Objects.requireNonNull(timesteps, "timesteps");
-      if (Double.isNaN(lambdaMin)) {
-        throw new IllegalArgumentException("lambda must be a number but was NaN");
-      }
+  /** Of each step: 1, 2, ... up to the order, and again. */
+  private int[] orders(int count) {
+    int order = options.order;
+    int[] orders = new int[count];
+    for (int i = 0; i < count; i++) {
+      orders[i] = i % order + 1;
     }
-
-    @Override
-    public X0Correction correction() {
-      return options.correction();
+    boolean full = count % order == 0;
+    if (options.end == FinalSigma.ZERO || (options.lowerOrderAtEnd && full)) {
+      orders[count - 1] = 1;
     }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      options.requireEnd();
-      return options.requireStable(
-          timesteps.intervals(schedule, options.end(), lambdaMin).transitions());
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      int count = steps.size();
-      return new Solver(options, fromNoiseAlone(steps) ? afterOneAlone(count) : orders(count));
-    }
-
-    /**
-     * Whether the first step leaves noise without any signal, and the method extrapolates noise:
-     * the step is so long in lambda that nothing may be extrapolated over it.
-     */
-    private boolean fromNoiseAlone(List<Transition> steps) {
-      double alphaBar = steps.get(0).from().alphaBar();
-      return !options.algorithm().inX0()
-          && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE
-          && steps.size() > 1;
-    }
-
-    /** A step of order 1, and then {@link #orders}. */
-    private int[] afterOneAlone(int count) {
-      int[] orders = new int[count];
-      orders[0] = 1;
-      System.arraycopy(orders(count - 1), 0, orders, 1, count - 1);
-      return orders;
-    }
-
-    /** Of each step: 1, 2, ... up to the order, and again. */
-    int[] orders(int count) {
-      int order = options.order();
-      int[] orders = new int[count];
-      for (int i = 0; i < count; i++) {
-        orders[i] = i % order + 1;
-      }
-      boolean full = count % order == 0;
-      if (options.end() == FinalSigma.ZERO || (options.lowerOrderAtEnd() && full)) {
-        orders[count - 1] = 1;
-      }
-      return orders;
-    }
+    return orders;
   }
 
   private static final class Solver implements Run {
 
-    private final DpmOptions options;
+    private final Options options;
     private final int[] orders;
     private final History predictions;
     private @Nullable INDArray start;
 
-    Solver(DpmOptions options, int[] orders) {
+    Solver(Options options, int[] orders) {
       this.options = options;
       this.orders = orders.clone();
-      predictions = new History(options.order());
+      predictions = new History(options.order);
     }
 
     /** Lu et al. 2023, algorithm 1; Lu et al. 2022, algorithms 1 and 2. */
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-      predictions.push(step.from(), options.algorithm().prediction(estimate, x, step.from()));
+      predictions.push(step.from(), options.algorithm.prediction(estimate, x, step.from()));
       int order = Math.min(orders[step.index()], predictions.size());
       if (order == 1) {
         Linear.close(start);
@@ -190,12 +112,12 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
       INDArray base = Objects.requireNonNull(start);
       Level from = predictions.level(order - 1);
       INDArray m = predictions.value(order - 1);
-      DpmAlgorithm.Shares shares = options.algorithm().shares(from, step.to());
+      DpmSolverSampler.Algorithm.Shares shares = options.algorithm.shares(from, step.to());
       double h = step.to().lambda() - from.lambda();
       INDArray next = Linear.combine(shares.x(), base, shares.d0(), m);
       if (order == 2) {
         try (INDArray d1 = difference(0, from, m, h)) {
-          Linear.add(next, options.heun() ? shares.d1() : shares.d0() / 2, d1);
+          Linear.add(next, options.heun ? shares.d1() : shares.d0() / 2, d1);
         }
       } else if (order == 3) {
         addThird(next, shares, from, m, h);
@@ -204,12 +126,12 @@ public final class DpmSolverSinglestepSampler extends LoopSampler {
     }
 
     private void addThird(
-        INDArray next, DpmAlgorithm.Shares shares, Level from, INDArray m, double h) {
+        INDArray next, DpmSolverSampler.Algorithm.Shares shares, Level from, INDArray m, double h) {
       double r0 = (predictions.level(0).lambda() - from.lambda()) / h;
       double r1 = (predictions.level(1).lambda() - from.lambda()) / h;
       try (INDArray d10 = difference(1, from, m, h);
           INDArray d11 = difference(0, from, m, h)) {
-        if (!options.heun()) {
+        if (!options.heun) {
           Linear.add(next, shares.d1(), d11);
           return;
         }

@@ -7,18 +7,31 @@ import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.samplers.HeunSampler.Churn;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Euler's method on the probability flow: EDM (Karras et al. 2022), algorithm 2 without its
  * correction. Of order 1; with the same timesteps the same as {@link DdimSampler} with eta 0.
  */
-public final class EulerSampler extends LoopSampler {
+public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.Options> {
 
-  private final Euler method;
+  static final class Options extends LoopSampler.Options {
 
-  private EulerSampler(Euler method) {
-    this.method = method;
+    private FinalSigma end = FinalSigma.ZERO;
+    private Churn churn = Churn.NONE;
+    private boolean unseenChurn;
+    private boolean ancestral;
+    private boolean logLinear;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private EulerSampler(Options options) {
+    super(options, EulerSampler::new);
   }
 
   /**
@@ -27,7 +40,7 @@ public final class EulerSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public EulerSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -36,36 +49,25 @@ public final class EulerSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public EulerSampler(Timesteps timesteps) {
-    this(new Euler(timesteps, FinalSigma.ZERO, Churn.NONE, false, false, X0Correction.none()));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public EulerSampler withCorrection(X0Correction correction) {
-    return new EulerSampler(
-        new Euler(
-            method.timesteps,
-            method.end,
-            method.churn,
-            method.unseenChurn,
-            method.logLinear,
-            correction));
+    this(new Options(timesteps));
   }
 
   /** This sampler with another end of its last step. */
   public EulerSampler withFinalSigma(FinalSigma end) {
-    return new EulerSampler(
-        new Euler(
-            method.timesteps,
-            end,
-            method.churn,
-            method.unseenChurn,
-            method.logLinear,
-            method.correction));
+    Objects.requireNonNull(end, "end");
+    return with(o -> o.end = end);
   }
 
-  /** This sampler with noise added anew before each step: algorithm 2. */
+  /**
+   * This sampler with noise added anew before each step: algorithm 2. Not for the ancestral one.
+   */
   public EulerSampler withChurn(Churn churn) {
-    return with(churn, false);
+    Objects.requireNonNull(churn, "churn");
+    return with(
+        o -> {
+          o.churn = churn;
+          o.unseenChurn = false;
+        });
   }
 
   /**
@@ -73,13 +75,15 @@ public final class EulerSampler extends LoopSampler {
    * the denoiser does not see it.
    */
   EulerSampler withUnseenChurn(Churn churn) {
-    return with(churn, true);
+    return withChurn(churn).with(o -> o.unseenChurn = true);
   }
 
-  private EulerSampler with(Churn churn, boolean unseen) {
-    return new EulerSampler(
-        new Euler(
-            method.timesteps, method.end, churn, unseen, method.logLinear, method.correction));
+  /**
+   * This sampler with noise: each step goes below the next noise level and adds noise up to it, as
+   * much as DDPM's posterior has (k-diffusion's Euler ancestral).
+   */
+  public EulerSampler withAncestralNoise() {
+    return with(o -> o.ancestral = true);
   }
 
   /**
@@ -88,121 +92,107 @@ public final class EulerSampler extends LoopSampler {
    * interpolation_type="log_linear"} of diffusers, which existing checkpoints may want.
    */
   EulerSampler withLogLinearLevels() {
-    return new EulerSampler(
-        new Euler(
-            method.timesteps,
-            method.end,
-            method.churn,
-            method.unseenChurn,
-            true,
-            method.correction));
+    return with(o -> o.logLinear = true);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return ", end="
+        + options.end
+        + (options.logLinear ? ", log-linear" : "")
+        + (options.ancestral ? ", ancestral" : "")
+        + (options.churn.amount() > 0 ? ", " + options.churn : "");
   }
 
   @Override
-  public String toString() {
-    return "EulerSampler["
-        + method.timesteps
-        + ", end="
-        + method.end
-        + (method.logLinear ? ", log-linear" : "")
-        + (method.churn.amount() > 0 ? ", " + method.churn : "")
-        + "]";
+  List<Transition> transitions(NoiseSchedule schedule) {
+    Churn churn = options.churn;
+    if (options.ancestral && churn.amount() > 0) {
+      throw new IllegalArgumentException(
+          "churn must be 0 with ancestral noise but was " + churn.amount());
+    }
+    NoiseLevels nodes = nodes(schedule);
+    if (options.unseenChurn || churn.amount() == 0) {
+      return nodes.transitions();
+    }
+    SigmaCurve curve = new SigmaCurve(schedule);
+    List<Transition> raised = new ArrayList<>();
+    for (Transition step : nodes.transitions()) {
+      Level from = churn.raised(step.from(), nodes.t().length);
+      double t = from == step.from() ? step.t() : curve.t(from.sigma());
+      raised.add(Transition.of(step.index(), t, from, step.to(), step.last()));
+    }
+    return raised;
   }
 
-  record Euler(
-      Timesteps timesteps,
-      FinalSigma end,
-      Churn churn,
-      boolean unseenChurn,
-      boolean logLinear,
-      X0Correction correction)
-      implements Method {
+  private NoiseLevels nodes(NoiseSchedule schedule) {
+    NoiseLevels nodes = options.timesteps.nodes(schedule, options.end);
+    return options.logLinear ? nodes.withLogLinear(schedule) : nodes;
+  }
 
-    Euler {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(end, "end");
-      Objects.requireNonNull(churn, "churn");
-      Objects.requireNonNull(correction, "correction");
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    if (options.ancestral) {
+      return EulerSampler::ancestral;
     }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      NoiseLevels nodes = nodes(schedule);
-      if (unseenChurn || churn.amount() == 0) {
-        return nodes.transitions();
-      }
-      SigmaCurve curve = new SigmaCurve(schedule);
-      List<Transition> raised = new ArrayList<>();
-      for (Transition step : nodes.transitions()) {
-        Level from = churn.raised(step.from(), nodes.t().length);
-        double t = from == step.from() ? step.t() : curve.t(from.sigma());
-        raised.add(Transition.of(step.index(), t, from, step.to(), step.last()));
-      }
-      return raised;
+    if (options.churn.amount() == 0) {
+      return EulerSampler::step;
     }
-
-    private NoiseLevels nodes(NoiseSchedule schedule) {
-      NoiseLevels nodes = timesteps.nodes(schedule, end);
-      return logLinear ? nodes.withLogLinear(schedule) : nodes;
+    if (options.unseenChurn) {
+      // diffusers counts one level more where they are log-linear.
+      int parts = steps.size() + (options.logLinear ? 1 : 0);
+      return (step, estimate, x, noise) -> unseen(step, estimate, x, noise, parts);
     }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      if (churn.amount() == 0) {
-        return (step, estimate, x, noise) -> step(step, estimate, x);
+    Level[] nodes = nodes(schedule).levels();
+    return new Run() {
+      @Override
+      public INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
+        Level node = nodes[step.index()];
+        boolean raised = step.from().sigma() > node.sigma();
+        return raised ? options.churn.addTo(x, node, step.from(), noise) : x;
       }
-      if (unseenChurn) {
-        // diffusers counts one level more where they are log-linear.
-        int parts = steps.size() + (logLinear ? 1 : 0);
-        return (step, estimate, x, noise) -> unseen(step, estimate, x, noise, parts);
-      }
-      Level[] nodes = nodes(schedule).levels();
-      return new Run() {
-        @Override
-        public INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
-          Level node = nodes[step.index()];
-          boolean raised = step.from().sigma() > node.sigma();
-          return raised ? churn.addTo(x, node, step.from(), noise) : x;
-        }
 
-        @Override
-        public INDArray step(
-            Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-          return Euler.step(step, estimate, x);
-        }
-      };
+      @Override
+      public INDArray step(
+          Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+        return EulerSampler.step(step, estimate, x, noise);
+      }
+    };
+  }
+
+  private static INDArray step(
+      Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+    return Flow.euler(x, estimate.x0(), step.from(), step.to().sigma(), step.to());
+  }
+
+  private static INDArray ancestral(
+      Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+    double up = Flow.up(step.from().sigma(), step.to().sigma());
+    double down = Flow.down(step.from().sigma(), step.to().sigma());
+    INDArray next = Flow.euler(x, estimate.x0(), step.from(), down, step.to());
+    return up > 0 ? Linear.addNoise(next, step.to().signal() * up, noise) : next;
+  }
+
+  private INDArray unseen(
+      Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise, int parts) {
+    Level from = step.from();
+    Level raised = options.churn.raised(from, parts);
+    if (raised == from) {
+      return step(step, estimate, x, noise);
     }
-
-    private static INDArray step(Transition step, Estimate estimate, INDArray x) {
-      return Flow.euler(x, estimate.x0(), step.from(), step.to().sigma(), step.to());
+    try (INDArray noisier = options.churn.addTo(x, from, raised, noise);
+        INDArray x0 = x0(estimate, noisier, from, raised)) {
+      return Flow.euler(noisier, x0, raised, step.to().sigma(), step.to());
     }
+  }
 
-    private INDArray unseen(
-        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise, int parts) {
-      Level from = step.from();
-      Level raised = churn.raised(from, parts);
-      if (raised == from) {
-        return step(step, estimate, x);
-      }
-      try (INDArray noisier = churn.addTo(x, from, raised, noise);
-          INDArray x0 = x0(estimate, noisier, from, raised)) {
-        return Flow.euler(noisier, x0, raised, step.to().sigma(), step.to());
-      }
+  /** What the output says of the noisier samples; diffusers scales velocities as before. */
+  private static INDArray x0(Estimate estimate, INDArray noisier, Level from, Level raised) {
+    if (estimate.prediction() != Prediction.VELOCITY) {
+      return estimate.x0In(noisier, raised);
     }
-
-    /** What the output says of the noisier samples; diffusers scales velocities as before. */
-    private static INDArray x0(Estimate estimate, INDArray noisier, Level from, Level raised) {
-      if (estimate.prediction() != Prediction.VELOCITY) {
-        return estimate.x0In(noisier, raised);
-      }
-      try (INDArray scaled = noisier.mul(from.signal() / raised.signal())) {
-        return estimate.x0In(scaled, from);
-      }
+    try (INDArray scaled = noisier.mul(from.signal() / raised.signal())) {
+      return estimate.x0In(scaled, from);
     }
   }
 }

@@ -29,4 +29,17 @@ final class Flow {
     return Linear.combine(
         to.signal() / from.signal(), x, to.signal() * (to.sigma() - from.sigma()), direction);
   }
+
+  /**
+   * The noise that an ancestral step from one sigma to another adds: the deviation of DDPM's
+   * posterior (k-diffusion).
+   */
+  static double up(double from, double to) {
+    return to * Math.sqrt(from * from - to * to) / from;
+  }
+
+  /** Where an ancestral step goes before, {@code sqrt(to^2 - up^2)}. */
+  static double down(double from, double to) {
+    return to * to / from;
+  }
 }

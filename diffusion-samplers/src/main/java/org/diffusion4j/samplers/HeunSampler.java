@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -13,12 +14,84 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Heun's method on the probability flow: EDM (Karras et al. 2022), algorithms 1 and 2. Of order 2;
  * asks the denoiser twice for each step but the last.
  */
-public final class HeunSampler extends LoopSampler {
+public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Options> {
 
-  private final Heun method;
+  /**
+   * How much noise is added anew before a step: EDM (Karras et al. 2022), algorithm 2.
+   *
+   * @param amount S_churn, at least 0; divided among the steps, and at most {@code sqrt(2) - 1} of
+   *     sigma a step
+   * @param sigmaMin S_tmin, the lowest sigma at which it is added, at least 0
+   * @param sigmaMax S_tmax, the highest
+   * @param noise S_noise, the standard deviation of the new noise, positive; a little above 1 makes
+   *     up for denoisers that take too much away
+   */
+  public record Churn(double amount, double sigmaMin, double sigmaMax, double noise) {
 
-  private HeunSampler(Heun method) {
-    this.method = method;
+    /** None. */
+    public static final Churn NONE = of(0);
+
+    public Churn {
+      if (!(amount >= 0 && amount < Double.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException("churn must be at least 0 but was " + amount);
+      }
+      if (!(sigmaMin >= 0 && sigmaMin <= sigmaMax)) {
+        throw new IllegalArgumentException(
+            "sigmas of churn must be at least 0 and in order but were "
+                + sigmaMin
+                + " and "
+                + sigmaMax);
+      }
+      if (!(noise > 0 && noise < Double.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException("noise of churn must be positive but was " + noise);
+      }
+    }
+
+    /** Of an amount, at every sigma, with standard noise. */
+    public static Churn of(double amount) {
+      return new Churn(amount, 0, Double.POSITIVE_INFINITY, 1);
+    }
+
+    /** By what factor sigma grows in one of some steps, less 1. */
+    double gamma(double sigma, int steps) {
+      return sigma >= sigmaMin && sigma <= sigmaMax
+          ? Math.min(amount / steps, Math.sqrt(2) - 1)
+          : 0;
+    }
+
+    /**
+     * The level to which it raises another in one of some steps; the same where it adds nothing.
+     */
+    Level raised(Level level, int steps) {
+      double gamma = gamma(level.sigma(), steps);
+      return gamma == 0 ? level : Level.ofSigma(level.sigma() * (1 + gamma));
+    }
+
+    /**
+     * Samples at a raised level.
+     *
+     * @param x at the level {@code from}; left unchanged
+     * @return new samples
+     */
+    INDArray addTo(INDArray x, Level from, Level raised, Supplier<INDArray> drawn) {
+      double sigma = from.sigma();
+      double deviation = noise * Math.sqrt(raised.sigma() * raised.sigma() - sigma * sigma);
+      return Linear.addNoise(
+          x.mul(raised.signal() / from.signal()), raised.signal() * deviation, drawn);
+    }
+  }
+
+  static final class Options extends LoopSampler.Options {
+
+    private Churn churn = Churn.NONE;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private HeunSampler(Options options) {
+    super(options, HeunSampler::new);
   }
 
   /**
@@ -28,7 +101,7 @@ public final class HeunSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public HeunSampler(int steps) {
-    this(Timesteps.of(steps, SigmaSpacing.KARRAS));
+    this(Timesteps.of(steps, Timesteps.Spacing.KARRAS));
   }
 
   /**
@@ -37,63 +110,43 @@ public final class HeunSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public HeunSampler(Timesteps timesteps) {
-    this(new Heun(timesteps, Churn.NONE, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /** This sampler with noise added anew before each step: algorithm 2. */
   public HeunSampler withChurn(Churn churn) {
-    return new HeunSampler(new Heun(method.timesteps, churn, method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public HeunSampler withCorrection(X0Correction correction) {
-    return new HeunSampler(new Heun(method.timesteps, method.churn, correction));
+    Objects.requireNonNull(churn, "churn");
+    return with(o -> o.churn = churn);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return options.churn.amount() > 0 ? ", " + options.churn : "";
   }
 
+  /** A step of two stages goes to the next level, is asked there, and goes there again. */
   @Override
-  public String toString() {
-    return "HeunSampler["
-        + method.timesteps
-        + (method.churn.amount() > 0 ? ", " + method.churn : "")
-        + "]";
-  }
-
-  record Heun(Timesteps timesteps, Churn churn, X0Correction correction) implements Method {
-
-    Heun {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(churn, "churn");
-      Objects.requireNonNull(correction, "correction");
-    }
-
-    /** A step of two stages goes to the next level, is asked there, and goes there again. */
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      List<Transition> stages = new ArrayList<>();
-      NoiseLevels nodes = timesteps.nodes(schedule, FinalSigma.ZERO);
-      SigmaCurve curve = new SigmaCurve(schedule);
-      for (Transition step : nodes.transitions()) {
-        Level from = churn.raised(step.from(), nodes.t().length);
-        Level to = step.to();
-        double t = from == step.from() ? step.t() : curve.t(from.sigma());
-        stages.add(Transition.of(stages.size(), t, from, to, step.last()));
-        if (!step.last()) {
-          double next = nodes.t()[step.index() + 1];
-          stages.add(new Transition(stages.size(), next, to, from, to, false));
-        }
+  List<Transition> transitions(NoiseSchedule schedule) {
+    List<Transition> stages = new ArrayList<>();
+    NoiseLevels nodes = options.timesteps.nodes(schedule, FinalSigma.ZERO);
+    SigmaCurve curve = new SigmaCurve(schedule);
+    for (Transition step : nodes.transitions()) {
+      Level from = options.churn.raised(step.from(), nodes.t().length);
+      Level to = step.to();
+      double t = from == step.from() ? step.t() : curve.t(from.sigma());
+      stages.add(Transition.of(stages.size(), t, from, to, step.last()));
+      if (!step.last()) {
+        double next = nodes.t()[step.index() + 1];
+        stages.add(new Transition(stages.size(), next, to, from, to, false));
       }
-      return stages;
     }
+    return stages;
+  }
 
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new TwoStages(churn, timesteps.nodes(schedule, FinalSigma.ZERO).levels());
-    }
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new TwoStages(
+        options.churn, options.timesteps.nodes(schedule, FinalSigma.ZERO).levels());
   }
 
   private static final class TwoStages implements Run {
@@ -136,14 +189,10 @@ public final class HeunSampler extends LoopSampler {
 
     @Override
     public void close() {
-      if (direction != null) {
-        direction.close();
-        direction = null;
-      }
-      if (start != null) {
-        start.close();
-        start = null;
-      }
+      Linear.close(direction);
+      direction = null;
+      Linear.close(start);
+      start = null;
     }
   }
 }

@@ -2,10 +2,10 @@ package org.diffusion4j.samplers;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -14,12 +14,19 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * DPM-Solver-2 (Lu et al. 2022) in the form of k-diffusion. Of order 2; asks the denoiser twice for
  * each step but the last.
  */
-public final class Kdpm2Sampler extends LoopSampler {
+public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.Options> {
 
-  private final Midpoint method;
+  static final class Options extends LoopSampler.Options {
 
-  private Kdpm2Sampler(Midpoint method) {
-    this.method = method;
+    private boolean ancestral;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private Kdpm2Sampler(Options options) {
+    super(options, Kdpm2Sampler::new);
   }
 
   /**
@@ -28,7 +35,7 @@ public final class Kdpm2Sampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public Kdpm2Sampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -37,81 +44,55 @@ public final class Kdpm2Sampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public Kdpm2Sampler(Timesteps timesteps) {
-    this(new Midpoint(timesteps, false, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /**
    * This sampler with noise: each step goes below the next noise level and adds noise up to it, as
-   * {@link EulerAncestralSampler} does.
+   * {@link EulerSampler#withAncestralNoise} does.
    */
   public Kdpm2Sampler withAncestralNoise() {
-    return new Kdpm2Sampler(new Midpoint(method.timesteps, true, method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public Kdpm2Sampler withCorrection(X0Correction correction) {
-    return new Kdpm2Sampler(new Midpoint(method.timesteps, method.ancestral, correction));
+    return with(o -> o.ancestral = true);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return options.ancestral ? ", ancestral" : "";
   }
 
+  /** A step of two stages goes to the middle, is asked there, and goes all the way. */
   @Override
-  public String toString() {
-    return "Kdpm2Sampler[" + method.timesteps + (method.ancestral ? ", ancestral" : "") + "]";
-  }
-
-  record Midpoint(Timesteps timesteps, boolean ancestral, X0Correction correction)
-      implements Method {
-
-    Midpoint {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-    }
-
-    /** A step of two stages goes to the middle, is asked there, and goes all the way. */
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      SigmaCurve curve = new SigmaCurve(schedule);
-      List<Transition> stages = new ArrayList<>();
-      for (Transition step : timesteps.nodes(schedule, FinalSigma.ZERO).transitions()) {
-        Level from = step.from();
-        Level to = step.to();
-        if (step.last()) {
-          stages.add(Transition.of(stages.size(), step.t(), from, to, true));
-        } else {
-          double middle = Math.sqrt(from.sigma() * end(from, to));
-          Level half = Level.ofSigma(middle);
-          stages.add(Transition.of(stages.size(), step.t(), from, half, false));
-          stages.add(new Transition(stages.size(), curve.t(middle), half, from, to, false));
-        }
+  List<Transition> transitions(NoiseSchedule schedule) {
+    SigmaCurve curve = new SigmaCurve(schedule);
+    List<Transition> stages = new ArrayList<>();
+    for (Transition step : options.timesteps.nodes(schedule, FinalSigma.ZERO).transitions()) {
+      Level from = step.from();
+      Level to = step.to();
+      if (step.last()) {
+        stages.add(Transition.of(stages.size(), step.t(), from, to, true));
+      } else {
+        double middle = Math.sqrt(from.sigma() * end(from, to));
+        Level half = Level.ofSigma(middle);
+        stages.add(Transition.of(stages.size(), step.t(), from, half, false));
+        stages.add(new Transition(stages.size(), curve.t(middle), half, from, to, false));
       }
-      return stages;
     }
-
-    /** Where a step ends before noise is added. */
-    private double end(Level from, Level to) {
-      return ancestral
-          ? EulerAncestralSampler.Ancestral.down(from.sigma(), to.sigma())
-          : to.sigma();
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new TwoStages(this);
-    }
+    return stages;
   }
 
-  private static final class TwoStages implements Run {
+  /** Where a step ends before noise is added. */
+  private double end(Level from, Level to) {
+    return options.ancestral ? Flow.down(from.sigma(), to.sigma()) : to.sigma();
+  }
 
-    private final Midpoint method;
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new TwoStages();
+  }
+
+  private final class TwoStages implements Run {
+
     private @Nullable INDArray start;
-
-    TwoStages(Midpoint method) {
-      this.method = method;
-    }
 
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
@@ -124,23 +105,21 @@ public final class Kdpm2Sampler extends LoopSampler {
       try (INDArray base = start;
           INDArray direction = estimate.direction(x, step.at())) {
         start = null;
-        double length = method.end(from, to) - from.sigma();
+        double length = end(from, to) - from.sigma();
         INDArray next =
             Linear.combine(to.signal() / from.signal(), base, to.signal() * length, direction);
-        if (!method.ancestral) {
+        if (!options.ancestral) {
           return next;
         }
-        double up = EulerAncestralSampler.Ancestral.up(from.sigma(), to.sigma());
+        double up = Flow.up(from.sigma(), to.sigma());
         return Linear.addNoise(next, to.signal() * up, noise);
       }
     }
 
     @Override
     public void close() {
-      if (start != null) {
-        start.close();
-        start = null;
-      }
+      Linear.close(start);
+      start = null;
     }
   }
 }

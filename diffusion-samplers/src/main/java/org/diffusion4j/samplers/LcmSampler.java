@@ -1,7 +1,6 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
@@ -12,15 +11,22 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * clean samples at once, and noise is added down to the next level. For networks that were
  * distilled for it.
  */
-public final class LcmSampler extends LoopSampler {
+public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options> {
 
   private static final int DISTILLED = 50;
   private static final double SIGMA_DATA = 0.5;
 
-  private final Consistency method;
+  static final class Options extends LoopSampler.Options {
 
-  private LcmSampler(Consistency method) {
-    this.method = method;
+    private double timestepScale = 10;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private LcmSampler(Options options) {
+    super(options, LcmSampler::new);
   }
 
   /**
@@ -38,7 +44,7 @@ public final class LcmSampler extends LoopSampler {
    * @param timesteps to visit
    */
   public LcmSampler(Timesteps timesteps) {
-    this(new Consistency(timesteps, 10, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /**
@@ -47,56 +53,35 @@ public final class LcmSampler extends LoopSampler {
    * @param scale positive; the larger, the less of the noisy samples is kept
    */
   public LcmSampler withTimestepScale(double scale) {
-    return new LcmSampler(new Consistency(method.timesteps, scale, method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public LcmSampler withCorrection(X0Correction correction) {
-    return new LcmSampler(new Consistency(method.timesteps, method.timestepScale, correction));
-  }
-
-  @Override
-  Method method() {
-    return method;
+    if (!(scale > 0 && scale < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException("scale of timesteps must be positive but was " + scale);
+    }
+    return with(o -> o.timestepScale = scale);
   }
 
   @Override
-  public String toString() {
-    return "LcmSampler[" + method.timesteps + ", scale=" + method.timestepScale + "]";
+  String described() {
+    return ", scale=" + options.timestepScale;
   }
 
-  record Consistency(Timesteps timesteps, double timestepScale, X0Correction correction)
-      implements Method {
+  @Override
+  List<Transition> transitions(NoiseSchedule schedule) {
+    return options.timesteps.down(schedule, Level.CLEAN);
+  }
 
-    Consistency {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-      if (!(timestepScale > 0 && timestepScale < Double.POSITIVE_INFINITY)) {
-        throw new IllegalArgumentException(
-            "scale of timesteps must be positive but was " + timestepScale);
-      }
-    }
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return this::step;
+  }
 
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.down(schedule, Level.CLEAN);
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return this::step;
-    }
-
-    private INDArray step(
-        Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-      // The boundary condition, section 3: at t = 0 the function is the identity.
-      double scaled = timestepScale * step.t();
-      double norm = scaled * scaled + SIGMA_DATA * SIGMA_DATA;
-      double skip = SIGMA_DATA * SIGMA_DATA / norm;
-      double out = scaled / Math.sqrt(norm);
-      Level to = step.to();
-      INDArray next = Linear.combine(to.signal() * out, estimate.x0(), to.signal() * skip, x);
-      return step.last() ? next : Linear.addNoise(next, to.noise(), noise);
-    }
+  private INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
+    // The boundary condition, section 3: at t = 0 the function is the identity.
+    double scaled = options.timestepScale * step.t();
+    double norm = scaled * scaled + SIGMA_DATA * SIGMA_DATA;
+    double skip = SIGMA_DATA * SIGMA_DATA / norm;
+    double out = scaled / Math.sqrt(norm);
+    Level to = step.to();
+    INDArray next = Linear.combine(to.signal() * out, estimate.x0(), to.signal() * skip, x);
+    return step.last() ? next : Linear.addNoise(next, to.noise(), noise);
   }
 }

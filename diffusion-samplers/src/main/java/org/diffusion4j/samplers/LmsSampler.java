@@ -1,10 +1,10 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -12,14 +12,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * the polynomial through the last directions, integrated over the step. Of the order that is asked
  * for, with one call of the denoiser a step.
  */
-public final class LmsSampler extends LoopSampler {
+public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options> {
 
   private static final int MAX_ORDER = 4;
 
-  private final Lms method;
+  static final class Options extends LoopSampler.Options {
 
-  private LmsSampler(Lms method) {
-    this.method = method;
+    private int order = MAX_ORDER;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private LmsSampler(Options options) {
+    super(options, LmsSampler::new);
   }
 
   /**
@@ -28,7 +35,7 @@ public final class LmsSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public LmsSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -37,7 +44,7 @@ public final class LmsSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public LmsSampler(Timesteps timesteps) {
-    this(new Lms(timesteps, MAX_ORDER, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /**
@@ -46,44 +53,23 @@ public final class LmsSampler extends LoopSampler {
    * @param order how many directions are used, in [1, 4]
    */
   public LmsSampler withOrder(int order) {
-    return new LmsSampler(new Lms(method.timesteps, order, method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public LmsSampler withCorrection(X0Correction correction) {
-    return new LmsSampler(new Lms(method.timesteps, method.order, correction));
+    Limits.order(order, MAX_ORDER);
+    return with(o -> o.order = order);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return ", order=" + options.order;
   }
 
   @Override
-  public String toString() {
-    return "LmsSampler[" + method.timesteps + ", order=" + method.order + "]";
+  List<Transition> transitions(NoiseSchedule schedule) {
+    return options.timesteps.nodes(schedule, FinalSigma.ZERO).transitions();
   }
 
-  record Lms(Timesteps timesteps, int order, X0Correction correction) implements Method {
-
-    Lms {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-      if (order < 1 || order > MAX_ORDER) {
-        throw new IllegalArgumentException(
-            "order must be in [1, " + MAX_ORDER + "] but was " + order);
-      }
-    }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      return timesteps.nodes(schedule, FinalSigma.ZERO).transitions();
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new Multistep(order);
-    }
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new Multistep(options.order);
   }
 
   private static final class Multistep implements Run {

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.stream.DoubleStream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 
 /**

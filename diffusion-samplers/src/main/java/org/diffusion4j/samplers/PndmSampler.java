@@ -19,12 +19,23 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * diffusion's PLMS; or the first three are pseudo Runge-Kutta steps of four calls each, equation
  * 13.
  */
-public final class PndmSampler extends LoopSampler {
+public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Options> {
 
-  private final Pndm method;
+  private static final int RUNGE_KUTTA_STEPS = 3;
 
-  private PndmSampler(Pndm method) {
-    this.method = method;
+  static final class Options extends LoopSampler.Options {
+
+    private boolean rungeKutta;
+    private boolean combinesOutputs;
+    private double finalAlphaBar = 1;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private PndmSampler(Options options) {
+    super(options, PndmSampler::new);
   }
 
   /**
@@ -34,7 +45,7 @@ public final class PndmSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public PndmSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LEADING));
+    this(Timesteps.of(steps, Timesteps.Spacing.LEADING));
   }
 
   /**
@@ -43,18 +54,12 @@ public final class PndmSampler extends LoopSampler {
    * @param timesteps to visit
    */
   public PndmSampler(Timesteps timesteps) {
-    this(new Pndm(timesteps, false, false, 1, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /** This sampler with three pseudo Runge-Kutta steps at the beginning; of at least four steps. */
   public PndmSampler withRungeKuttaStart() {
-    return new PndmSampler(
-        new Pndm(
-            method.timesteps,
-            true,
-            method.combinesOutputs,
-            method.finalAlphaBar,
-            method.correction));
+    return with(o -> o.rungeKutta = true);
   }
 
   /**
@@ -63,24 +68,8 @@ public final class PndmSampler extends LoopSampler {
    * @param alphaBar in (0, 1]; diffusers' default is the schedule's {@code alphaBar(0)}
    */
   public PndmSampler withFinalAlphaBar(double alphaBar) {
-    return new PndmSampler(
-        new Pndm(
-            method.timesteps,
-            method.rungeKutta,
-            method.combinesOutputs,
-            alphaBar,
-            method.correction));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public PndmSampler withCorrection(X0Correction correction) {
-    return new PndmSampler(
-        new Pndm(
-            method.timesteps,
-            method.rungeKutta,
-            method.combinesOutputs,
-            method.finalAlphaBar,
-            correction));
+    Limits.alphaBar("final alphaBar", alphaBar);
+    return with(o -> o.finalAlphaBar = alphaBar);
   }
 
   /**
@@ -88,100 +77,70 @@ public final class PndmSampler extends LoopSampler {
    * noise where the step starts, as diffusers does. It is less exact than combining the noises.
    */
   public PndmSampler withCombinedVelocities() {
-    return new PndmSampler(
-        new Pndm(
-            method.timesteps, method.rungeKutta, true, method.finalAlphaBar, method.correction));
+    return with(o -> o.combinesOutputs = true);
   }
 
   @Override
-  Method method() {
-    return method;
+  String described() {
+    return (options.rungeKutta ? ", Runge-Kutta start" : "")
+        + (options.combinesOutputs ? ", velocities combined" : "");
   }
 
   @Override
-  public String toString() {
-    return "PndmSampler["
-        + method.timesteps
-        + (method.rungeKutta ? ", Runge-Kutta start" : "")
-        + (method.combinesOutputs ? ", velocities combined" : "")
-        + "]";
+  void requireFits(Denoiser model) {
+    if (options.combinesOutputs && model.prediction() != Prediction.VELOCITY) {
+      throw new IllegalArgumentException(
+          "velocities can be combined only if the denoiser predicts them, but it predicts "
+              + model.prediction());
+    }
   }
 
-  record Pndm(
-      Timesteps timesteps,
-      boolean rungeKutta,
-      boolean combinesOutputs,
-      double finalAlphaBar,
-      X0Correction correction)
-      implements Method {
-
-    private static final int RUNGE_KUTTA_STEPS = 3;
-
-    Pndm {
-      Objects.requireNonNull(timesteps, "timesteps");
-      Objects.requireNonNull(correction, "correction");
-      if (!(finalAlphaBar > 0 && finalAlphaBar <= 1)) {
-        throw new IllegalArgumentException(
-            "final alphaBar must be in (0, 1] but was " + finalAlphaBar);
-      }
+  @Override
+  List<Transition> transitions(NoiseSchedule schedule) {
+    List<Transition> moves = options.timesteps.down(schedule, Level.of(options.finalAlphaBar));
+    if (options.rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
+      throw new IllegalArgumentException(
+          "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());
     }
-
-    @Override
-    public void requireFits(Denoiser model) {
-      if (combinesOutputs && model.prediction() != Prediction.VELOCITY) {
-        throw new IllegalArgumentException(
-            "velocities can be combined only if the denoiser predicts them, but it predicts "
-                + model.prediction());
-      }
-    }
-
-    @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
-      List<Transition> moves = timesteps.down(schedule, Level.of(finalAlphaBar));
-      if (rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
-        throw new IllegalArgumentException(
-            "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());
-      }
-      List<Transition> stages = new ArrayList<>();
-      for (Transition move : moves) {
-        double next = move.last() ? 0 : moves.get(move.index() + 1).t();
-        Level from = withSignal(move.from());
-        if (rungeKutta && move.index() < RUNGE_KUTTA_STEPS) {
-          addStages(stages, schedule, move, from, next);
-        } else {
-          stages.add(Transition.of(stages.size(), move.t(), from, move.to(), move.last()));
-          if (!rungeKutta && move.index() == 0 && !move.last()) {
-            stages.add(new Transition(1, next, move.to(), from, move.to(), false));
-          }
+    List<Transition> stages = new ArrayList<>();
+    for (Transition move : moves) {
+      double next = move.last() ? 0 : moves.get(move.index() + 1).t();
+      Level from = withSignal(move.from());
+      if (options.rungeKutta && move.index() < RUNGE_KUTTA_STEPS) {
+        addStages(stages, schedule, move, from, next);
+      } else {
+        stages.add(Transition.of(stages.size(), move.t(), from, move.to(), move.last()));
+        if (!options.rungeKutta && move.index() == 0 && !move.last()) {
+          stages.add(new Transition(1, next, move.to(), from, move.to(), false));
         }
       }
-      return stages;
     }
-
-    /** What a move by noises begins with must have a share of signal, however small. */
-    private static Level withSignal(Level level) {
-      return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_SHARE) : level;
-    }
-
-    /** Twice to the middle and twice all the way, each time from where the move starts. */
-    private static void addStages(
-        List<Transition> stages, NoiseSchedule schedule, Transition move, Level from, double next) {
-      int k = stages.size();
-      int middle = (int) (move.t() - (int) ((move.t() - next) / 2));
-      Level half = withSignal(Level.of(schedule.alphaBar(middle)));
-      stages.add(Transition.of(k, move.t(), from, half, false));
-      stages.add(new Transition(k + 1, middle, half, from, half, false));
-      stages.add(new Transition(k + 2, middle, half, from, move.to(), false));
-      stages.add(new Transition(k + 3, next, move.to(), from, move.to(), false));
-    }
-
-    @Override
-    public Run start(List<Transition> steps, NoiseSchedule schedule) {
-      return new Multistep(this);
-    }
+    return stages;
   }
 
-  private static final class Multistep implements Run {
+  /** What a move by noises begins with must have a share of signal, however small. */
+  private static Level withSignal(Level level) {
+    return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_SHARE) : level;
+  }
+
+  /** Twice to the middle and twice all the way, each time from where the move starts. */
+  private static void addStages(
+      List<Transition> stages, NoiseSchedule schedule, Transition move, Level from, double next) {
+    int k = stages.size();
+    int middle = (int) (move.t() - (int) ((move.t() - next) / 2));
+    Level half = withSignal(Level.of(schedule.alphaBar(middle)));
+    stages.add(Transition.of(k, move.t(), from, half, false));
+    stages.add(new Transition(k + 1, middle, half, from, half, false));
+    stages.add(new Transition(k + 2, middle, half, from, move.to(), false));
+    stages.add(new Transition(k + 3, next, move.to(), from, move.to(), false));
+  }
+
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new Multistep();
+  }
+
+  private final class Multistep implements Run {
 
     private static final int STAGES = 4;
 
@@ -193,20 +152,15 @@ public final class PndmSampler extends LoopSampler {
       {55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24}
     };
 
-    private final Pndm method;
     private final History noises = new History(STAGES);
     private @Nullable INDArray start;
     private @Nullable INDArray sum;
 
-    Multistep(Pndm method) {
-      this.method = method;
-    }
-
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
       INDArray found =
-          method.combinesOutputs ? estimate.output().dup() : estimate.direction(x, step.at());
-      if (method.rungeKutta && step.index() < STAGES * Pndm.RUNGE_KUTTA_STEPS) {
+          options.combinesOutputs ? estimate.output().dup() : estimate.direction(x, step.at());
+      if (options.rungeKutta && step.index() < STAGES * RUNGE_KUTTA_STEPS) {
         return stage(step, found, x);
       }
       if (step.index() == 1 && start != null) {
@@ -263,7 +217,7 @@ public final class PndmSampler extends LoopSampler {
       Level to = step.to();
       double kept = to.signal() / from.signal();
       double added = to.noise() - kept * from.noise();
-      return method.combinesOutputs
+      return options.combinesOutputs
           ? Linear.combine(kept + added * from.noise(), x, added * from.signal(), found)
           : Linear.combine(kept, x, added, found);
     }

@@ -33,7 +33,8 @@ final class SamplerNames {
     MAKERS.put("ddim", (n, c) -> new DdimSampler(n).withCorrection(c));
     MAKERS.put("euler", (n, c) -> new EulerSampler(trailing(n)).withCorrection(c));
     MAKERS.put(
-        "euler-ancestral", (n, c) -> new EulerAncestralSampler(trailing(n)).withCorrection(c));
+        "euler-ancestral",
+        (n, c) -> new EulerSampler(trailing(n)).withAncestralNoise().withCorrection(c));
     MAKERS.put("heun", (n, c) -> new HeunSampler(n).withCorrection(c));
     MAKERS.put("kdpm2", (n, c) -> new Kdpm2Sampler(trailing(n)).withCorrection(c));
     MAKERS.put(
@@ -46,7 +47,7 @@ final class SamplerNames {
         "dpm++2m-sde",
         (n, c) ->
             new DpmSolverSampler(trailing(n))
-                .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS)
+                .withAlgorithm(DpmSolverSampler.Algorithm.SDE_DPM_SOLVER_PLUS_PLUS)
                 .withCorrection(c));
     MAKERS.put(
         "dpm++3m", (n, c) -> new DpmSolverSampler(trailing(n)).withOrder(3).withCorrection(c));
@@ -60,7 +61,7 @@ final class SamplerNames {
   private SamplerNames() {}
 
   private static Timesteps trailing(int steps) {
-    return Timesteps.of(steps, StepSpacing.TRAILING);
+    return Timesteps.of(steps, Timesteps.Spacing.TRAILING);
   }
 
   static List<String> all() {

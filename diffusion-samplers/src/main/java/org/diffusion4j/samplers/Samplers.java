@@ -84,7 +84,7 @@ public final class Samplers {
       case "EulerDiscreteScheduler" -> euler(config, steps);
       case "EulerAncestralDiscreteScheduler" -> {
         SchedulerSettings settings = new SchedulerSettings(config);
-        yield new EulerAncestralSampler(settings.nodes(steps, SigmaTime.BETWEEN));
+        yield new EulerSampler(settings.nodes(steps, SigmaTime.BETWEEN)).withAncestralNoise();
       }
       case "HeunDiscreteScheduler" ->
           new HeunSampler(nodes(config, steps, SigmaTime.BETWEEN))

@@ -25,7 +25,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  */
 final class SamplingLoop {
 
-  private final Method method;
+  private final LoopSampler<?, ?> method;
   private final Denoiser model;
   private final SamplingRequest request;
   private final List<Transition> transitions;
@@ -37,7 +37,7 @@ final class SamplingLoop {
   private int calls;
   private int finished;
 
-  private SamplingLoop(Method method, Denoiser model, SamplingRequest request) {
+  private SamplingLoop(LoopSampler<?, ?> method, Denoiser model, SamplingRequest request) {
     this.method = method;
     this.model = model;
     this.request = request;
@@ -90,7 +90,7 @@ final class SamplingLoop {
     }
   }
 
-  static SamplingResult run(Method method, Denoiser model, SamplingRequest request) {
+  static SamplingResult run(LoopSampler<?, ?> method, Denoiser model, SamplingRequest request) {
     return Detached.get(() -> new SamplingLoop(method, model, request).run());
   }
 
@@ -265,7 +265,7 @@ final class SamplingLoop {
                 copies,
                 variance,
                 step.at(),
-                method.correction());
+                method.options.correction);
         done = true;
         return estimate;
       } finally {

@@ -6,6 +6,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 
 /** What several of diffusers' schedulers read from their configurations alike. */
 record SchedulerSettings(SchedulerConfig config) {
@@ -52,9 +54,9 @@ record SchedulerSettings(SchedulerConfig config) {
   /** The timesteps that {@code timestep_spacing} and {@code steps_offset} describe. */
   Timesteps spaced(int steps, String byDefault) {
     String name = config.oneOf("timestep_spacing", byDefault, SPACINGS);
-    StepSpacing spacing = StepSpacing.valueOf(name.toUpperCase(Locale.ROOT));
+    Spacing spacing = Spacing.valueOf(name.toUpperCase(Locale.ROOT));
     // diffusers adds the offset to leading steps alone.
-    int offset = spacing == StepSpacing.LEADING ? config.integer("steps_offset", 0) : 0;
+    int offset = spacing == Spacing.LEADING ? config.integer("steps_offset", 0) : 0;
     return Timesteps.of(steps, spacing, offset);
   }
 
@@ -76,12 +78,14 @@ record SchedulerSettings(SchedulerConfig config) {
   }
 
   /**
-   * The steps of a scheduler of DPM-Solver's family, which asks about whole timesteps.
+   * The steps of a scheduler of DPM-Solver's family, which asks about whole timesteps. Noise levels
+   * that are spaced know no limit of lambda in diffusers.
    *
    * @param time what the denoiser is asked about at Karras's noise levels
    */
   Timesteps intervals(int steps, SigmaTime time) {
-    return withSigmas(spaced(steps, "linspace"), time, SigmaTime.LOWER);
+    Timesteps spaced = withSigmas(spaced(steps, "linspace"), time, SigmaTime.LOWER);
+    return spacesSigmas() ? spaced : spaced.withLambdaMin(lambdaMin());
   }
 
   private Timesteps withSigmas(Timesteps spaced, SigmaTime karras, SigmaTime others) {
@@ -110,7 +114,7 @@ record SchedulerSettings(SchedulerConfig config) {
   }
 
   /** {@code lambda_min_clipped}, which JSON can write only as a string if it is infinite. */
-  double lambdaMin() {
+  private double lambdaMin() {
     Object value = config.settings().get("lambda_min_clipped");
     if (value == null || Set.of("-Infinity", "-inf").contains(value)) {
       return Double.NEGATIVE_INFINITY;

@@ -2,12 +2,11 @@ package org.diffusion4j.samplers;
 
 import java.util.function.DoubleUnaryOperator;
 
-/** How noise levels lie between the highest and the lowest. */
-public enum SigmaSpacing {
-  /**
-   * Evenly in {@code sigma^(1/7)}: EDM (Karras et al. 2022), equation 5. Closer together where
-   * there is little noise.
-   */
+/**
+ * How noise levels lie between the highest and the lowest: {@link Timesteps.Spacing} says which is
+ * which.
+ */
+enum SigmaSpacing {
   KARRAS {
     @Override
     double[] descending(double max, double min, int n) {
@@ -18,7 +17,6 @@ public enum SigmaSpacing {
     }
   },
 
-  /** Evenly in the logarithm of sigma. */
   EXPONENTIAL {
     @Override
     double[] descending(double max, double min, int n) {
@@ -28,7 +26,6 @@ public enum SigmaSpacing {
     }
   },
 
-  /** At the quantiles of a beta distribution with both parameters 0.6: Lee et al. 2024. */
   BETA {
     @Override
     double[] descending(double max, double min, int n) {
@@ -36,10 +33,6 @@ public enum SigmaSpacing {
     }
   },
 
-  /**
-   * Evenly in the logarithm of the signal-to-noise ratio: DPM-Solver (Lu et al. 2022), section 3.4.
-   * The same levels as {@link #EXPONENTIAL}.
-   */
   LOG_SNR {
     @Override
     double[] descending(double max, double min, int n) {

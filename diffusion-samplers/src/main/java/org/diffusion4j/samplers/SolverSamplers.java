@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Set;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 
 /** The samplers of diffusers' DPM-Solver, UniPC and DEIS schedulers. */
 final class SolverSamplers {
@@ -30,7 +32,6 @@ final class SolverSamplers {
             .withAlgorithm(algorithm(config))
             .withOrder(config.integer("solver_order", 2))
             .withFinalSigma(settings.finalSigma())
-            .withLambdaMin(settings.lambdaMin())
             .withPublishedThirdOrder()
             .withCorrection(Samplers.correction(config, false));
     if (isHeun(config)) {
@@ -49,7 +50,6 @@ final class SolverSamplers {
             .withAlgorithm(algorithm(config))
             .withOrder(config.integer("solver_order", 2))
             .withFinalSigma(settings.finalSigma())
-            .withLambdaMin(settings.lambdaMin())
             .withCorrection(Samplers.correction(config, false));
     if (isHeun(config)) {
       sampler = sampler.withHeunSteps();
@@ -115,16 +115,16 @@ final class SolverSamplers {
     return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
   }
 
-  private static DpmAlgorithm algorithm(SchedulerConfig config) {
+  private static Algorithm algorithm(SchedulerConfig config) {
     String name = config.oneOf("algorithm_type", "dpmsolver++", DPM_ALGORITHMS);
     if (name.endsWith("dpmsolver")) {
       requireEnd(new SchedulerSettings(config), "algorithm_type " + name);
     }
     return switch (name) {
-      case "dpmsolver" -> DpmAlgorithm.DPM_SOLVER;
-      case "sde-dpmsolver" -> DpmAlgorithm.SDE_DPM_SOLVER;
-      case "sde-dpmsolver++" -> DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS;
-      default -> DpmAlgorithm.DPM_SOLVER_PLUS_PLUS;
+      case "dpmsolver" -> Algorithm.DPM_SOLVER;
+      case "sde-dpmsolver" -> Algorithm.SDE_DPM_SOLVER;
+      case "sde-dpmsolver++" -> Algorithm.SDE_DPM_SOLVER_PLUS_PLUS;
+      default -> Algorithm.DPM_SOLVER_PLUS_PLUS;
     };
   }
 

@@ -2,18 +2,8 @@ package org.diffusion4j.samplers;
 
 import java.util.stream.IntStream;
 
-/**
- * Where the steps of a sampler lie that takes fewer than the schedule has: Lin et al. 2024, table
- * 2.
- *
- * <p>Methods that need whole timesteps round them. Those that work with noise levels take them
- * between timesteps; those that end above the last timestep, at its noise level or at none
- * (DPM-Solver, UniPC, DEIS), divide the way into {@code n} parts, so that 0 is not among them.
- */
-public enum StepSpacing {
-  /**
-   * Multiples of {@code T / n}, rounded down, from 0; DDIM's own. The last step, T-1, is left out.
-   */
+/** How timesteps are spaced: {@link Timesteps.Spacing} says which is which. */
+enum StepSpacing {
   LEADING {
     @Override
     int[] descending(int total, int n) {
@@ -22,10 +12,6 @@ public enum StepSpacing {
     }
   },
 
-  /**
-   * Evenly from T-1 to 0, both included. A single whole timestep is 0, as in NumPy; a single noise
-   * level is that of T-1, for samples begin as noise.
-   */
   LINSPACE {
     @Override
     int[] descending(int total, int n) {
@@ -44,7 +30,6 @@ public enum StepSpacing {
     }
   },
 
-  /** Evenly from T-1 down, 0 left out unless n is T; what zero terminal SNR needs. */
   TRAILING {
     @Override
     int[] descending(int total, int n) {
@@ -63,11 +48,6 @@ public enum StepSpacing {
     }
   },
 
-  /**
-   * Squares of evenly spaced numbers, rounded down, from {@code 0.8 T}: DDIM's own for CIFAR-10.
-   * Many steps make the smallest timesteps coincide; such a step changes nothing. Only for methods
-   * that take whole timesteps.
-   */
   QUADRATIC {
     @Override
     int[] descending(int total, int n) {

@@ -1,8 +1,6 @@
 package org.diffusion4j.samplers;
 
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.jspecify.annotations.Nullable;
@@ -16,42 +14,101 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Timesteps {
 
-  private static final Timesteps ALL = new Timesteps(0, StepSpacing.LEADING, 0, null, 0, null);
+  /**
+   * How the steps of a sampler are spaced that takes fewer than the schedule has. The first four
+   * space timesteps (Lin et al. 2024, table 2), the others noise levels.
+   *
+   * <p>Methods that need whole timesteps round them. Those that work with noise levels take them
+   * between timesteps; those that end above the last timestep, at its noise level or at none
+   * (DPM-Solver, UniPC, DEIS), divide the way into {@code n} parts, so that 0 is not among them.
+   */
+  public enum Spacing {
+    /**
+     * Multiples of {@code T / n}, rounded down, from 0; DDIM's own. The last step, T-1, is left
+     * out.
+     */
+    LEADING(StepSpacing.LEADING, null),
 
-  private final int count;
-  private final StepSpacing spacing;
-  private final int offset;
-  private final int @Nullable [] list;
-  private final int distilled;
+    /**
+     * Evenly from T-1 to 0, both included. A single whole timestep is 0, as in NumPy; a single
+     * noise level is that of T-1, for samples begin as noise.
+     */
+    LINSPACE(StepSpacing.LINSPACE, null),
+
+    /** Evenly from T-1 down, 0 left out unless n is T; what zero terminal SNR needs. */
+    TRAILING(StepSpacing.TRAILING, null),
+
+    /**
+     * Squares of evenly spaced numbers, rounded down, from {@code 0.8 T}: DDIM's own for CIFAR-10.
+     * Many steps make the smallest timesteps coincide; such a step changes nothing. Only for
+     * methods that take whole timesteps.
+     */
+    QUADRATIC(StepSpacing.QUADRATIC, null),
+
+    /**
+     * Noise levels evenly in {@code sigma^(1/7)}: EDM (Karras et al. 2022), equation 5. Closer
+     * together where there is little noise.
+     */
+    KARRAS(StepSpacing.LINSPACE, SigmaSpacing.KARRAS),
+
+    /** Noise levels evenly in the logarithm of sigma. */
+    EXPONENTIAL(StepSpacing.LINSPACE, SigmaSpacing.EXPONENTIAL),
+
+    /**
+     * Noise levels at the quantiles of a beta distribution with both parameters 0.6: Lee et al.
+     * 2024.
+     */
+    BETA(StepSpacing.LINSPACE, SigmaSpacing.BETA),
+
+    /**
+     * Noise levels evenly in the logarithm of the signal-to-noise ratio: DPM-Solver (Lu et al.
+     * 2022), section 3.4. The same levels as {@link #EXPONENTIAL}.
+     */
+    LOG_SNR(StepSpacing.LINSPACE, SigmaSpacing.LOG_SNR);
+
+    private final StepSpacing steps;
+    private final @Nullable SigmaLevels sigmas;
+
+    Spacing(StepSpacing steps, @Nullable SigmaSpacing sigmas) {
+      this.steps = steps;
+      this.sigmas = sigmas == null ? null : SigmaLevels.of(sigmas);
+    }
+  }
+
+  /** Where the last step of a method ends that works with noise levels. */
+  public enum FinalSigma {
+    /** At no noise. */
+    ZERO,
+    /** At the noise of the schedule's first step. */
+    MIN
+  }
+
+  private final Steps steps;
   private final @Nullable SigmaLevels sigmas;
+  private final double lambdaMin;
 
-  private Timesteps(
-      int count,
-      StepSpacing spacing,
-      int offset,
-      int @Nullable [] list,
-      int distilled,
-      @Nullable SigmaLevels sigmas) {
-    this.count = count;
-    this.spacing = Objects.requireNonNull(spacing, "spacing");
-    this.offset = offset;
-    this.list = list;
-    this.distilled = distilled;
+  private Timesteps(Steps steps, @Nullable SigmaLevels sigmas, double lambdaMin) {
+    this.steps = steps;
     this.sigmas = sigmas;
+    this.lambdaMin = lambdaMin;
+  }
+
+  private static Timesteps of(Steps steps) {
+    return new Timesteps(steps, null, Double.NEGATIVE_INFINITY);
   }
 
   /** Every timestep, from T-1 to 0. */
   public static Timesteps all() {
-    return ALL;
+    return of(new Steps.Spaced(0, StepSpacing.LEADING, 0));
   }
 
   /**
-   * Evenly spaced timesteps.
+   * Evenly spaced steps.
    *
    * @param count in [1, T]
    * @param spacing where they lie
    */
-  public static Timesteps of(int count, StepSpacing spacing) {
+  public static Timesteps of(int count, Spacing spacing) {
     return of(count, spacing, 0);
   }
 
@@ -60,30 +117,18 @@ public final class Timesteps {
    *
    * @param count in [1, T]
    * @param spacing where they lie
-   * @param offset what is added to each of {@link StepSpacing#LEADING}, at least 0; 0 for the
-   *     others
+   * @param offset what is added to each of {@link Spacing#LEADING}, at least 0; 0 for the others
    */
-  public static Timesteps of(int count, StepSpacing spacing, int offset) {
-    requireCount(count);
-    if (offset < 0 || (offset > 0 && spacing != StepSpacing.LEADING)) {
+  public static Timesteps of(int count, Spacing spacing, int offset) {
+    if (offset < 0 || (offset > 0 && spacing != Spacing.LEADING)) {
       throw new IllegalArgumentException(
           "offset must be at least 0, and 0 but for leading spacing, but was "
               + offset
               + " for "
               + spacing);
     }
-    return new Timesteps(count, spacing, offset, null, 0, null);
-  }
-
-  /**
-   * Noise levels from the schedule's highest to its lowest.
-   *
-   * @param count in [1, T]
-   * @param spacing how they lie between the two
-   */
-  public static Timesteps of(int count, SigmaSpacing spacing) {
-    requireCount(count);
-    return of(count, StepSpacing.LINSPACE).with(SigmaLevels.of(spacing));
+    Timesteps spaced = of(new Steps.Spaced(requireCount(count), spacing.steps, offset));
+    return spacing.sigmas == null ? spaced : spaced.with(spacing.sigmas);
   }
 
   /**
@@ -92,19 +137,7 @@ public final class Timesteps {
    * @param descending at least one, strictly decreasing, each in [0, T-1]
    */
   public static Timesteps list(int... descending) {
-    if (descending.length == 0) {
-      throw new IllegalArgumentException("timesteps must not be empty");
-    }
-    for (int i = 1; i < descending.length; i++) {
-      if (descending[i] >= descending[i - 1]) {
-        throw new IllegalArgumentException(
-            "timesteps must decrease strictly but "
-                + descending[i]
-                + " follows "
-                + descending[i - 1]);
-      }
-    }
-    return new Timesteps(descending.length, StepSpacing.LEADING, 0, descending.clone(), 0, null);
+    return of(new Steps.Listed(descending));
   }
 
   /**
@@ -114,13 +147,7 @@ public final class Timesteps {
    *     finite, positive and strictly decreasing; not the 0 at the end
    */
   public static Timesteps sigmas(double... descending) {
-    return new Timesteps(
-        Math.max(descending.length, 1),
-        StepSpacing.LINSPACE,
-        0,
-        null,
-        0,
-        SigmaLevels.list(descending));
+    return of(Math.max(descending.length, 1), Spacing.LINSPACE).with(SigmaLevels.list(descending));
   }
 
   /**
@@ -131,23 +158,33 @@ public final class Timesteps {
    * @param distilled how many those are, evenly spaced up to T-1; in [1, T]
    */
   public static Timesteps distilled(int count, int distilled) {
-    requireCount(count);
-    if (count > distilled) {
-      throw new IllegalArgumentException(
-          "steps must be at most those of the distillation, " + distilled + ", but were " + count);
-    }
-    return new Timesteps(count, StepSpacing.LEADING, 0, null, distilled, null);
+    return of(new Steps.Distilled(requireCount(count), distilled));
   }
 
-  private static void requireCount(int count) {
+  private static int requireCount(int count) {
     if (count < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but were " + count);
     }
+    return count;
+  }
+
+  /**
+   * These without the timesteps whose lambda, half the logarithm of the signal-to-noise ratio, is
+   * below a limit, such as -5.1 for the cosine schedule (Lu et al. 2023, appendix). Those that
+   * remain are spaced anew. Noise levels of a list stay.
+   *
+   * @param lambda at most the schedule's highest
+   */
+  public Timesteps withLambdaMin(double lambda) {
+    if (Double.isNaN(lambda)) {
+      throw new IllegalArgumentException("lambda must be a number but was NaN");
+    }
+    return new Timesteps(steps, sigmas, lambda);
   }
 
   /** These with noise levels that lie between the first's and the last's. */
   Timesteps with(SigmaLevels levels) {
-    return new Timesteps(count, spacing, offset, list, distilled, levels);
+    return new Timesteps(steps, levels, lambdaMin);
   }
 
   /**
@@ -158,56 +195,53 @@ public final class Timesteps {
    *     are noise levels
    */
   public int[] descending(int total) {
+    return descending(total, total);
+  }
+
+  /** The same without those of too low a lambda. */
+  int[] descending(NoiseSchedule schedule) {
+    return requireSome(descending(last(new SigmaCurve(schedule)), schedule.steps()));
+  }
+
+  private int[] descending(int last, int total) {
     if (sigmas != null) {
       throw new IllegalArgumentException(
           "this method takes whole timesteps but was given noise levels, " + this);
     }
-    int n = count(total);
-    int[] steps =
-        list != null
-            ? list.clone()
-            : distilled > 0 ? ofDistilled(total) : spacing.descending(total, n);
-    for (int i = 0; i < steps.length; i++) {
-      steps[i] += offset;
-      requireWithin(steps[i], total);
-    }
-    return steps;
+    return steps.whole(last, total);
   }
 
-  private int[] ofDistilled(int total) {
-    if (distilled > total) {
+  /** How many timesteps may be used. */
+  private int last(SigmaCurve curve) {
+    int last = curve.stepsAbove(lambdaMin);
+    if (last < 1) {
       throw new IllegalArgumentException(
-          "steps of the distillation must be at most the schedule's, "
-              + total
-              + ", but were "
-              + distilled);
+          "lambda must be at most the schedule's highest, "
+              + -Math.log(curve.min())
+              + ", but the minimum was "
+              + lambdaMin);
     }
-    int stride = total / distilled;
-    int[] steps = new int[count];
-    for (int i = 0; i < count; i++) {
-      steps[i] = (distilled - (int) (i * ((double) distilled / count))) * stride - 1;
-    }
-    return steps;
+    return last;
   }
 
-  private int count(int total) {
-    if (count > total) {
-      throw new IllegalArgumentException(
-          "steps must be at most the schedule's, " + total + ", but were " + count);
-    }
-    return count == 0 ? total : count;
+  private int[] requireSome(int[] t) {
+    requireSome(t.length);
+    return t;
   }
 
-  private static void requireWithin(double t, int total) {
-    if (t < 0 || t >= total) {
+  private void requireSome(int count) {
+    if (count == 0) {
       throw new IllegalArgumentException(
-          "timesteps must be in [0, " + (total - 1) + "] but one is " + (int) t);
+          "lambda of a timestep must be at least the minimum, "
+              + lambdaMin
+              + ", but none was of "
+              + this);
     }
   }
 
   /** The moves from each timestep to the next, and from the last to the end. */
   List<Transition> down(NoiseSchedule schedule, Level end) {
-    int[] t = descending(schedule.steps());
+    int[] t = descending(schedule);
     double[] times = new double[t.length];
     Level[] levels = new Level[t.length + 1];
     for (int i = 0; i < t.length; i++) {
@@ -220,7 +254,7 @@ public final class Timesteps {
 
   /** The same moves, walked back; the denoiser is asked about where they lead. */
   List<Transition> up(NoiseSchedule schedule, Level beginning) {
-    int[] t = descending(schedule.steps());
+    int[] t = descending(schedule);
     double[] times = new double[t.length];
     Level[] levels = new Level[t.length + 1];
     levels[0] = beginning;
@@ -233,75 +267,32 @@ public final class Timesteps {
 
   /** The noise levels of a method that visits both ends of the schedule. */
   NoiseLevels nodes(NoiseSchedule schedule, FinalSigma end) {
-    int total = schedule.steps();
     SigmaCurve curve = new SigmaCurve(schedule);
-    double[] t = within(spacing.nodes(total, count(total)), total);
-    return NoiseLevels.of(
-        t, curve, curve.sigma(t[0]), curve.sigma(t[t.length - 1]), count(total), sigmas, end);
+    int total = schedule.steps();
+    double[] t = steps.nodes(last(curve), total);
+    requireSome(t.length);
+    double max = curve.sigma(t[0]);
+    double min = curve.sigma(t[t.length - 1]);
+    return NoiseLevels.of(t, curve, max, min, steps.count(total), sigmas, end);
   }
 
-  /**
-   * The noise levels of a method that divides the way into parts.
-   *
-   * @param lambdaMin timesteps of a lower lambda are left out
-   */
-  NoiseLevels intervals(NoiseSchedule schedule, FinalSigma end, double lambdaMin) {
-    int total = schedule.steps();
+  /** The noise levels of a method that divides the way into parts. */
+  NoiseLevels intervals(NoiseSchedule schedule, FinalSigma end) {
     SigmaCurve curve = new SigmaCurve(schedule);
-    int last = curve.stepsAbove(lambdaMin);
-    if (last < 1) {
-      throw new IllegalArgumentException(
-          "lambda must be at most the schedule's highest, "
-              + -Math.log(curve.min())
-              + ", but the minimum was "
-              + lambdaMin);
-    }
-    int n = count(total);
-    double[] t = within(spacing.intervals(last, total, n), total);
-    if (list != null) {
-      t = Arrays.stream(t).filter(step -> step < last).toArray();
-      if (t.length == 0) {
-        throw new IllegalArgumentException(
-            "lambda of a timestep must be at least the minimum, "
-                + lambdaMin
-                + ", but none was of "
-                + this);
-      }
-    }
-    return NoiseLevels.of(t, curve, curve.max(), curve.min(), n, sigmas, end);
-  }
-
-  private double[] within(double[] spaced, int total) {
-    double[] t = list == null ? spaced : Arrays.stream(list).asDoubleStream().toArray();
-    if (distilled > 0) {
-      throw new IllegalArgumentException(
-          "this method cannot take the timesteps of a distillation, " + this);
-    }
-    for (int i = 0; i < t.length; i++) {
-      t[i] += offset;
-      requireWithin(t[i], total);
-    }
-    return t;
+    int total = schedule.steps();
+    int last = last(curve);
+    double[] t = steps.intervals(last, total);
+    requireSome(t.length);
+    double max = curve.sigma(last - 1);
+    return NoiseLevels.of(t, curve, max, curve.min(), steps.count(total), sigmas, end);
   }
 
   @Override
   public String toString() {
-    if (list != null) {
-      return "Timesteps" + Arrays.toString(list);
-    }
-    if (distilled > 0) {
-      return "Timesteps[" + count + " of " + distilled + "]";
-    }
-    if (count == 0) {
-      return "Timesteps[all]";
-    }
     return "Timesteps["
-        + count
-        + ", "
-        + spacing
-        + "+"
-        + offset
+        + steps
         + (sigmas == null ? "" : ", " + sigmas)
+        + (lambdaMin == Double.NEGATIVE_INFINITY ? "" : ", lambda from " + lambdaMin)
         + "]";
   }
 }

@@ -1,13 +1,17 @@
 package org.diffusion4j.samplers;
 
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 
 /**
  * The unified predictor and corrector: UniPC (Zhao et al. 2023). Each call of the denoiser serves
  * twice, to correct the step that led to the samples and to predict the next. One order higher than
  * DPM-Solver++ for the same calls; serves well from 5 to 10 steps.
  */
-public final class UniPcSampler extends LoopSampler {
+public final class UniPcSampler extends LoopSampler<UniPcSampler, UniPcSampler.Options> {
 
   /** The function B(h) of the paper. */
   public enum Variant {
@@ -29,10 +33,24 @@ public final class UniPcSampler extends LoopSampler {
     abstract double b(double h);
   }
 
-  private final UniPc method;
+  private static final int MAX_ORDER = 4;
 
-  private UniPcSampler(UniPc method) {
-    this.method = method;
+  static final class Options extends LoopSampler.Options {
+
+    int order = 2;
+    Variant variant = Variant.BH2;
+    boolean inX0 = true;
+    boolean lowerOrderAtEnd = true;
+    Set<Integer> uncorrected = Set.of();
+    FinalSigma end = FinalSigma.ZERO;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
+
+  private UniPcSampler(Options options) {
+    super(options, UniPcSampler::new);
   }
 
   /**
@@ -41,7 +59,7 @@ public final class UniPcSampler extends LoopSampler {
    * @param steps in [1, T]
    */
   public UniPcSampler(int steps) {
-    this(Timesteps.of(steps, StepSpacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
   }
 
   /**
@@ -50,9 +68,7 @@ public final class UniPcSampler extends LoopSampler {
    * @param timesteps to visit, or noise levels
    */
   public UniPcSampler(Timesteps timesteps) {
-    this(
-        new UniPc(
-            timesteps, 2, Variant.BH2, true, true, Set.of(), FinalSigma.ZERO, X0Correction.none()));
+    this(new Options(timesteps));
   }
 
   /**
@@ -61,22 +77,24 @@ public final class UniPcSampler extends LoopSampler {
    * @param order of the predictor, in [1, 4]; the corrector adds 1
    */
   public UniPcSampler withOrder(int order) {
-    return new UniPcSampler(method.withOrder(order));
+    Limits.order(order, MAX_ORDER);
+    return with(o -> o.order = order);
   }
 
   /** This sampler with another function B(h); {@link Variant#BH2} is the default. */
   public UniPcSampler withVariant(Variant variant) {
-    return new UniPcSampler(method.withVariant(variant));
+    Objects.requireNonNull(variant, "variant");
+    return with(o -> o.variant = variant);
   }
 
   /** This sampler on predictions of the noise and not of the clean samples. */
   public UniPcSampler withEpsilon() {
-    return new UniPcSampler(method.withEpsilon());
+    return with(o -> o.inX0 = false);
   }
 
   /** This sampler with full order to the end; for an end at {@link FinalSigma#MIN}. */
   public UniPcSampler withFullOrderAtEnd() {
-    return new UniPcSampler(method.withFullOrderAtEnd());
+    return with(o -> o.lowerOrderAtEnd = false);
   }
 
   /**
@@ -85,37 +103,41 @@ public final class UniPcSampler extends LoopSampler {
    * @param steps their numbers, from 0
    */
   public UniPcSampler withoutCorrector(Set<Integer> steps) {
-    return new UniPcSampler(method.withoutCorrector(steps));
+    Set<Integer> copy = Set.copyOf(steps);
+    return with(o -> o.uncorrected = copy);
   }
 
   /** This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default. */
   public UniPcSampler withFinalSigma(FinalSigma end) {
-    return new UniPcSampler(method.withFinalSigma(end));
-  }
-
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
-  public UniPcSampler withCorrection(X0Correction correction) {
-    return new UniPcSampler(method.withCorrection(correction));
+    Objects.requireNonNull(end, "end");
+    return with(o -> o.end = end);
   }
 
   @Override
-  Method method() {
-    return method;
-  }
-
-  @Override
-  public String toString() {
-    return "UniPcSampler["
-        + method.timesteps()
-        + ", "
-        + method.variant()
+  String described() {
+    return ", "
+        + options.variant
         + ", order="
-        + method.order()
-        + (method.inX0() ? "" : ", epsilon")
+        + options.order
+        + (options.inX0 ? "" : ", epsilon")
         + ", end="
-        + method.end()
-        + (method.lowerOrderAtEnd() ? "" : ", full order at end")
-        + (method.uncorrected().isEmpty() ? "" : ", uncorrected " + method.uncorrected())
-        + "]";
+        + options.end
+        + (options.lowerOrderAtEnd ? "" : ", full order at end")
+        + (options.uncorrected.isEmpty() ? "" : ", uncorrected " + options.uncorrected);
+  }
+
+  @Override
+  List<Transition> transitions(NoiseSchedule schedule) {
+    boolean fullOrder = !options.lowerOrderAtEnd && options.order > 1;
+    if (options.end == FinalSigma.ZERO && (!options.inX0 || fullOrder)) {
+      throw new IllegalArgumentException(
+          "final sigma must be MIN with epsilon or full order at the end but was ZERO");
+    }
+    return options.timesteps.intervals(schedule, options.end).transitions();
+  }
+
+  @Override
+  Run start(List<Transition> steps, NoiseSchedule schedule) {
+    return new UniPc(options, steps.size());
   }
 }

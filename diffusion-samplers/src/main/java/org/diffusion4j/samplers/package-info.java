@@ -15,11 +15,8 @@
  *     <td>DDIM backwards: from samples to the noise that they come from</td>
  *     <td>1</td><td>1</td><td>none</td><td>as DDIM</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.EulerSampler}</td>
- *     <td>Euler's method on the probability flow (Karras et al. 2022)</td>
- *     <td>1</td><td>1</td><td>with churn</td><td>20 to 50</td></tr>
- *   <tr><td>{@link org.diffusion4j.samplers.EulerAncestralSampler}</td>
- *     <td>the same, with noise added after each step (k-diffusion)</td>
- *     <td>1</td><td>1</td><td>every step but the last</td><td>20 to 50</td></tr>
+ *     <td>Euler's method on the probability flow (Karras et al. 2022); also ancestral (k-diffusion)</td>
+ *     <td>1</td><td>1</td><td>with churn; every step if ancestral</td><td>20 to 50</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.HeunSampler}</td>
  *     <td>Heun's method (Karras et al. 2022)</td>
  *     <td>2</td><td>2</td><td>with churn</td><td>10 to 30</td></tr>

@@ -13,6 +13,8 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -43,7 +45,7 @@ class ConvergenceOrderTest {
    * @param of the method for some steps
    * @param whole whether it takes whole timesteps
    */
-  record Case(String name, double order, Function<Timesteps, LoopSampler> of, boolean whole) {
+  record Case(String name, double order, Function<Timesteps, LoopSampler<?, ?>> of, boolean whole) {
 
     @Override
     public String toString() {
@@ -64,13 +66,13 @@ class ConvergenceOrderTest {
         levels("DPM-Solver++ 2M", 2, t -> multistep(t)),
         levels("DPM-Solver++ 2M Heun", 2, t -> multistep(t).withHeunSteps()),
         levels("DPM-Solver++ 3M", 3, t -> multistep(t).withOrder(3)),
-        levels("DPM-Solver 1", 1, t -> multistep(t, DpmAlgorithm.DPM_SOLVER).withOrder(1)),
-        levels("DPM-Solver 2M", 2, t -> multistep(t, DpmAlgorithm.DPM_SOLVER)),
-        levels("DPM-Solver 3M", 3, t -> multistep(t, DpmAlgorithm.DPM_SOLVER).withOrder(3)),
+        levels("DPM-Solver 1", 1, t -> multistep(t, Algorithm.DPM_SOLVER).withOrder(1)),
+        levels("DPM-Solver 2M", 2, t -> multistep(t, Algorithm.DPM_SOLVER)),
+        levels("DPM-Solver 3M", 3, t -> multistep(t, Algorithm.DPM_SOLVER).withOrder(3)),
         levels("DPM-Solver++ 2S", 2, t -> singlestep(t)),
         levels("DPM-Solver++ 2S Heun", 2, t -> singlestep(t).withHeunSteps()),
         levels("DPM-Solver++ 3S", 3, t -> singlestep(t).withOrder(3).withHeunSteps()),
-        levels("DPM-Solver 2S", 2, t -> singlestep(t).withAlgorithm(DpmAlgorithm.DPM_SOLVER)),
+        levels("DPM-Solver 2S", 2, t -> singlestep(t).withAlgorithm(Algorithm.DPM_SOLVER)),
         levels("UniPC 1", 2, t -> uniPc(t).withOrder(1)),
         levels("UniPC 2", 3, t -> uniPc(t)),
         levels("UniPC 2 bh1", 3, t -> uniPc(t).withVariant(UniPcSampler.Variant.BH1)),
@@ -84,19 +86,19 @@ class ConvergenceOrderTest {
         whole("PNDM Runge-Kutta", 2, t -> new PndmSampler(t).withRungeKuttaStart()));
   }
 
-  private static Case levels(String name, double order, Function<Timesteps, LoopSampler> of) {
+  private static Case levels(String name, double order, Function<Timesteps, LoopSampler<?, ?>> of) {
     return new Case(name, order, of, false);
   }
 
-  private static Case whole(String name, double order, Function<Timesteps, LoopSampler> of) {
+  private static Case whole(String name, double order, Function<Timesteps, LoopSampler<?, ?>> of) {
     return new Case(name, order, of, true);
   }
 
   private static DpmSolverSampler multistep(Timesteps t) {
-    return multistep(t, DpmAlgorithm.DPM_SOLVER_PLUS_PLUS);
+    return multistep(t, Algorithm.DPM_SOLVER_PLUS_PLUS);
   }
 
-  private static DpmSolverSampler multistep(Timesteps t, DpmAlgorithm algorithm) {
+  private static DpmSolverSampler multistep(Timesteps t, Algorithm algorithm) {
     return new DpmSolverSampler(t)
         .withAlgorithm(algorithm)
         .withFinalSigma(FinalSigma.MIN)
@@ -136,12 +138,13 @@ class ConvergenceOrderTest {
 
   /** The root mean square where the last step begins, or, of a method that ends there, ends. */
   private static double error(Case method, int steps) {
-    LoopSampler sampler = method.of().apply(method.whole() ? timesteps(steps) : levels(steps));
+    LoopSampler<?, ?> sampler =
+        method.of().apply(method.whole() ? timesteps(steps) : levels(steps));
     if (endsAtMin(sampler)) {
       sampler = method.of().apply(withoutLast(steps));
     }
     NoiseSchedule schedule = method.whole() ? FINE : SCHEDULE;
-    List<Transition> transitions = sampler.method().transitions(schedule);
+    List<Transition> transitions = sampler.transitions(schedule);
     int compared = transitions.size() - (endsAtMin(sampler) ? 1 : 2);
     float[][] states = new float[transitions.size()][];
     INDArray start = Values.normal(1, POINTS, 1);
@@ -163,8 +166,8 @@ class ConvergenceOrderTest {
     return Math.sqrt(squares / POINTS);
   }
 
-  private static boolean endsAtMin(LoopSampler sampler) {
-    List<Transition> steps = sampler.method().transitions(FINE);
+  private static boolean endsAtMin(LoopSampler<?, ?> sampler) {
+    List<Transition> steps = sampler.transitions(FINE);
     return steps.get(steps.size() - 1).to().noise() > 0;
   }
 

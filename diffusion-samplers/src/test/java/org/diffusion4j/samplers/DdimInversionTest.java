@@ -10,6 +10,7 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,12 +26,12 @@ class DdimInversionTest {
   class Mechanics extends SamplerMechanics {
     @Override
     Sampler sampler() {
-      return new DdimInversion(Timesteps.of(20, StepSpacing.LEADING));
+      return new DdimInversion(Timesteps.of(20, Spacing.LEADING));
     }
 
     @Override
     Sampler brief() {
-      return new DdimInversion(Timesteps.of(2, StepSpacing.LEADING));
+      return new DdimInversion(Timesteps.of(2, Spacing.LEADING));
     }
 
     @Override
@@ -99,7 +100,7 @@ class DdimInversionTest {
   void inversionThenSampling_returnsTheStart(int steps, Prediction prediction, float tolerance) {
     for (StepSpacing spacing : StepSpacing.values()) {
       Denoiser model = MixtureDenoiser.twoModes(THOUSAND, prediction);
-      Timesteps timesteps = Timesteps.of(steps, spacing);
+      Timesteps timesteps = Timesteps.of(steps, Spacing.valueOf(spacing.name()));
       SamplingRequest sampling = SamplingRequest.builder(100).batchSize(100).seed(8).build();
       float[] samples = SamplerMechanics.samples(new DdimSampler(100), model, sampling);
       float[] noise =
@@ -149,7 +150,7 @@ class DdimInversionTest {
     float[] start = Values.of(Values.normal(8, 500, 1));
     float[] noise =
         SamplerMechanics.samples(
-            new DdimInversion(Timesteps.of(500, StepSpacing.TRAILING)),
+            new DdimInversion(Timesteps.of(500, Spacing.TRAILING)),
             model,
             from(Values.column(samples)));
     for (int i = 0; i < noise.length; i++) {
@@ -170,14 +171,14 @@ class DdimInversionTest {
         SamplingRequest.builder(2).noise(none).start(Values.column(1, 2)).build();
     assertThat(
             SamplerMechanics.samples(
-                new DdimInversion(Timesteps.of(5, StepSpacing.LEADING)), model, request))
+                new DdimInversion(Timesteps.of(5, Spacing.LEADING)), model, request))
         .hasSize(2);
   }
 
   @Test
   void sample_withoutStartIsRefused() {
     Denoiser model = MixtureDenoiser.twoModes(THOUSAND, Prediction.EPSILON);
-    DdimInversion inversion = new DdimInversion(Timesteps.of(5, StepSpacing.LEADING));
+    DdimInversion inversion = new DdimInversion(Timesteps.of(5, Spacing.LEADING));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> inversion.sample(model, 2))
         .withMessageStartingWith("start must be given");
@@ -186,7 +187,7 @@ class DdimInversionTest {
   @Test
   void sample_ofCleanSamplesWithAModelOfThemIsRefused() {
     Denoiser model = MixtureDenoiser.twoModes(THOUSAND, Prediction.SAMPLE);
-    DdimInversion inversion = new DdimInversion(Timesteps.of(5, StepSpacing.LEADING));
+    DdimInversion inversion = new DdimInversion(Timesteps.of(5, Spacing.LEADING));
     SamplingRequest request = from(Values.column(1));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> inversion.sample(model, request))

@@ -12,6 +12,7 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -86,7 +87,7 @@ class DdimSamplerTest {
   }
 
   private static int[] oddSteps() {
-    return Timesteps.of(50, StepSpacing.TRAILING).descending(100);
+    return Timesteps.of(50, Spacing.TRAILING).descending(100);
   }
 
   @Test

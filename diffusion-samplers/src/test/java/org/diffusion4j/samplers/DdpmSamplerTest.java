@@ -13,6 +13,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +39,7 @@ class DdpmSamplerTest {
 
     @Override
     Sampler brief() {
-      return DdpmSampler.of(DdpmSampler.Variance.BETA, Timesteps.of(2, StepSpacing.LEADING));
+      return DdpmSampler.of(DdpmSampler.Variance.BETA, Timesteps.of(2, Spacing.LEADING));
     }
 
     @Override
@@ -66,7 +67,7 @@ class DdpmSamplerTest {
 
     @Override
     Sampler brief() {
-      return DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(2, StepSpacing.LEADING));
+      return DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(2, Spacing.LEADING));
     }
 
     @Override
@@ -258,7 +259,7 @@ class DdpmSamplerTest {
 
   @Test
   void toString_namesTheVarianceAndTheSteps() {
-    assertThat(DdpmSampler.withBeta()).hasToString("DdpmSampler[BETA, Timesteps[all]]");
+    assertThat(DdpmSampler.withBeta()).hasToString("DdpmSampler[Timesteps[all], BETA]");
   }
 
   private static void assertSteps(Sampler sampler, double... expected) {

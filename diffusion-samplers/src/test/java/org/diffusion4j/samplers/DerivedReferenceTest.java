@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.reference.ReferenceCases;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
@@ -116,7 +117,7 @@ class DerivedReferenceTest {
     Matcher quadratic = QUADRATIC.matcher(id);
     if (quadratic.matches()) {
       int n = Integer.parseInt(quadratic.group(1));
-      return rising(Timesteps.of(n, StepSpacing.QUADRATIC).descending(1000));
+      return rising(Timesteps.of(n, Spacing.QUADRATIC).descending(1000));
     }
     Matcher spaced = SPACED.matcher(id);
     assertThat(spaced.matches()).as(id).isTrue();
@@ -129,7 +130,7 @@ class DerivedReferenceTest {
     int[] respaced = respaced(total, counts);
     if (counts.length == 1 && counts[0] > 1) {
       // Where a place is in the middle of two timesteps, adding up strides decides by rounding.
-      int[] linspace = Timesteps.of(counts[0], StepSpacing.LINSPACE).descending(total);
+      int[] linspace = Timesteps.of(counts[0], Spacing.LINSPACE).descending(total);
       double stride = (total - 1.0) / (counts[0] - 1);
       for (int i = 0; i < linspace.length; i++) {
         double place = i * stride;
@@ -151,7 +152,7 @@ class DerivedReferenceTest {
         int of = stride;
         int[] falling = IntStream.range(0, n).map(i -> (n - 1 - i) * of).toArray();
         return total % n == 0
-            ? Timesteps.of(n, StepSpacing.LEADING).descending(total)
+            ? Timesteps.of(n, Spacing.LEADING).descending(total)
             : Timesteps.list(falling).descending(total);
       }
     }

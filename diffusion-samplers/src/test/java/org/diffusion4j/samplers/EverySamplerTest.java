@@ -8,6 +8,10 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.HeunSampler.Churn;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -23,7 +27,7 @@ class EverySamplerTest {
   /** A method with some steps. */
   abstract static class Contract extends SamplerMechanics {
 
-    final IntFunction<LoopSampler> of;
+    final IntFunction<LoopSampler<?, ?>> of;
     private final double meanTolerance;
     private final double deviationTolerance;
 
@@ -31,7 +35,7 @@ class EverySamplerTest {
      * @param meanTolerance how far the mean of a mode at 2 may be off after 40 steps
      * @param deviationTolerance how far its deviation, 0.5, may be off
      */
-    Contract(IntFunction<LoopSampler> of, double meanTolerance, double deviationTolerance) {
+    Contract(IntFunction<LoopSampler<?, ?>> of, double meanTolerance, double deviationTolerance) {
       this.of = of;
       this.meanTolerance = meanTolerance;
       this.deviationTolerance = deviationTolerance;
@@ -54,7 +58,7 @@ class EverySamplerTest {
 
     @Override
     double[] times() {
-      return of.apply(9).method().transitions(NoiseSchedule.linear(100)).stream()
+      return of.apply(9).transitions(NoiseSchedule.linear(100)).stream()
           .mapToDouble(Transition::t)
           .toArray();
     }
@@ -108,7 +112,7 @@ class EverySamplerTest {
 
     @Test
     void toString_namesTheMethodAndItsSteps() {
-      LoopSampler sampler = of.apply(9);
+      LoopSampler<?, ?> sampler = of.apply(9);
       assertThat(sampler.toString())
           .startsWith(sampler.getClass().getSimpleName() + "[Timesteps[9");
     }
@@ -118,7 +122,7 @@ class EverySamplerTest {
   abstract static class AnyPredictionContract extends Contract {
 
     AnyPredictionContract(
-        IntFunction<LoopSampler> of, double meanTolerance, double deviationTolerance) {
+        IntFunction<LoopSampler<?, ?>> of, double meanTolerance, double deviationTolerance) {
       super(of, meanTolerance, deviationTolerance);
     }
 
@@ -137,11 +141,11 @@ class EverySamplerTest {
   }
 
   private static Timesteps karras(int n) {
-    return Timesteps.of(n, SigmaSpacing.KARRAS);
+    return Timesteps.of(n, Spacing.KARRAS);
   }
 
   private static Timesteps logSnr(int n) {
-    return Timesteps.of(n, SigmaSpacing.LOG_SNR);
+    return Timesteps.of(n, Spacing.LOG_SNR);
   }
 
   @Nested
@@ -164,7 +168,7 @@ class EverySamplerTest {
   @Nested
   class EulerAncestral extends AnyPredictionContract {
     EulerAncestral() {
-      super(n -> new EulerAncestralSampler(karras(n)), 0.03, 0.06);
+      super(n -> new EulerSampler(karras(n)).withAncestralNoise(), 0.03, 0.06);
     }
   }
 
@@ -233,7 +237,7 @@ class EverySamplerTest {
   class SdeDpmSolver2M extends AnyPredictionContract {
     SdeDpmSolver2M() {
       super(
-          n -> new DpmSolverSampler(logSnr(n)).withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS),
+          n -> new DpmSolverSampler(logSnr(n)).withAlgorithm(Algorithm.SDE_DPM_SOLVER_PLUS_PLUS),
           0.02,
           0.03);
     }
@@ -245,7 +249,7 @@ class EverySamplerTest {
       super(
           n ->
               new DpmSolverSampler(logSnr(n))
-                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS)
+                  .withAlgorithm(Algorithm.SDE_DPM_SOLVER_PLUS_PLUS)
                   .withOrder(3)
                   .withHeunSteps(),
           0.02,
@@ -259,7 +263,7 @@ class EverySamplerTest {
       super(
           n ->
               new DpmSolverSampler(logSnr(n))
-                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+                  .withAlgorithm(Algorithm.SDE_DPM_SOLVER)
                   .withHeunSteps()
                   .withFinalSigma(FinalSigma.MIN),
           0.02,

@@ -11,6 +11,8 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.HeunSampler.Churn;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -36,9 +38,9 @@ class FirstSampleTest {
     return List.of(
         new DdimSampler(4),
         DdpmSampler.withBeta(),
-        new EulerAncestralSampler(4),
+        new EulerSampler(4).withAncestralNoise(),
         new HeunSampler(3).withChurn(Churn.of(2)),
-        new DpmSolverSampler(4).withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS),
+        new DpmSolverSampler(4).withAlgorithm(Algorithm.SDE_DPM_SOLVER_PLUS_PLUS),
         new LcmSampler(3));
   }
 

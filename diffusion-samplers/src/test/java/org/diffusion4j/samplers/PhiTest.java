@@ -11,7 +11,8 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
 import org.diffusion4j.NoiseSchedule.Level;
-import org.diffusion4j.samplers.DpmAlgorithm.Shares;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm.Shares;
 
 /** {@link Phi} and what is made of it, against the series in decimals of 100 digits. */
 class PhiTest {
@@ -42,15 +43,15 @@ class PhiTest {
   /** Lambda has rounding of its own, of which the length of a step gets more the shorter it is. */
   @Property(tries = 500)
   void shares_ofAnyStepAreTheIntegrals(
-      @ForAll DpmAlgorithm algorithm, @ForAll @DoubleRange(min = -6, max = 1) double exponent) {
+      @ForAll Algorithm algorithm, @ForAll @DoubleRange(min = -6, max = 1) double exponent) {
     Level from = Level.ofSigma(3);
     Level to = Level.ofSigma(3 * Math.exp(-Math.pow(10, exponent)));
     double h = to.lambda() - from.lambda();
     double z = algorithm.inX0() ? -h : h;
     double weight = algorithm.inX0() ? to.signal() : to.noise();
-    if (algorithm == DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS) {
+    if (algorithm == Algorithm.SDE_DPM_SOLVER_PLUS_PLUS) {
       z *= 2;
-    } else if (algorithm == DpmAlgorithm.SDE_DPM_SOLVER) {
+    } else if (algorithm == Algorithm.SDE_DPM_SOLVER) {
       weight *= 2;
     }
     Shares shares = algorithm.shares(from, to);

@@ -1,7 +1,5 @@
 package org.diffusion4j.samplers;
 
-import java.lang.reflect.Constructor;
-import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -68,7 +66,7 @@ public final class ReferenceSampler {
   private final NoiseSchedule schedule;
   private final Map<String, Object> arguments;
   private final int n;
-  private final Method method;
+  private final LoopSampler<?, ?> method;
   private final List<Transition> all;
   private final List<Transition> steps;
 
@@ -95,8 +93,8 @@ public final class ReferenceSampler {
     requireKnown("argument of set_timesteps", setTimesteps, SET_TIMESTEPS);
     Timesteps given = given(setTimesteps, inferenceSteps);
     n = inferenceSteps == null ? count(setTimesteps) : inferenceSteps;
-    Method whole = ours().method();
-    method = given == null ? whole : (Method) with((Record) whole, given);
+    LoopSampler<?, ?> whole = ours();
+    method = given == null ? whole : whole.with(o -> o.timesteps = given);
     all = theirSteps(method.transitions(schedule));
     steps = new ArrayList<>(all);
   }
@@ -168,27 +166,7 @@ public final class ReferenceSampler {
     return setTimesteps.get("sigmas") instanceof List<?> list ? list.size() - 1 : schedule.steps();
   }
 
-  /** A method like another, but for where its steps lie. */
-  private static Record with(Record method, Timesteps given) {
-    try {
-      RecordComponent[] components = method.getClass().getRecordComponents();
-      Class<?>[] types = new Class<?>[components.length];
-      Object[] values = new Object[components.length];
-      for (int i = 0; i < components.length; i++) {
-        types[i] = components[i].getType();
-        java.lang.reflect.Method accessor = components[i].getAccessor();
-        accessor.setAccessible(true);
-        values[i] = types[i] == Timesteps.class ? given : accessor.invoke(method);
-      }
-      Constructor<?> constructor = method.getClass().getDeclaredConstructor(types);
-      constructor.setAccessible(true);
-      return (Record) constructor.newInstance(values);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private LoopSampler ours() {
+  private LoopSampler<?, ?> ours() {
     switch (config.className()) {
       case "DDIMScheduler" -> {
         DdimSampler sampler = Samplers.ddim(config, n, argument("eta", 0));
@@ -199,7 +177,7 @@ public final class ReferenceSampler {
       case "EulerDiscreteScheduler" -> {
         return ((EulerSampler) Samplers.of(config, n))
             .withUnseenChurn(
-                new Churn(
+                new HeunSampler.Churn(
                     argument("s_churn", 0),
                     argument("s_tmin", 0),
                     argument("s_tmax", Double.POSITIVE_INFINITY),
@@ -212,7 +190,7 @@ public final class ReferenceSampler {
         return Samplers.tcd(config, n, argument("eta", 0.3));
       }
       default -> {
-        return (LoopSampler) Samplers.of(config, n);
+        return (LoopSampler<?, ?>) Samplers.of(config, n);
       }
     }
   }
@@ -430,11 +408,11 @@ public final class ReferenceSampler {
               }
             },
             model.sampleShape());
-    Method scaling = onTheirSteps(method);
-    Method scalingInputs =
+    LoopSampler<?, ?> scaling = onTheirSteps(method);
+    LoopSampler<?, ?> scalingInputs =
         new Wrapped(scaling) {
           @Override
-          public Run start(List<Transition> ignored, NoiseSchedule ofModel) {
+          Run start(List<Transition> ignored, NoiseSchedule ofModel) {
             Run run = scaling.start(ignored, ofModel);
             return (step, estimate, x, noise) -> {
               INDArray next = run.step(step, estimate, x, noise);
@@ -482,15 +460,15 @@ public final class ReferenceSampler {
     return result;
   }
 
-  private Method onTheirSteps(Method ours) {
+  private LoopSampler<?, ?> onTheirSteps(LoopSampler<?, ?> ours) {
     return new Wrapped(ours) {
       @Override
-      public List<Transition> transitions(NoiseSchedule ofModel) {
+      List<Transition> transitions(NoiseSchedule ofModel) {
         return steps;
       }
 
       @Override
-      public Run start(List<Transition> ignored, NoiseSchedule ofModel) {
+      Run start(List<Transition> ignored, NoiseSchedule ofModel) {
         Run run = ours.start(all, ofModel);
         return config.className().equals("LMSDiscreteScheduler") ? withEarlier(run) : run;
       }
@@ -520,22 +498,22 @@ public final class ReferenceSampler {
   }
 
   /** A method like another. */
-  private abstract static class Wrapped implements Method {
+  private abstract static class Wrapped extends LoopSampler<Wrapped, LoopSampler.Options> {
 
-    private final Method wrapped;
+    private final LoopSampler<?, ?> wrapped;
 
-    Wrapped(Method wrapped) {
+    Wrapped(LoopSampler<?, ?> wrapped) {
+      super(
+          wrapped.options,
+          options -> {
+            throw new UnsupportedOperationException("this one is not changed");
+          });
       this.wrapped = wrapped;
     }
 
     @Override
-    public List<Transition> transitions(NoiseSchedule schedule) {
+    List<Transition> transitions(NoiseSchedule schedule) {
       return wrapped.transitions(schedule);
-    }
-
-    @Override
-    public X0Correction correction() {
-      return wrapped.correction();
     }
   }
 }

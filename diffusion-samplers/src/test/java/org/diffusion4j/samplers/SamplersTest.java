@@ -11,6 +11,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -22,7 +23,7 @@ class SamplersTest {
 
   @Test
   void of_nothingButTheClassHasDiffusersDefaults() {
-    Timesteps leading = Timesteps.of(10, StepSpacing.LEADING);
+    Timesteps leading = Timesteps.of(10, Spacing.LEADING);
     X0Correction clip = X0Correction.clip(1);
     assertSame(
         Samplers.of(config("DDPMScheduler"), 10),
@@ -40,7 +41,7 @@ class SamplersTest {
   void varianceType_isTheVariance(String name, DdpmSampler.Variance variance) {
     assertSame(
         Samplers.of(config("DDPMScheduler", "variance_type", name, "clip_sample", false), 8),
-        DdpmSampler.of(variance, Timesteps.of(8, StepSpacing.LEADING)));
+        DdpmSampler.of(variance, Timesteps.of(8, Spacing.LEADING)));
   }
 
   @ParameterizedTest
@@ -48,14 +49,14 @@ class SamplersTest {
   void timestepSpacing_isTheSpacing(String name, StepSpacing spacing) {
     assertSame(
         Samplers.of(config("DDIMScheduler", "timestep_spacing", name, "clip_sample", false), 8),
-        new DdimSampler(Timesteps.of(8, spacing), 0));
+        new DdimSampler(Timesteps.of(8, Spacing.valueOf(spacing.name())), 0));
   }
 
   @Test
   void stepsOffset_isThatOfLeadingSteps() {
     assertSame(
         Samplers.of(config("DDIMScheduler", "steps_offset", 1L, "clip_sample", false), 8),
-        new DdimSampler(Timesteps.of(8, StepSpacing.LEADING, 1), 0));
+        new DdimSampler(Timesteps.of(8, Spacing.LEADING, 1), 0));
     assertSame(
         Samplers.of(
             config(
@@ -72,7 +73,7 @@ class SamplersTest {
 
   @Test
   void clipping_isTheCorrection() {
-    Timesteps leading = Timesteps.of(8, StepSpacing.LEADING);
+    Timesteps leading = Timesteps.of(8, Spacing.LEADING);
     assertSame(
         Samplers.of(config("DDIMScheduler", "clip_sample_range", 2.0), 8),
         new DdimSampler(leading, 0).withCorrection(X0Correction.clip(2)).withPredictedEpsilon());
@@ -94,7 +95,7 @@ class SamplersTest {
 
   @Test
   void setAlphaToOne_falseEndsAtTheFirstAlphaBar() {
-    Timesteps leading = Timesteps.of(8, StepSpacing.LEADING, 1);
+    Timesteps leading = Timesteps.of(8, Spacing.LEADING, 1);
     Map<String, Object> settings = new HashMap<>();
     settings.put("set_alpha_to_one", false);
     settings.put("clip_sample", false);
@@ -113,7 +114,7 @@ class SamplersTest {
   void ddim_hasItsEta() {
     SchedulerConfig config = config("DDPMScheduler", "clip_sample", false);
     assertSame(
-        Samplers.ddim(config, 8, 0.5), new DdimSampler(Timesteps.of(8, StepSpacing.LEADING), 0.5));
+        Samplers.ddim(config, 8, 0.5), new DdimSampler(Timesteps.of(8, Spacing.LEADING), 0.5));
   }
 
   @Test
@@ -121,7 +122,7 @@ class SamplersTest {
     SchedulerConfig config = SchedulerConfig.of(SCHEDULE, Prediction.EPSILON);
     assertSame(
         Samplers.of(config, 12),
-        DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(12, StepSpacing.LEADING)));
+        DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(12, Spacing.LEADING)));
   }
 
   @ParameterizedTest

@@ -36,7 +36,7 @@ class SamplingHookTest {
         new DdimSampler(10),
         DdpmSampler.withBeta(),
         new EulerSampler(10),
-        new EulerAncestralSampler(10),
+        new EulerSampler(10).withAncestralNoise(),
         new HeunSampler(10),
         new Kdpm2Sampler(10),
         new LmsSampler(10),

@@ -16,6 +16,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -151,7 +152,7 @@ class SchedulerPairsTest {
     assertThat(config.prediction()).isEqualTo(Prediction.EPSILON);
     assertSame(
         Samplers.of(config, 10),
-        DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(10, StepSpacing.LEADING)));
+        DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, Timesteps.of(10, Spacing.LEADING)));
   }
 
   private static Map<String, Object> withClass(String name) {

@@ -16,6 +16,10 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.HeunSampler.Churn;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,10 +33,10 @@ class SolverSettingsTest {
 
   @Test
   void defaults_areThoseOfDiffusers() {
-    Timesteps nodes = Timesteps.of(10, StepSpacing.LINSPACE);
+    Timesteps nodes = Timesteps.of(10, Spacing.LINSPACE);
     assertSame("EulerDiscreteScheduler", new EulerSampler(10));
-    assertSame("EulerAncestralDiscreteScheduler", new EulerAncestralSampler(10));
-    assertSame("HeunDiscreteScheduler", new HeunSampler(Timesteps.of(10, StepSpacing.LINSPACE)));
+    assertSame("EulerAncestralDiscreteScheduler", new EulerSampler(10).withAncestralNoise());
+    assertSame("HeunDiscreteScheduler", new HeunSampler(Timesteps.of(10, Spacing.LINSPACE)));
     assertSame("LMSDiscreteScheduler", new LmsSampler(10));
     assertSame("KDPM2DiscreteScheduler", new Kdpm2Sampler(10));
     assertSame("KDPM2AncestralDiscreteScheduler", new Kdpm2Sampler(10).withAncestralNoise());
@@ -44,7 +48,7 @@ class SolverSettingsTest {
     assertSame("TCDScheduler", new TcdSampler(10));
     assertSame(
         "PNDMScheduler",
-        new PndmSampler(Timesteps.of(10, StepSpacing.LEADING))
+        new PndmSampler(Timesteps.of(10, Spacing.LEADING))
             .withRungeKuttaStart()
             .withFinalAlphaBar(SCHEDULE.alphaBar(0)));
   }
@@ -61,7 +65,7 @@ class SolverSettingsTest {
     SigmaLevels levels = SigmaLevels.of(spacing).withTime(time);
     assertSame(
         Samplers.of(config("DPMSolverMultistepScheduler", flag, true), 9),
-        new DpmSolverSampler(Timesteps.of(9, StepSpacing.LINSPACE).with(levels)));
+        new DpmSolverSampler(Timesteps.of(9, Spacing.LINSPACE).with(levels)));
   }
 
   @ParameterizedTest
@@ -79,7 +83,7 @@ class SolverSettingsTest {
                 "steps_offset",
                 1L),
             10);
-    List<Transition> steps = ((LoopSampler) sampler).method().transitions(SCHEDULE);
+    List<Transition> steps = ((LoopSampler<?, ?>) sampler).transitions(SCHEDULE);
     assertThat(steps.get(0).from().sigma()).isCloseTo(SCHEDULE.sigma(901), within(1e-9));
     assertThat(steps.get(steps.size() - 1).from().sigma())
         .isCloseTo(SCHEDULE.sigma(1), within(1e-12));
@@ -87,7 +91,7 @@ class SolverSettingsTest {
 
   @Test
   void settings_ofDpmSolverAreItsOptions() {
-    Timesteps nodes = Timesteps.of(10, StepSpacing.LINSPACE);
+    Timesteps nodes = Timesteps.of(10, Spacing.LINSPACE);
     assertSame(
         Samplers.of(
             config(
@@ -105,13 +109,12 @@ class SolverSettingsTest {
                 "lambda_min_clipped",
                 -4.0),
             10),
-        new DpmSolverSampler(nodes)
-            .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+        new DpmSolverSampler(nodes.withLambdaMin(-4))
+            .withAlgorithm(Algorithm.SDE_DPM_SOLVER)
             .withHeunSteps()
             .withOrder(1)
             .withFinalSigma(FinalSigma.MIN)
-            .withFullOrderAtEnd()
-            .withLambdaMin(-4));
+            .withFullOrderAtEnd());
     assertSame(
         Samplers.of(config("DPMSolverMultistepScheduler", "euler_at_final", true), 20),
         new DpmSolverSampler(20).withEulerAtEnd());
@@ -161,8 +164,8 @@ class SolverSettingsTest {
             "continuous",
             "prediction_type",
             "v_prediction");
-    LoopSampler sampler = (LoopSampler) Samplers.of(config, 5);
-    for (Transition step : sampler.method().transitions(SCHEDULE)) {
+    LoopSampler<?, ?> sampler = (LoopSampler<?, ?>) Samplers.of(config, 5);
+    for (Transition step : sampler.transitions(SCHEDULE)) {
       assertThat(step.t()).isCloseTo(0.25 * Math.log(step.from().sigma()), within(1e-12));
     }
   }
@@ -206,7 +209,7 @@ class SolverSettingsTest {
   @Test
   void settings_thatContradictEachOtherAreRefusedWithTheSchedule() {
     assertIllegal(
-        () -> samples(new DpmSolverSampler(10).withAlgorithm(DpmAlgorithm.DPM_SOLVER)),
+        () -> samples(new DpmSolverSampler(10).withAlgorithm(Algorithm.DPM_SOLVER)),
         "final sigma must be MIN for an algorithm in epsilon, DPM_SOLVER, but was ZERO");
     assertIllegal(
         () -> samples(new UniPcSampler(10).withFullOrderAtEnd()),
@@ -218,9 +221,9 @@ class SolverSettingsTest {
         () -> samples(new PndmSampler(5).withCombinedVelocities()),
         "velocities can be combined only if the denoiser predicts them, but it predicts EPSILON");
     assertIllegal(
-        () -> samples(new DpmSolverSampler(5).withLambdaMin(10)),
+        () -> samples(new DpmSolverSampler(Timesteps.of(5, Spacing.LINSPACE).withLambdaMin(10))),
         "lambda must be at most the schedule's highest, ");
-    for (LoopSampler sampler :
+    for (LoopSampler<?, ?> sampler :
         List.of(new EulerSampler(1001), new UniPcSampler(1001), new PndmSampler(1001))) {
       assertIllegal(
           () -> samples(sampler), "steps must be at most the schedule's, 1000, but were 1001");
@@ -271,7 +274,7 @@ class SolverSettingsTest {
       for (Sampler sampler :
           List.of(
               new EulerSampler(n),
-              new EulerAncestralSampler(n),
+              new EulerSampler(n).withAncestralNoise(),
               new HeunSampler(n),
               new LmsSampler(n),
               new Kdpm2Sampler(n),
@@ -297,14 +300,14 @@ class SolverSettingsTest {
   @EnumSource
   void samples_thatReachTheLowestLevelAreFinite(SigmaSpacing spacing) {
     for (int n : new int[] {5, 20}) {
-      Timesteps t = Timesteps.of(n, spacing);
+      Timesteps t = Timesteps.of(n, Spacing.valueOf(spacing.name()));
       for (Sampler sampler :
           List.of(
               new EulerSampler(t).withFinalSigma(FinalSigma.MIN),
               new DpmSolverSampler(t).withFinalSigma(FinalSigma.MIN).withHeunSteps(),
               new DpmSolverSampler(t)
                   .withOrder(3)
-                  .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+                  .withAlgorithm(Algorithm.SDE_DPM_SOLVER)
                   .withFinalSigma(FinalSigma.MIN),
               new DpmSolverSinglestepSampler(t).withOrder(3).withFinalSigma(FinalSigma.MIN),
               new UniPcSampler(t).withOrder(3).withFullOrderAtEnd().withFinalSigma(FinalSigma.MIN),

@@ -168,7 +168,7 @@ class SuiteReferenceTest {
     }
     int n = steps(json) == null ? Integer.parseInt(count.group(1)) : steps(json);
     assertThatThrownBy(
-            () -> ((LoopSampler) Samplers.of(config, n)).method().transitions(config.schedule()))
+            () -> ((LoopSampler<?, ?>) Samplers.of(config, n)).transitions(config.schedule()))
         .isInstanceOf(IllegalArgumentException.class);
   }
 

@@ -16,6 +16,8 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Sampler;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 
 /** The lists are those of diffusers 0.30, which rounds a half to the even neighbour. */
 class TimestepsTest {
@@ -68,11 +70,9 @@ class TimestepsTest {
 
   @Example
   void offset_shiftsLeadingSteps() {
-    assertThat(Timesteps.of(10, StepSpacing.LEADING, 1).descending(T))
+    assertThat(Timesteps.of(10, Spacing.LEADING, 1).descending(T))
         .containsExactly(901, 801, 701, 601, 501, 401, 301, 201, 101, 1);
-    assertThat(Timesteps.of(10, StepSpacing.LEADING, 99).descending(T))
-        .startsWith(999)
-        .endsWith(99);
+    assertThat(Timesteps.of(10, Spacing.LEADING, 99).descending(T)).startsWith(999).endsWith(99);
   }
 
   @Example
@@ -141,7 +141,7 @@ class TimestepsTest {
   @Property(tries = 2000, seed = "1")
   void descending_isStrictlySoAndWithinTheSchedule(
       @ForAll("sizes") Size size, @ForAll StepSpacing spacing) {
-    int[] steps = Timesteps.of(size.n(), spacing).descending(size.total());
+    int[] steps = Timesteps.of(size.n(), Spacing.valueOf(spacing.name())).descending(size.total());
     assertThat(steps).hasSize(size.n());
     assertThat(steps[0]).isLessThan(size.total());
     assertThat(steps[size.n() - 1]).isNotNegative();
@@ -154,11 +154,11 @@ class TimestepsTest {
   void ends_areThoseOfTheSpacing(@ForAll("sizes") Size size) {
     int total = size.total();
     int n = size.n();
-    assertThat(Timesteps.of(n, StepSpacing.TRAILING).descending(total)).startsWith(total - 1);
-    assertThat(Timesteps.of(n, StepSpacing.LEADING).descending(total)).endsWith(0);
-    assertThat(Timesteps.of(n, StepSpacing.LINSPACE).descending(total)).endsWith(0);
+    assertThat(Timesteps.of(n, Spacing.TRAILING).descending(total)).startsWith(total - 1);
+    assertThat(Timesteps.of(n, Spacing.LEADING).descending(total)).endsWith(0);
+    assertThat(Timesteps.of(n, Spacing.LINSPACE).descending(total)).endsWith(0);
     if (n > 1) {
-      assertThat(Timesteps.of(n, StepSpacing.LINSPACE).descending(total)).startsWith(total - 1);
+      assertThat(Timesteps.of(n, Spacing.LINSPACE).descending(total)).startsWith(total - 1);
     }
   }
 
@@ -166,8 +166,8 @@ class TimestepsTest {
   void transitions_chainAndUpIsDownReversed(
       @ForAll("sizes") Size size, @ForAll StepSpacing spacing) {
     NoiseSchedule schedule = NoiseSchedule.cosine(size.total());
-    var down = Timesteps.of(size.n(), spacing).down(schedule, Level.CLEAN);
-    var up = Timesteps.of(size.n(), spacing).up(schedule, Level.CLEAN);
+    var down = Timesteps.of(size.n(), Spacing.valueOf(spacing.name())).down(schedule, Level.CLEAN);
+    var up = Timesteps.of(size.n(), Spacing.valueOf(spacing.name())).up(schedule, Level.CLEAN);
     int n = size.n();
     assertThat(down).hasSize(n);
     for (int i = 0; i < n; i++) {
@@ -207,7 +207,7 @@ class TimestepsTest {
     for (int total = 1; total <= 300; total++) {
       for (int n = 1; n <= total; n++) {
         for (StepSpacing spacing : EVEN) {
-          int[] steps = Timesteps.of(n, spacing).descending(total);
+          int[] steps = Timesteps.of(n, Spacing.valueOf(spacing.name())).descending(total);
           boolean strict = IntStream.range(1, n).allMatch(i -> steps[i] < steps[i - 1]);
           assertThat(strict).as("%s of %s, %s", n, total, spacing).isTrue();
         }
@@ -217,13 +217,11 @@ class TimestepsTest {
 
   @Example
   void steps_outsideOf1ToTAreRefused() {
-    assertRefused(
-        () -> Timesteps.of(0, StepSpacing.LEADING), "steps must be at least 1 but were 0");
-    assertRefused(
-        () -> Timesteps.of(-3, StepSpacing.TRAILING), "steps must be at least 1 but were -3");
+    assertRefused(() -> Timesteps.of(0, Spacing.LEADING), "steps must be at least 1 but were 0");
+    assertRefused(() -> Timesteps.of(-3, Spacing.TRAILING), "steps must be at least 1 but were -3");
     for (StepSpacing spacing : StepSpacing.values()) {
       assertRefused(
-          () -> Timesteps.of(11, spacing).descending(10),
+          () -> Timesteps.of(11, Spacing.valueOf(spacing.name())).descending(10),
           "steps must be at most the schedule's, 10, but were 11");
     }
   }
@@ -231,23 +229,23 @@ class TimestepsTest {
   @Example
   void offset_beyondTheScheduleIsRefused() {
     assertRefused(
-        () -> Timesteps.of(10, StepSpacing.LEADING, 100).descending(T),
+        () -> Timesteps.of(10, Spacing.LEADING, 100).descending(T),
         "timesteps must be in [0, 999] but one is 1000");
     assertRefused(
-        () -> Timesteps.of(T, StepSpacing.LEADING, 1).descending(T),
+        () -> Timesteps.of(T, Spacing.LEADING, 1).descending(T),
         "timesteps must be in [0, 999] but one is 1000");
   }
 
   @Example
   void offset_belowZeroOrOfAnotherSpacingIsRefused() {
     assertRefused(
-        () -> Timesteps.of(10, StepSpacing.LEADING, -1),
+        () -> Timesteps.of(10, Spacing.LEADING, -1),
         "offset must be at least 0, and 0 but for leading spacing, but was -1 for LEADING");
     assertRefused(
-        () -> Timesteps.of(10, StepSpacing.TRAILING, 1),
+        () -> Timesteps.of(10, Spacing.TRAILING, 1),
         "offset must be at least 0, and 0 but for leading spacing, but was 1 for TRAILING");
     assertRefused(
-        () -> Timesteps.of(10, StepSpacing.LINSPACE, 2),
+        () -> Timesteps.of(10, Spacing.LINSPACE, 2),
         "offset must be at least 0, and 0 but for leading spacing, but was 2 for LINSPACE");
   }
 
@@ -274,13 +272,12 @@ class TimestepsTest {
       assertRefused(
           () -> Timesteps.sigmas(bad), "sigmas must be positive and finite but one is " + bad);
     }
+    assertRefused(() -> Timesteps.of(0, Spacing.KARRAS), "steps must be at least 1 but were 0");
     assertRefused(
-        () -> Timesteps.of(0, SigmaSpacing.KARRAS), "steps must be at least 1 but were 0");
-    assertRefused(
-        () -> Timesteps.of(11, SigmaSpacing.BETA).nodes(TEN, FinalSigma.ZERO),
+        () -> Timesteps.of(11, Spacing.BETA).nodes(TEN, FinalSigma.ZERO),
         "steps must be at most the schedule's, 10, but were 11");
     assertRefused(
-        () -> Timesteps.of(11, SigmaSpacing.BETA).intervals(TEN, FinalSigma.ZERO, -9),
+        () -> Timesteps.of(11, Spacing.BETA).withLambdaMin(-9).intervals(TEN, FinalSigma.ZERO),
         "steps must be at most the schedule's, 10, but were 11");
   }
 
@@ -296,9 +293,9 @@ class TimestepsTest {
     double highest = TEN.sigma(9);
     for (Timesteps one :
         List.of(
-            Timesteps.of(1, StepSpacing.LINSPACE),
-            Timesteps.of(1, StepSpacing.TRAILING),
-            Timesteps.of(1, SigmaSpacing.KARRAS))) {
+            Timesteps.of(1, Spacing.LINSPACE),
+            Timesteps.of(1, Spacing.TRAILING),
+            Timesteps.of(1, Spacing.KARRAS))) {
       NoiseLevels levels = one.nodes(TEN, FinalSigma.ZERO);
       assertThat(levels.levels()[0].sigma()).as("%s", one).isCloseTo(highest, within(1e-9));
       assertThat(levels.t()).containsExactly(9);
@@ -308,13 +305,17 @@ class TimestepsTest {
   @Example
   void list_isWithoutTimestepsBelowALambda() {
     double lambda = 0.5 * TEN.logSnr(4);
-    NoiseLevels levels = Timesteps.list(9, 6, 4, 1).intervals(TEN, FinalSigma.ZERO, lambda - 1e-9);
-    assertThat(levels.t()).containsExactly(4, 1);
+    Timesteps list = Timesteps.list(9, 6, 4, 1).withLambdaMin(lambda - 1e-9);
+    assertThat(list.intervals(TEN, FinalSigma.ZERO).t()).containsExactly(4, 1);
+    assertThat(list.nodes(TEN, FinalSigma.ZERO).t()).containsExactly(4, 1);
+    assertThat(list.descending(TEN)).containsExactly(4, 1);
     assertRefused(
-        () -> Timesteps.list(9, 6).intervals(TEN, FinalSigma.ZERO, lambda - 1e-9),
+        () -> Timesteps.list(9, 6).withLambdaMin(lambda - 1e-9).intervals(TEN, FinalSigma.ZERO),
         "lambda of a timestep must be at least the minimum, "
             + (lambda - 1e-9)
-            + ", but none was of Timesteps[9, 6]");
+            + ", but none was of Timesteps[9, 6, lambda from "
+            + (lambda - 1e-9)
+            + "]");
   }
 
   @Example
@@ -334,7 +335,8 @@ class TimestepsTest {
   void levels_ofEverySpacingRunFromTheHighestToTheLowestAndAreFoundAgain() {
     SigmaCurve curve = new SigmaCurve(TEN);
     for (SigmaSpacing spacing : SigmaSpacing.values()) {
-      NoiseLevels levels = Timesteps.of(7, spacing).nodes(TEN, FinalSigma.ZERO);
+      NoiseLevels levels =
+          Timesteps.of(7, Spacing.valueOf(spacing.name())).nodes(TEN, FinalSigma.ZERO);
       assertThat(levels.levels()[0].sigma()).isCloseTo(TEN.sigma(9), within(1e-9));
       assertThat(levels.levels()[6].sigma()).isCloseTo(TEN.sigma(0), within(1e-9));
       assertThat(levels.levels()[7]).isEqualTo(Level.CLEAN);
@@ -378,31 +380,31 @@ class TimestepsTest {
   void noiseLevels_areRefusedByMethodsThatTakeTimesteps() {
     for (Sampler sampler :
         List.of(
-            new DdimSampler(Timesteps.of(5, SigmaSpacing.KARRAS), 0),
-            DdpmSampler.of(DdpmSampler.Variance.BETA, Timesteps.of(5, SigmaSpacing.KARRAS)),
-            new PndmSampler(Timesteps.of(5, SigmaSpacing.KARRAS)),
-            new LcmSampler(Timesteps.of(5, SigmaSpacing.KARRAS)))) {
+            new DdimSampler(Timesteps.of(5, Spacing.KARRAS), 0),
+            DdpmSampler.of(DdpmSampler.Variance.BETA, Timesteps.of(5, Spacing.KARRAS)),
+            new PndmSampler(Timesteps.of(5, Spacing.KARRAS)),
+            new LcmSampler(Timesteps.of(5, Spacing.KARRAS)))) {
       assertRefused(
-          () -> ((LoopSampler) sampler).method().transitions(TEN),
+          () -> ((LoopSampler<?, ?>) sampler).transitions(TEN),
           "this method takes whole timesteps but was given noise levels, Timesteps[5,"
               + " LINSPACE+0, sigmas KARRAS]");
     }
     assertRefused(
-        () -> new HeunSampler(Timesteps.of(5, StepSpacing.QUADRATIC)).method().transitions(TEN),
+        () -> new HeunSampler(Timesteps.of(5, Spacing.QUADRATIC)).transitions(TEN),
         "spacing of a method that works with noise levels must not be QUADRATIC");
     assertRefused(
-        () -> new HeunSampler(Timesteps.distilled(2, 5)).method().transitions(TEN),
+        () -> new HeunSampler(Timesteps.distilled(2, 5)).transitions(TEN),
         "this method cannot take the timesteps of a distillation, Timesteps[2 of 5]");
   }
 
   @Example
   void toString_saysWhich() {
     assertThat(Timesteps.list(3, 1)).hasToString("Timesteps[3, 1]");
-    assertThat(Timesteps.of(4, StepSpacing.LEADING, 1)).hasToString("Timesteps[4, LEADING+1]");
+    assertThat(Timesteps.of(4, Spacing.LEADING, 1)).hasToString("Timesteps[4, LEADING+1]");
   }
 
   private static int[] of(int n, StepSpacing spacing) {
-    return Timesteps.of(n, spacing).descending(T);
+    return Timesteps.of(n, Spacing.valueOf(spacing.name())).descending(T);
   }
 
   private static void assertRefused(ThrowingCallable call, String message) {

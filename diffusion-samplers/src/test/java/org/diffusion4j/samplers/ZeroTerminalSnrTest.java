@@ -8,6 +8,9 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
+import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -17,9 +20,9 @@ class ZeroTerminalSnrTest {
 
   private static final NoiseSchedule SCHEDULE =
       NoiseSchedule.scaledLinear(1000, 0.00085, 0.012).withZeroTerminalSnr();
-  private static final Timesteps TRAILING = Timesteps.of(20, StepSpacing.TRAILING);
+  private static final Timesteps TRAILING = Timesteps.of(20, Spacing.TRAILING);
 
-  static Stream<LoopSampler> samplers() {
+  static Stream<LoopSampler<?, ?>> samplers() {
     return Stream.of(
         DdpmSampler.of(DdpmSampler.Variance.BETA, TRAILING),
         DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, TRAILING),
@@ -27,7 +30,7 @@ class ZeroTerminalSnrTest {
         new DdimSampler(20, 1),
         new EulerSampler(20),
         new EulerSampler(20).withFinalSigma(FinalSigma.MIN),
-        new EulerAncestralSampler(20),
+        new EulerSampler(20).withAncestralNoise(),
         new HeunSampler(20),
         new LmsSampler(20),
         new Kdpm2Sampler(20),
@@ -35,10 +38,8 @@ class ZeroTerminalSnrTest {
         new PndmSampler(TRAILING),
         new DpmSolverSampler(TRAILING),
         new DpmSolverSampler(20).withOrder(3),
-        new DpmSolverSampler(20)
-            .withAlgorithm(DpmAlgorithm.DPM_SOLVER)
-            .withFinalSigma(FinalSigma.MIN),
-        new DpmSolverSampler(20).withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER_PLUS_PLUS),
+        new DpmSolverSampler(20).withAlgorithm(Algorithm.DPM_SOLVER).withFinalSigma(FinalSigma.MIN),
+        new DpmSolverSampler(20).withAlgorithm(Algorithm.SDE_DPM_SOLVER_PLUS_PLUS),
         new DpmSolverSinglestepSampler(20),
         inNoise(10, 2),
         inNoise(10, 3),
@@ -51,16 +52,16 @@ class ZeroTerminalSnrTest {
   }
 
   /** The solver that extrapolates noise, from which its first step would go far astray. */
-  private static LoopSampler inNoise(int steps, int order) {
-    return new DpmSolverSinglestepSampler(Timesteps.of(steps, StepSpacing.TRAILING))
+  private static LoopSampler<?, ?> inNoise(int steps, int order) {
+    return new DpmSolverSinglestepSampler(Timesteps.of(steps, Spacing.TRAILING))
         .withOrder(order)
-        .withAlgorithm(DpmAlgorithm.DPM_SOLVER)
+        .withAlgorithm(Algorithm.DPM_SOLVER)
         .withFinalSigma(FinalSigma.MIN);
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("samplers")
-  void noisePrediction_isRefusedBeforeTheFirstCall(LoopSampler sampler) {
+  void noisePrediction_isRefusedBeforeTheFirstCall(LoopSampler<?, ?> sampler) {
     Denoiser model =
         FunctionDenoiser.of(
             SCHEDULE,
@@ -78,7 +79,7 @@ class ZeroTerminalSnrTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("samplers")
-  void otherPredictions_makeSamples(LoopSampler sampler) {
+  void otherPredictions_makeSamples(LoopSampler<?, ?> sampler) {
     for (Prediction prediction : new Prediction[] {Prediction.SAMPLE, Prediction.VELOCITY}) {
       double[] values = sample(sampler, prediction);
       assertThat(values[0]).as("mean").isBetween(0.15, 0.45);
@@ -88,9 +89,9 @@ class ZeroTerminalSnrTest {
 
   @Test
   void noisePrediction_withoutTheLastTimestepMakesSamples() {
-    Timesteps leading = Timesteps.of(20, StepSpacing.LEADING);
-    for (LoopSampler sampler :
-        new LoopSampler[] {
+    Timesteps leading = Timesteps.of(20, Spacing.LEADING);
+    for (LoopSampler<?, ?> sampler :
+        new LoopSampler<?, ?>[] {
           new DdimSampler(leading, 0), new EulerSampler(leading), new PndmSampler(leading)
         }) {
       double[] values = sample(sampler, Prediction.EPSILON);
@@ -101,13 +102,13 @@ class ZeroTerminalSnrTest {
 
   @Test
   void stochasticEquationInNoise_inLongStepsFromNoiseAloneIsRefused() {
-    for (LoopSampler sampler :
-        new LoopSampler[] {
+    for (LoopSampler<?, ?> sampler :
+        new LoopSampler<?, ?>[] {
           new DpmSolverSampler(20)
-              .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+              .withAlgorithm(Algorithm.SDE_DPM_SOLVER)
               .withFinalSigma(FinalSigma.MIN),
           new DpmSolverSinglestepSampler(20)
-              .withAlgorithm(DpmAlgorithm.SDE_DPM_SOLVER)
+              .withAlgorithm(Algorithm.SDE_DPM_SOLVER)
               .withFinalSigma(FinalSigma.MIN)
         }) {
       assertThatIllegalArgumentException()
@@ -117,7 +118,7 @@ class ZeroTerminalSnrTest {
   }
 
   /** Mean and deviation of samples of N(0.3, 0.25). */
-  private static double[] sample(LoopSampler sampler, Prediction prediction) {
+  private static double[] sample(LoopSampler<?, ?> sampler, Prediction prediction) {
     Denoiser exact =
         new MixtureDenoiser(
             SCHEDULE, prediction, new double[][] {{0.3}}, new double[] {0.5}, new double[] {1});

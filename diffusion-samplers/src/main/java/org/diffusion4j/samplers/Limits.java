@@ -1,0 +1,26 @@
+package org.diffusion4j.samplers;
+
+/** Checks of what samplers are told. */
+final class Limits {
+
+  private Limits() {}
+
+  static void order(int order, int max) {
+    if (order < 1 || order > max) {
+      throw new IllegalArgumentException("order must be in [1, " + max + "] but was " + order);
+    }
+  }
+
+  static double share(String name, double value) {
+    if (!(value >= 0 && value <= 1)) {
+      throw new IllegalArgumentException(name + " must be in [0, 1] but was " + value);
+    }
+    return value;
+  }
+
+  static void alphaBar(String name, double value) {
+    if (!(value > 0 && value <= 1)) {
+      throw new IllegalArgumentException(name + " must be in (0, 1] but was " + value);
+    }
+  }
+}

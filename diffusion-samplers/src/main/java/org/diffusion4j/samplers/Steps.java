@@ -1,0 +1,165 @@
+package org.diffusion4j.samplers;
+
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/** Which timesteps of a schedule are visited. Those of {@link Timesteps}. */
+sealed interface Steps {
+
+  /**
+   * Whole timesteps, from the noisiest.
+   *
+   * @param last how many timesteps may be used, from 0 on
+   * @param total the schedule's, T
+   */
+  int[] whole(int last, int total);
+
+  /** The same for methods that visit both ends, perhaps between timesteps. */
+  default double[] nodes(int last, int total) {
+    return IntStream.of(whole(last, total)).asDoubleStream().toArray();
+  }
+
+  /** The same for methods that divide the way into parts: {@link StepSpacing#intervals}. */
+  default double[] intervals(int last, int total) {
+    return nodes(last, total);
+  }
+
+  /** How many are asked for. */
+  int count(int total);
+
+  /** Some timesteps at even distances, or all if there are 0. */
+  record Spaced(int count, StepSpacing spacing, int offset) implements Steps {
+
+    @Override
+    public int[] whole(int last, int total) {
+      return Arrays.stream(spacing.descending(last, Math.min(count(total), last)))
+          .map(t -> (int) within(t + offset, total))
+          .toArray();
+    }
+
+    @Override
+    public double[] nodes(int last, int total) {
+      return shifted(spacing.nodes(last, Math.min(count(total), last)), total);
+    }
+
+    @Override
+    public double[] intervals(int last, int total) {
+      return shifted(spacing.intervals(last, total, count(total)), total);
+    }
+
+    private double[] shifted(double[] steps, int total) {
+      return Arrays.stream(steps).map(t -> within(t + offset, total)).toArray();
+    }
+
+    @Override
+    public int count(int total) {
+      return count == 0 ? total : requireAtMost(count, total);
+    }
+
+    @Override
+    public String toString() {
+      return count == 0 ? "all" : count + ", " + spacing + "+" + offset;
+    }
+  }
+
+  /** Those of a list. */
+  record Listed(int... descending) implements Steps {
+
+    public Listed {
+      descending = descending.clone();
+      if (descending.length == 0) {
+        throw new IllegalArgumentException("timesteps must not be empty");
+      }
+      for (int i = 1; i < descending.length; i++) {
+        if (descending[i] >= descending[i - 1]) {
+          throw new IllegalArgumentException(
+              "timesteps must decrease strictly but "
+                  + descending[i]
+                  + " follows "
+                  + descending[i - 1]);
+        }
+      }
+    }
+
+    @Override
+    public int[] whole(int last, int total) {
+      return Arrays.stream(descending)
+          .map(t -> (int) within(t, total))
+          .filter(t -> t < last)
+          .toArray();
+    }
+
+    @Override
+    public int count(int total) {
+      return requireAtMost(descending.length, total);
+    }
+
+    @Override
+    public String toString() {
+      return IntStream.of(descending).mapToObj(String::valueOf).collect(Collectors.joining(", "));
+    }
+  }
+
+  /** Some of those of a distillation: Luo et al. 2023, section 4.3. */
+  record Distilled(int count, int distilled) implements Steps {
+
+    public Distilled {
+      if (count > distilled) {
+        throw new IllegalArgumentException(
+            "steps must be at most those of the distillation, "
+                + distilled
+                + ", but were "
+                + count);
+      }
+    }
+
+    @Override
+    public int[] whole(int last, int total) {
+      if (count(total) > 0 && distilled > total) {
+        throw new IllegalArgumentException(
+            "steps of the distillation must be at most the schedule's, "
+                + total
+                + ", but were "
+                + distilled);
+      }
+      int stride = total / distilled;
+      return IntStream.range(0, count)
+          .map(i -> (distilled - (int) (i * ((double) distilled / count))) * stride - 1)
+          .filter(t -> t < last)
+          .toArray();
+    }
+
+    @Override
+    public double[] nodes(int last, int total) {
+      throw new IllegalArgumentException(
+          "this method cannot take the timesteps of a distillation, Timesteps[" + this + "]");
+    }
+
+    @Override
+    public int count(int total) {
+      return requireAtMost(count, total);
+    }
+
+    @Override
+    public String toString() {
+      return count + " of " + distilled;
+    }
+  }
+
+  private static int requireAtMost(int count, int total) {
+    if (count > total) {
+      throw new IllegalArgumentException(
+          "steps must be at most the schedule's, " + total + ", but were " + count);
+    }
+    return count;
+  }
+
+  private static double within(double t, int total) {
+    if (t < 0 || t >= total) {
+      throw new IllegalArgumentException(
+          "timesteps must be in [0, " + (total - 1) + "] but one is " + (int) t);
+    }
+    return t;
+  }
+}

@@ -11,14 +11,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public interface Sampler {
 
   /**
-   * Samples from a model with seed 0 and the request's other defaults.
+   * Samples from a model with seed 0, so that the same call gives the same samples; a {@link
+   * SamplingRequest} without a seed gives others each time.
    *
    * @param model the denoiser
    * @param n number of samples, at least 1
    * @return FLOAT {@code [n, model.sampleShape()...]}, owned by the caller
    */
   default INDArray sample(Denoiser model, int n) {
-    return sample(model, SamplingRequest.of(n)).samples();
+    return sample(model, SamplingRequest.builder(n).seed(0).build()).samples();
   }
 
   /**

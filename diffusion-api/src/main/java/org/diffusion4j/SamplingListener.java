@@ -2,6 +2,7 @@ package org.diffusion4j;
 
 import java.time.Duration;
 import java.util.Objects;
+import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Observes a sampler, for example for progress bars, previews, trajectories and tests. */
@@ -65,6 +66,26 @@ public interface SamplingListener {
     public Duration remaining() {
       double progress = progress();
       return Duration.ofNanos(Math.round(elapsed.toNanos() * ((1 - progress) / progress)));
+    }
+
+    /** Contains only the shape of an array. */
+    @Override
+    public String toString() {
+      return "Step[first="
+          + first
+          + " of "
+          + count
+          + ", index="
+          + index
+          + " of "
+          + steps
+          + ", t="
+          + t
+          + ", x="
+          + Shown.array(x)
+          + ", elapsed="
+          + elapsed
+          + "]";
     }
   }
 }

@@ -1,8 +1,11 @@
 package org.diffusion4j;
 
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.concurrent.ThreadLocalRandom;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -19,6 +22,7 @@ public final class SamplingRequest {
   private final int count;
   private final int batchSize;
   private final NoiseSource noise;
+  private final OptionalLong seed;
   private final Condition condition;
   private final @Nullable INDArray start;
   private final int firstSample;
@@ -33,7 +37,14 @@ public final class SamplingRequest {
     count = builder.count;
     batchSize = builder.batchSize;
     firstSample = builder.firstSample;
-    noise = builder.seeds > 0 ? shifted(builder.noise, firstSample) : builder.noise;
+    if (builder.noise == null) {
+      long number = builder.seed.orElseGet(SamplingRequest::drawSeed);
+      seed = OptionalLong.of(number);
+      noise = NoiseSource.perSample(number);
+    } else {
+      seed = OptionalLong.empty();
+      noise = builder.seeds > 0 ? shifted(builder.noise, firstSample) : builder.noise;
+    }
     condition = builder.condition;
     start = builder.start;
     hook = builder.hook;
@@ -65,6 +76,11 @@ public final class SamplingRequest {
     }
   }
 
+  /** A number that JSON and other languages hold exactly. */
+  private static long drawSeed() {
+    return ThreadLocalRandom.current().nextLong(1L << 53);
+  }
+
   /** Noise whose sample 0 is the request's first sample. */
   private static NoiseSource shifted(NoiseSource noise, int first) {
     if (first == 0) {
@@ -77,7 +93,8 @@ public final class SamplingRequest {
   }
 
   /**
-   * A request with every setting at its default: seed 0, batches of 64, no condition.
+   * A request with a new random {@link #seed} and every other setting at its default: batches of
+   * 64, no condition.
    *
    * @param count number of samples, at least 1
    */
@@ -112,6 +129,15 @@ public final class SamplingRequest {
    */
   public int firstSample() {
     return firstSample;
+  }
+
+  /**
+   * The seed of the noise. A request without a seed draws a random one when it is built. A request
+   * gives the same samples each time it is used, and so does another request with its seed. Empty
+   * if {@link Builder#noise} or {@link Builder#seeds} set the noise.
+   */
+  public OptionalLong seed() {
+    return seed;
   }
 
   /** The source of noise. */
@@ -157,6 +183,20 @@ public final class SamplingRequest {
   /** The limit of the run's native memory in bytes; empty if there is none. */
   public OptionalLong memoryLimit() {
     return memoryLimit;
+  }
+
+  /** The settings; only the shape of an array. */
+  @Override
+  public String toString() {
+    return "SamplingRequest[count="
+        + count
+        + (seed.isPresent() ? ", seed=" + seed.getAsLong() : "")
+        + ", batchSize="
+        + batchSize
+        + (firstSample == 0 ? "" : ", firstSample=" + firstSample)
+        + (condition.isNone() ? "" : ", condition=" + Shown.text(condition))
+        + (start == null ? "" : ", start=" + Shown.array(start))
+        + "]";
   }
 
   /**
@@ -238,6 +278,19 @@ public final class SamplingRequest {
       public boolean last() {
         return index + 1 == steps;
       }
+
+      /** Contains only the shape of the samples. */
+      @Override
+      public String toString() {
+        return String.format(
+            Locale.ROOT,
+            "Step[first=%d, index=%d of %d, t=%s, x=%s]",
+            first,
+            index,
+            steps,
+            t,
+            Shown.array(x));
+      }
     }
   }
 
@@ -246,7 +299,8 @@ public final class SamplingRequest {
 
     private final int count;
     private int batchSize = DEFAULT_BATCH_SIZE;
-    private NoiseSource noise = NoiseSource.perSample(0);
+    private @Nullable NoiseSource noise;
+    private OptionalLong seed = OptionalLong.empty();
     private Condition condition = Condition.none();
     private @Nullable INDArray start;
     private int firstSample;
@@ -262,9 +316,17 @@ public final class SamplingRequest {
       this.count = requirePositive("count", count);
     }
 
-    /** Sets the seed of the default noise, {@link NoiseSource#perSample}. */
-    public Builder seed(long seed) {
-      return noise(NoiseSource.perSample(seed));
+    /**
+     * Sets the seed of the default noise, {@link NoiseSource#perSample}, for samples that can be
+     * made again. By default each request draws a seed of its own, {@link SamplingRequest#seed}.
+     *
+     * @param number any number
+     */
+    public Builder seed(long number) {
+      seed = OptionalLong.of(number);
+      noise = null;
+      seeds = 0;
+      return this;
     }
 
     /**
@@ -302,6 +364,7 @@ public final class SamplingRequest {
     /** Sets the source of noise instead of a seed. */
     public Builder noise(NoiseSource source) {
       noise = Objects.requireNonNull(source, "noise");
+      seed = OptionalLong.empty();
       seeds = 0;
       return this;
     }

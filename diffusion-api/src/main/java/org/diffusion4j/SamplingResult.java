@@ -2,6 +2,8 @@ package org.diffusion4j;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
+import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -12,18 +14,23 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param duration how long it took
  * @param trajectory the steps that the request asked for, in order, each with all n samples; empty
  *     if it asked for none
+ * @param seed of the noise, {@link SamplingRequest#seed}
  */
 public record SamplingResult(
-    INDArray samples, int denoiserCalls, Duration duration, List<Snapshot> trajectory)
+    INDArray samples,
+    int denoiserCalls,
+    Duration duration,
+    List<Snapshot> trajectory,
+    OptionalLong seed)
     implements AutoCloseable {
 
   public SamplingResult {
     trajectory = List.copyOf(trajectory);
   }
 
-  /** A result without a trajectory. */
+  /** A result without a trajectory, of noise without a seed. */
   public SamplingResult(INDArray samples, int denoiserCalls, Duration duration) {
-    this(samples, denoiserCalls, duration, List.of());
+    this(samples, denoiserCalls, duration, List.of(), OptionalLong.empty());
   }
 
   /** Frees the memory of the samples and of the trajectory. */
@@ -31,6 +38,20 @@ public record SamplingResult(
   public void close() {
     samples.close();
     trajectory.forEach(Snapshot::close);
+  }
+
+  /** Contains only the shape of an array. */
+  @Override
+  public String toString() {
+    return "SamplingResult[samples="
+        + Shown.array(samples)
+        + ", denoiserCalls="
+        + denoiserCalls
+        + ", duration="
+        + duration
+        + (trajectory.isEmpty() ? "" : ", trajectory of " + trajectory.size() + " steps")
+        + (seed.isPresent() ? ", seed=" + seed.getAsLong() : "")
+        + "]";
   }
 
   /**
@@ -48,6 +69,20 @@ public record SamplingResult(
     public void close() {
       x.close();
       x0.close();
+    }
+
+    /** Contains only the shape of an array. */
+    @Override
+    public String toString() {
+      return "Snapshot[index="
+          + index
+          + ", t="
+          + t
+          + ", x="
+          + Shown.array(x)
+          + ", x0="
+          + Shown.array(x0)
+          + "]";
     }
   }
 }

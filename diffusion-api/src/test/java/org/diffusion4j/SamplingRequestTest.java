@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import java.util.stream.LongStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,7 +29,42 @@ class SamplingRequestTest {
     assertThat(request.keepsPartial()).isFalse();
     assertThat(request.trajectoryEvery()).isZero();
     assertThat(request.memoryLimit()).isEmpty();
-    assertThat(firstNoise(request)).isEqualTo(firstNoise(NoiseSource.perSample(0)));
+    assertThat(firstNoise(request))
+        .isEqualTo(firstNoise(NoiseSource.perSample(request.seed().getAsLong())));
+  }
+
+  @Test
+  void build_withoutASeed_drawsAnotherEachTime() {
+    SamplingRequest.Builder builder = SamplingRequest.builder(2);
+
+    assertThat(builder.build().seed()).isPresent().isNotEqualTo(builder.build().seed());
+    assertThat(LongStream.range(0, 100).map(i -> SamplingRequest.of(1).seed().getAsLong()))
+        .doesNotHaveDuplicates()
+        .allMatch(seed -> seed >= 0 && seed < 1L << 53);
+  }
+
+  @Test
+  void seed_isTheLastThatWasSet_orEmptyForOtherNoise() {
+    NoiseSource noise = NoiseSource.perSample(3);
+
+    assertThat(SamplingRequest.builder(1).noise(noise).seed(-4).build().seed()).hasValue(-4);
+    assertThat(SamplingRequest.builder(1).seeds(1).seed(0).build().seed()).hasValue(0);
+    assertThat(SamplingRequest.builder(1).seed(4).noise(noise).build().seed()).isEmpty();
+    assertThat(SamplingRequest.builder(1).seed(4).seeds(5).build().seed()).isEmpty();
+  }
+
+  @Test
+  void toString_givesShapesAlone() {
+    INDArray start = Nd4j.create(DataType.FLOAT, 2, 3);
+    SamplingRequest request =
+        SamplingRequest.builder(2).seed(9).condition(Condition.labels(1, 0)).start(start).build();
+
+    assertThat(request)
+        .hasToString(
+            "SamplingRequest[count=2, seed=9, batchSize=64, condition=Condition[labels=[1, 0]],"
+                + " start=FLOAT [2, 3]]");
+    start.close();
+    assertThat(request.toString()).endsWith("start=closed array]");
   }
 
   @Test

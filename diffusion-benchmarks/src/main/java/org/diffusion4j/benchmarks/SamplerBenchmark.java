@@ -38,7 +38,8 @@ public class SamplerBenchmark {
   private static final int STEPS = 50;
 
   private final Denoiser model = new Idle(NoiseSchedule.linear(1000));
-  private final SamplingRequest request = SamplingRequest.builder(BATCH).batchSize(BATCH).build();
+  private final SamplingRequest request =
+      SamplingRequest.builder(BATCH).seed(0).batchSize(BATCH).build();
   private final Sampler ddim = new DdimSampler(STEPS);
   private final Sampler ddpm =
       DdpmSampler.of(Variance.POSTERIOR, Timesteps.of(STEPS, Timesteps.Spacing.TRAILING));

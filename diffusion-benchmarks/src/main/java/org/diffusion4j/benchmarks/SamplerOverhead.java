@@ -117,7 +117,7 @@ public final class SamplerOverhead implements Callable<Integer> {
     }
     double bare = model.meanMs();
     Sampler sampler = Samplers.named(method, steps, X0Correction.clip(1));
-    SamplingRequest request = SamplingRequest.builder(batch).batchSize(batch).build();
+    SamplingRequest request = SamplingRequest.builder(batch).seed(0).batchSize(batch).build();
     model.reset();
     long start = System.nanoTime();
     sampler.sample(model, request).close();

@@ -4,6 +4,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
+import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -92,6 +93,12 @@ public interface Loss {
         case SAMPLE -> Floats.of(x0);
         case VELOCITY -> velocity();
       };
+    }
+
+    /** Contains only the shape of an array. */
+    @Override
+    public String toString() {
+      return "NoisyBatch[x0=" + Shown.array(x0) + ", t=" + t.length + " timesteps]";
     }
 
     /** {@code sqrt(alphaBar_t) epsilon - sqrt(1 - alphaBar_t) x_0}: Salimans and Ho 2022. */

@@ -113,23 +113,24 @@ class SamplingTest {
   void guidance_atScaleOneAndZeroIsTheModel() {
     try (UNet model = unet()) {
       Condition labels = Condition.labels(0, 1, 0);
-      SamplingRequest conditional = SamplingRequest.builder(3).condition(labels).build();
+      SamplingRequest conditional = SamplingRequest.builder(3).seed(0).condition(labels).build();
       assertThat(samples(ClassifierFreeGuidance.of(model, 1), conditional))
           .isEqualTo(samples(model, conditional));
       assertThat(samples(ClassifierFreeGuidance.of(model, 0), conditional))
-          .isEqualTo(samples(model, SamplingRequest.of(3)));
+          .isEqualTo(samples(model, SamplingRequest.builder(3).seed(0).build()));
     }
   }
 
   @Test
   void memoryLimit_changesNoSampleAndMakesBatchesThatFit() {
     try (UNet model = unet()) {
-      SamplingRequest free = SamplingRequest.of(8);
+      SamplingRequest free = SamplingRequest.builder(8).seed(0).build();
       // 16 arrays of a batch and the result, of 64 floats a sample.
       long enoughForTwo = model.predictionBytes(2).orElseThrow() + 256 * (16 * 2 + 8);
       List<Integer> batches = new ArrayList<>();
       SamplingRequest limited =
           SamplingRequest.builder(8)
+              .seed(0)
               .memoryLimit(enoughForTwo)
               .listener(
                   step -> {
@@ -140,7 +141,7 @@ class SamplingTest {
               .build();
       assertThat(samples(model, limited)).isEqualTo(samples(model, free));
       assertThat(batches).containsExactly(2, 2, 2, 2);
-      SamplingRequest tooLittle = SamplingRequest.builder(8).memoryLimit(1000).build();
+      SamplingRequest tooLittle = SamplingRequest.builder(8).seed(0).memoryLimit(1000).build();
       assertThatIllegalArgumentException()
           .isThrownBy(() -> samples(model, tooLittle))
           .withMessageContaining("memory limit must be at least");
@@ -150,13 +151,20 @@ class SamplingTest {
   @Test
   void cancelAndInterrupt_leaveTheModelAsGoodAsBefore() {
     try (UNet model = unet()) {
-      SamplingRequest request = SamplingRequest.builder(4).batchSize(3).build();
+      SamplingRequest request = SamplingRequest.builder(4).seed(0).batchSize(3).build();
       float[] expected = samples(model, request);
       CancelToken token = new CancelToken();
       SamplingRequest cancelled =
-          SamplingRequest.builder(4).cancelToken(token).listener(step -> token.cancel()).build();
+          SamplingRequest.builder(4)
+              .seed(0)
+              .cancelToken(token)
+              .listener(step -> token.cancel())
+              .build();
       SamplingRequest interrupted =
-          SamplingRequest.builder(4).listener(step -> Thread.currentThread().interrupt()).build();
+          SamplingRequest.builder(4)
+              .seed(0)
+              .listener(step -> Thread.currentThread().interrupt())
+              .build();
       assertThat(calls(model, cancelled)).isEqualTo(1);
       assertThat(calls(model, interrupted)).isEqualTo(1);
       assertThat(Thread.interrupted()).isTrue();
@@ -169,6 +177,7 @@ class SamplingTest {
     int[] steps = {0};
     SamplingRequest counting =
         SamplingRequest.builder(request.count())
+            .seed(0)
             .cancelToken(request.cancelToken())
             .listener(request.listener().andThen(step -> steps[0]++))
             .build();

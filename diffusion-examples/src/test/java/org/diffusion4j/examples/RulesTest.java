@@ -30,8 +30,10 @@ import java.util.Set;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import java.util.stream.Stream;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** What the library's packages may know of one another, and what its code may not do. */
 class RulesTest {
@@ -212,6 +214,30 @@ class RulesTest {
     assertThat(LIBRARY.stream().filter(JavaClass::isTopLevelClass).map(JavaClass::getSimpleName))
         .filteredOn(name -> !name.equals("package-info"))
         .doesNotHaveDuplicates();
+  }
+
+  /** A record's own would print all values of its arrays. */
+  @Test
+  void publicRecordsOfArrays_haveATextOfTheirOwn() {
+    check(
+        classes()
+            .that(resideOutsideOfPackages(HIDDEN))
+            .and(areSeen())
+            .and()
+            .areRecords()
+            .should(
+                condition(
+                    "print no arrays",
+                    type ->
+                        type.getFields().stream()
+                            .filter(field -> field.getRawType().isEquivalentTo(INDArray.class))
+                            .filter(field -> !printsShapes(type))
+                            .map(field -> field.getFullName() + " is printed"))));
+  }
+
+  private static boolean printsShapes(JavaClass type) {
+    return type.getMethod("toString").getMethodCallsFromSelf().stream()
+        .anyMatch(call -> call.getTargetOwner().isEquivalentTo(Shown.class));
   }
 
   /** So that a value that somebody else holds never changes. */

@@ -112,7 +112,7 @@ final class SamplingLoop {
         finished += n;
       }
       done = true;
-      return new SamplingResult(all, calls, elapsed(), recorder.takeTrajectory());
+      return new SamplingResult(all, calls, elapsed(), recorder.takeTrajectory(), request.seed());
     } finally {
       if (!done) {
         all.close();

@@ -77,7 +77,7 @@ class BadDenoiserTest {
               return output;
             },
             Prediction.EPSILON);
-    SamplingRequest request = SamplingRequest.builder(7).batchSize(5).build();
+    SamplingRequest request = SamplingRequest.builder(7).seed(0).batchSize(5).build();
     assertThatExceptionOfType(SamplingException.class)
         .isThrownBy(() -> SAMPLER.sample(model, request))
         .withMessage(
@@ -149,7 +149,7 @@ class BadDenoiserTest {
     Denoiser model = denoiser((x, t, c) -> x.dup(), Prediction.EPSILON);
     for (long[] shape : new long[][] {{5, 3}, {5}, {5, 2, 1}, {5, 1, 2}}) {
       SamplingRequest request =
-          SamplingRequest.builder(5).start(Nd4j.zeros(DataType.FLOAT, shape)).build();
+          SamplingRequest.builder(5).seed(0).start(Nd4j.zeros(DataType.FLOAT, shape)).build();
       assertThatIllegalArgumentException()
           .isThrownBy(() -> SAMPLER.sample(model, request))
           .withMessage(
@@ -161,7 +161,7 @@ class BadDenoiserTest {
   void start_ofAnotherTypeIsRefused() {
     Denoiser model = denoiser((x, t, c) -> x.dup(), Prediction.EPSILON);
     SamplingRequest request =
-        SamplingRequest.builder(5).start(Nd4j.zeros(DataType.DOUBLE, 5, 2)).build();
+        SamplingRequest.builder(5).seed(0).start(Nd4j.zeros(DataType.DOUBLE, 5, 2)).build();
     assertThatIllegalArgumentException()
         .isThrownBy(() -> SAMPLER.sample(model, request))
         .withMessage("start must be FLOAT [5, 2] but was DOUBLE [5, 2]");
@@ -170,7 +170,7 @@ class BadDenoiserTest {
   @Test
   void condition_ofAnotherCountIsRefused() {
     SamplingRequest.Builder request =
-        SamplingRequest.builder(5).condition(Condition.labels(1, 2, 3));
+        SamplingRequest.builder(5).seed(0).condition(Condition.labels(1, 2, 3));
     assertThatIllegalArgumentException()
         .isThrownBy(request::build)
         .withMessage("condition must have one label per sample, 5, but has 3");
@@ -195,7 +195,7 @@ class BadDenoiserTest {
   }
 
   private static float[] sample(Denoiser model) {
-    return SamplerMechanics.samples(SAMPLER, model, SamplingRequest.of(5));
+    return SamplerMechanics.samples(SAMPLER, model, SamplingRequest.builder(5).seed(0).build());
   }
 
   private static void assertFails(Denoiser model, String message) {

@@ -92,7 +92,7 @@ class CallersFaultTest {
                           throw new IllegalStateException("asked");
                         },
                         2),
-                    SamplingRequest.builder(5).start(start).build()))
+                    SamplingRequest.builder(5).seed(0).start(start).build()))
         .withMessage("start must be finite but was not for sample 3");
   }
 
@@ -137,7 +137,8 @@ class CallersFaultTest {
         .isThrownBy(
             () ->
                 SAMPLER.sample(
-                    large, SamplingRequest.builder(count).trajectory(1).keepPartial().build()))
+                    large,
+                    SamplingRequest.builder(count).seed(0).trajectory(1).keepPartial().build()))
         .withMessageStartingWith("memory for " + count + " samples and their trajectory must be");
   }
 
@@ -149,7 +150,7 @@ class CallersFaultTest {
             .twoCalls()
             .build();
     SamplingRequest request =
-        SamplingRequest.builder(5).batchSize(2).condition(Condition.label(0, 5)).build();
+        SamplingRequest.builder(5).seed(0).batchSize(2).condition(Condition.label(0, 5)).build();
     float[] expected = Values.of(SAMPLER.sample(guided, request).samples());
     Nd4j.setDefaultDataTypes(DataType.DOUBLE, DataType.DOUBLE);
     INDArray samples;
@@ -204,7 +205,8 @@ class CallersFaultTest {
   }
 
   private static float[] samples(FunctionDenoiser.Function function) {
-    return SamplerMechanics.samples(SAMPLER, model(function), SamplingRequest.of(5));
+    return SamplerMechanics.samples(
+        SAMPLER, model(function), SamplingRequest.builder(5).seed(0).build());
   }
 
   private static void assertFails(FunctionDenoiser.Function function, String message) {

@@ -111,6 +111,7 @@ class ClassifierFreeGuidanceTest {
     float[] start = {-2, -0.5f, 0, 1, 2.5f};
     SamplingRequest request =
         SamplingRequest.builder(5)
+            .seed(0)
             .start(Values.column(start))
             .condition(Condition.label(0, 5))
             .build();
@@ -236,7 +237,8 @@ class ClassifierFreeGuidanceTest {
     List<Condition> asked = new ArrayList<>();
     Denoiser guided =
         ClassifierFreeGuidance.builder(recording(asked), 3).timesteps(30, 60).twoCalls().build();
-    SamplingRequest request = SamplingRequest.builder(1).condition(Condition.labels(1)).build();
+    SamplingRequest request =
+        SamplingRequest.builder(1).seed(0).condition(Condition.labels(1)).build();
     SamplerMechanics.samples(new DdimSampler(Timesteps.list(80, 60, 40, 20), 0), guided, request);
     Condition one = Condition.labels(1);
     assertThat(asked).containsExactly(one, one, Condition.none(), one, Condition.none(), one);
@@ -321,7 +323,7 @@ class ClassifierFreeGuidanceTest {
       labels[i] = i % 2;
     }
     SamplingRequest.Builder request =
-        SamplingRequest.builder(20).condition(Condition.labels(labels));
+        SamplingRequest.builder(20).seed(0).condition(Condition.labels(labels));
     DdimSampler sampler = new DdimSampler(10);
     float[] whole = SamplerMechanics.samples(sampler, guided, request.build());
     assertThat(SamplerMechanics.samples(sampler, guided, request.batchSize(3).build()))
@@ -393,7 +395,7 @@ class ClassifierFreeGuidanceTest {
     ClassifierFreeGuidance.Builder builder = ClassifierFreeGuidance.builder(bad, 3).rescale(0.7);
     Denoiser guided = (twoCalls ? builder.twoCalls() : builder).build();
     SamplingRequest request =
-        SamplingRequest.builder(3).condition(Condition.labels(0, 1, 0)).build();
+        SamplingRequest.builder(3).seed(0).condition(Condition.labels(0, 1, 0)).build();
     assertThatExceptionOfType(SamplingException.class)
         .isThrownBy(() -> new DdimSampler(4).sample(guided, request))
         .withMessage(

@@ -150,6 +150,7 @@ class ConvergenceOrderTest {
     INDArray start = Values.normal(1, POINTS, 1);
     SamplingRequest request =
         SamplingRequest.builder(POINTS)
+            .seed(0)
             .start(start)
             .listener(step -> states[step.index()] = Values.of(step.x()))
             .build();

@@ -49,7 +49,7 @@ class DdimInversionTest {
       long[] shape = new long[sample.length + 1];
       shape[0] = count;
       System.arraycopy(sample, 0, shape, 1, sample.length);
-      return SamplingRequest.builder(count).start(Values.normal(6, shape));
+      return SamplingRequest.builder(count).seed(0).start(Values.normal(6, shape));
     }
   }
 
@@ -206,6 +206,10 @@ class DdimInversionTest {
   }
 
   private static SamplingRequest from(INDArray start) {
-    return SamplingRequest.builder((int) start.size(0)).batchSize(1000).start(start).build();
+    return SamplingRequest.builder((int) start.size(0))
+        .seed(0)
+        .batchSize(1000)
+        .start(start)
+        .build();
   }
 }

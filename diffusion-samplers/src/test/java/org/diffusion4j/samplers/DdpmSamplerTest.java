@@ -250,7 +250,7 @@ class DdpmSamplerTest {
           SamplerMechanics.samples(
               DdpmSampler.withPosteriorVariance(),
               MixtureDenoiser.twoModes(schedule, prediction),
-              SamplingRequest.of(20));
+              SamplingRequest.builder(20).seed(0).build());
       for (float x : samples) {
         assertThat(Math.abs(Math.abs(x) - 2)).isLessThan(2);
       }

@@ -71,7 +71,8 @@ class EmbeddingsTest {
   }
 
   private float[] sample(Denoiser model, Condition condition) {
-    SamplingRequest request = SamplingRequest.builder(3).batchSize(2).condition(condition).build();
+    SamplingRequest request =
+        SamplingRequest.builder(3).seed(0).batchSize(2).condition(condition).build();
     return SamplerMechanics.samples(new DdimSampler(5), model, request);
   }
 

@@ -47,6 +47,7 @@ class FirstSampleTest {
   private static float[] part(Sampler sampler, Noise noise, int first, int end, int batchSize) {
     SamplingRequest.Builder request =
         SamplingRequest.builder(end - first)
+            .seed(0)
             .firstSample(first)
             .batchSize(batchSize)
             .condition(Condition.labels(Arrays.copyOfRange(LABELS, first, end)));

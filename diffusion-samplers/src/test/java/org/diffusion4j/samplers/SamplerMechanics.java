@@ -50,7 +50,7 @@ abstract class SamplerMechanics {
 
   /** A request that fits the sampler. */
   SamplingRequest.Builder request(Denoiser denoiser, int count) {
-    return SamplingRequest.builder(count);
+    return SamplingRequest.builder(count).seed(0);
   }
 
   @ParameterizedTest
@@ -98,10 +98,10 @@ abstract class SamplerMechanics {
   void start_isLeftUnchangedAndTakenInAnyLayout() {
     INDArray start = Values.normal(3, 10, 2);
     float[] before = Values.of(start);
-    float[] result = sample(SamplingRequest.builder(10).batchSize(4).start(start));
+    float[] result = sample(SamplingRequest.builder(10).seed(0).batchSize(4).start(start));
     assertThat(Values.of(start)).isEqualTo(before);
     assertThat(result).isNotEqualTo(before);
-    assertThat(sample(SamplingRequest.builder(10).start(start.dup('f')))).isEqualTo(result);
+    assertThat(sample(SamplingRequest.builder(10).seed(0).start(start.dup('f')))).isEqualTo(result);
   }
 
   @Test

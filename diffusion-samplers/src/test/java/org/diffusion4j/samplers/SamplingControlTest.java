@@ -68,7 +68,23 @@ class SamplingControlTest {
   }
 
   private static float[] all(int count) {
-    return SamplerMechanics.samples(SAMPLER, MODEL, SamplingRequest.of(count));
+    return SamplerMechanics.samples(SAMPLER, MODEL, SamplingRequest.builder(count).seed(0).build());
+  }
+
+  @Test
+  void seed_ofARequestWithoutOne_givesItsSamplesAgain() {
+    SamplingRequest request = SamplingRequest.of(3);
+    try (SamplingResult first = SAMPLER.sample(MODEL, request);
+        SamplingResult second = SAMPLER.sample(MODEL, request);
+        SamplingResult again =
+            SAMPLER.sample(
+                MODEL, SamplingRequest.builder(3).seed(first.seed().getAsLong()).build());
+        SamplingResult other = SAMPLER.sample(MODEL, SamplingRequest.of(3))) {
+      assertThat(second.samples()).isEqualTo(first.samples());
+      assertThat(again.samples()).isEqualTo(first.samples());
+      assertThat(other.samples()).isNotEqualTo(first.samples());
+      assertThat(other.seed()).isPresent().isNotEqualTo(first.seed());
+    }
   }
 
   @ParameterizedTest
@@ -76,7 +92,8 @@ class SamplingControlTest {
   void cancel_duringACallOfTheModelMakesItTheLast(int when) {
     CancelToken token = new CancelToken();
     Counting counting = new Counting(when, token::cancel);
-    SamplingRequest request = SamplingRequest.builder(6).batchSize(2).cancelToken(token).build();
+    SamplingRequest request =
+        SamplingRequest.builder(6).seed(0).batchSize(2).cancelToken(token).build();
     SamplingCancelledException stopped = cancelled(counting.denoiser(), request);
     assertThat(counting.calls).isEqualTo(when);
     int finished = when / STEPS * 2;
@@ -90,7 +107,8 @@ class SamplingControlTest {
   void cancel_duringTheLastCallLetsTheRunEnd() {
     CancelToken token = new CancelToken();
     Counting counting = new Counting(15, token::cancel);
-    SamplingRequest request = SamplingRequest.builder(6).batchSize(2).cancelToken(token).build();
+    SamplingRequest request =
+        SamplingRequest.builder(6).seed(0).batchSize(2).cancelToken(token).build();
     assertThat(SamplerMechanics.samples(SAMPLER, counting.denoiser(), request)).isEqualTo(all(6));
   }
 
@@ -99,7 +117,8 @@ class SamplingControlTest {
     CancelToken token = new CancelToken();
     token.cancel();
     Counting counting = new Counting(0, () -> {});
-    SamplingRequest request = SamplingRequest.builder(1).cancelToken(token).keepPartial().build();
+    SamplingRequest request =
+        SamplingRequest.builder(1).seed(0).cancelToken(token).keepPartial().build();
     SamplingCancelledException stopped = cancelled(counting.denoiser(), request);
     assertThat(counting.calls).isZero();
     assertThat(stopped.samples()).isEmpty();
@@ -118,7 +137,7 @@ class SamplingControlTest {
               running.countDown();
               awaitQuietly(goOn);
             });
-    SamplingRequest request = SamplingRequest.builder(1).cancelToken(token).build();
+    SamplingRequest request = SamplingRequest.builder(1).seed(0).cancelToken(token).build();
     ExecutorService thread = Executors.newSingleThreadExecutor();
     try {
       Future<SamplingCancelledException> run =
@@ -145,7 +164,7 @@ class SamplingControlTest {
   @ValueSource(ints = {1, 7})
   void interrupt_endsTheRunAndStaysSet(int when) {
     Counting counting = new Counting(when, () -> Thread.currentThread().interrupt());
-    SamplingRequest request = SamplingRequest.builder(6).batchSize(2).build();
+    SamplingRequest request = SamplingRequest.builder(6).seed(0).batchSize(2).build();
     SamplingCancelledException stopped = cancelled(counting.denoiser(), request);
     assertThat(Thread.currentThread().isInterrupted()).isTrue();
     assertThat(counting.calls).isEqualTo(when);
@@ -160,6 +179,7 @@ class SamplingControlTest {
     List<float[]> clean = new ArrayList<>();
     SamplingRequest request =
         SamplingRequest.builder(6)
+            .seed(0)
             .batchSize(2)
             .cancelToken(token)
             .keepPartial()
@@ -193,6 +213,7 @@ class SamplingControlTest {
     CancelToken token = new CancelToken();
     SamplingRequest request =
         SamplingRequest.builder(6)
+            .seed(0)
             .batchSize(2)
             .cancelToken(token)
             .keepPartial()
@@ -217,6 +238,7 @@ class SamplingControlTest {
     float[][] clean = new float[STEPS][10];
     SamplingRequest request =
         SamplingRequest.builder(5)
+            .seed(0)
             .batchSize(2)
             .trajectory(every)
             .listener(
@@ -259,7 +281,8 @@ class SamplingControlTest {
 
   @Test
   void trajectory_isEmptyIfNotAskedFor() {
-    try (SamplingResult result = SAMPLER.sample(MODEL, SamplingRequest.of(2))) {
+    try (SamplingResult result =
+        SAMPLER.sample(MODEL, SamplingRequest.builder(2).seed(0).build())) {
       assertThat(result.trajectory()).isEmpty();
     }
   }
@@ -267,7 +290,8 @@ class SamplingControlTest {
   @Test
   void listener_isToldTheTimeAndHowMuchIsDoneOverAllBatches() {
     List<SamplingListener.Step> told = new ArrayList<>();
-    SamplingRequest request = SamplingRequest.builder(5).batchSize(2).listener(told::add).build();
+    SamplingRequest request =
+        SamplingRequest.builder(5).seed(0).batchSize(2).listener(told::add).build();
     SamplingResult result = SAMPLER.sample(MODEL, request);
     int[] done = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 21, 22, 23, 24, 25};
     assertThat(told).hasSize(15);

@@ -83,6 +83,7 @@ class SamplingHookTest {
   private static float[] inpainted(Sampler sampler, int count, int batchSize) {
     SamplingRequest request =
         SamplingRequest.builder(count)
+            .seed(0)
             .batchSize(batchSize)
             .afterStep(SamplingHookTest::replace)
             .build();
@@ -139,6 +140,7 @@ class SamplingHookTest {
     int count = 500;
     SamplingRequest request =
         SamplingRequest.builder(count)
+            .seed(0)
             .batchSize(count)
             .afterStep(SamplingHookTest::resample)
             .build();
@@ -158,6 +160,7 @@ class SamplingHookTest {
     List<Integer> listened = new ArrayList<>();
     SamplingRequest request =
         SamplingRequest.builder(3)
+            .seed(0)
             .batchSize(2)
             .afterStep(steps::add)
             .listener(
@@ -195,6 +198,7 @@ class SamplingHookTest {
     SamplingRequest.Hook two = step -> step.x().assign(2);
     SamplingRequest request =
         SamplingRequest.builder(1)
+            .seed(0)
             .afterStep(two.andThen(step -> step.x().muli(3)))
             .listener(step -> seen.add(step.x().getFloat(0)))
             .build();
@@ -206,8 +210,10 @@ class SamplingHookTest {
   @Test
   void hook_thatDoesNothing_changesNothing() {
     for (Sampler sampler : samplers()) {
-      float[] without = SamplerMechanics.samples(sampler, correlated(), SamplingRequest.of(3));
-      SamplingRequest request = SamplingRequest.builder(3).afterStep(step -> {}).build();
+      float[] without =
+          SamplerMechanics.samples(
+              sampler, correlated(), SamplingRequest.builder(3).seed(0).build());
+      SamplingRequest request = SamplingRequest.builder(3).seed(0).afterStep(step -> {}).build();
       assertThat(SamplerMechanics.samples(sampler, correlated(), request)).isEqualTo(without);
     }
   }
@@ -227,7 +233,7 @@ class SamplingHookTest {
   }
 
   private static void assertFails(SamplingRequest.Hook hook, String message) {
-    SamplingRequest request = SamplingRequest.builder(3).afterStep(hook).build();
+    SamplingRequest request = SamplingRequest.builder(3).seed(0).afterStep(hook).build();
     assertThatExceptionOfType(SamplingException.class)
         .isThrownBy(() -> new DdimSampler(3).sample(correlated(), request))
         .withMessage(message);
@@ -243,7 +249,8 @@ class SamplingHookTest {
         .isThrownBy(
             () ->
                 new DdimSampler(3)
-                    .sample(correlated(), SamplingRequest.builder(3).afterStep(fails).build()))
+                    .sample(
+                        correlated(), SamplingRequest.builder(3).seed(0).afterStep(fails).build()))
         .withMessage("enough");
   }
 
@@ -261,7 +268,8 @@ class SamplingHookTest {
           };
       DdimSampler sampler =
           new DdimSampler(Timesteps.list(80, 40, 0), 0).withCorrection(correction);
-      float[] samples = SamplerMechanics.samples(sampler, half, SamplingRequest.of(2));
+      float[] samples =
+          SamplerMechanics.samples(sampler, half, SamplingRequest.builder(2).seed(0).build());
       assertThat(levels).hasSize(3);
       assertThat(levels.get(1)).isCloseTo(SCHEDULE.alphaBar(40), within(1e-12));
       assertThat(samples).containsExactly(1, 1, 1, 1);

@@ -75,7 +75,8 @@ class SamplingMemoryTest {
   @ParameterizedTest
   @CsvSource({"1,1", "12,1", "12,2", "12,3", "12,4", "12,6", "12,12", "11,4"})
   void memoryLimit_makesBatchesThatFit(int count, int size) {
-    List<Integer> batches = batches(SamplingRequest.builder(count).memoryLimit(bytes(count, size)));
+    List<Integer> batches =
+        batches(SamplingRequest.builder(count).seed(0).memoryLimit(bytes(count, size)));
     int largest = batches.get(0);
     assertThat(largest).isGreaterThanOrEqualTo(size);
     assertThat(bytes(count, largest)).isLessThanOrEqualTo(bytes(count, size));
@@ -84,12 +85,13 @@ class SamplingMemoryTest {
 
   @Test
   void memoryLimit_isUsedUp() {
-    assertThat(batches(SamplingRequest.builder(12).memoryLimit(bytes(12, 4))))
+    assertThat(batches(SamplingRequest.builder(12).seed(0).memoryLimit(bytes(12, 4))))
         .containsExactly(4, 4, 4);
-    assertThat(batches(SamplingRequest.builder(12).memoryLimit(bytes(12, 4) - 1)))
+    assertThat(batches(SamplingRequest.builder(12).seed(0).memoryLimit(bytes(12, 4) - 1)))
         .containsExactly(3, 3, 3, 3);
-    assertThat(batches(SamplingRequest.builder(12).memoryLimit(1 << 20))).containsExactly(12);
-    assertThat(batches(SamplingRequest.builder(12).batchSize(5).memoryLimit(1 << 20)))
+    assertThat(batches(SamplingRequest.builder(12).seed(0).memoryLimit(1 << 20)))
+        .containsExactly(12);
+    assertThat(batches(SamplingRequest.builder(12).seed(0).batchSize(5).memoryLimit(1 << 20)))
         .containsExactly(5, 5, 2);
   }
 
@@ -97,20 +99,30 @@ class SamplingMemoryTest {
   void memoryLimit_countsTrajectoryAndPartialResults() {
     long plain = bytes(12, 4);
     // Three steps are kept, x and x_0 of each; of 12 samples.
-    assertThat(batches(SamplingRequest.builder(12).trajectory(2).memoryLimit(plain + 6 * 12 * 8)))
+    assertThat(
+            batches(
+                SamplingRequest.builder(12).seed(0).trajectory(2).memoryLimit(plain + 6 * 12 * 8)))
         .containsExactly(4, 4, 4);
     assertThat(
-            batches(SamplingRequest.builder(12).trajectory(2).memoryLimit(plain + 6 * 12 * 8 - 1)))
+            batches(
+                SamplingRequest.builder(12)
+                    .seed(0)
+                    .trajectory(2)
+                    .memoryLimit(plain + 6 * 12 * 8 - 1)))
         .containsExactly(3, 3, 3, 3);
-    assertThat(batches(SamplingRequest.builder(12).keepPartial().memoryLimit(plain + 12 * 8)))
+    assertThat(
+            batches(SamplingRequest.builder(12).seed(0).keepPartial().memoryLimit(plain + 12 * 8)))
         .containsExactly(4, 4, 4);
-    assertThat(batches(SamplingRequest.builder(12).keepPartial().memoryLimit(plain + 12 * 8 - 1)))
+    assertThat(
+            batches(
+                SamplingRequest.builder(12).seed(0).keepPartial().memoryLimit(plain + 12 * 8 - 1)))
         .containsExactly(3, 3, 3, 3);
   }
 
   @Test
   void memoryLimit_ofLessThanOneSampleIsRefused() {
-    SamplingRequest request = SamplingRequest.builder(3).memoryLimit(bytes(3, 1) - 1).build();
+    SamplingRequest request =
+        SamplingRequest.builder(3).seed(0).memoryLimit(bytes(3, 1) - 1).build();
     Denoiser model = new Kilobytes(new ArrayList<>());
     assertThatIllegalArgumentException()
         .isThrownBy(() -> SAMPLER.sample(model, request))
@@ -119,7 +131,7 @@ class SamplingMemoryTest {
 
   @Test
   void memoryLimit_ofAModelThatCannotTellIsRefused() {
-    SamplingRequest request = SamplingRequest.builder(3).memoryLimit(1 << 20).build();
+    SamplingRequest request = SamplingRequest.builder(3).seed(0).memoryLimit(1 << 20).build();
     Denoiser model = FunctionDenoiser.of(SCHEDULE, (x, t, c) -> x, 2);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> SAMPLER.sample(model, request))

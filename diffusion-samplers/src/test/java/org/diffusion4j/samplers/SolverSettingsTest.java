@@ -287,7 +287,8 @@ class SolverSettingsTest {
               new DeisSampler(n).withOrder(3),
               new LcmSampler(n),
               new TcdSampler(n))) {
-        float[] samples = SamplerMechanics.samples(sampler, model, SamplingRequest.of(3));
+        float[] samples =
+            SamplerMechanics.samples(sampler, model, SamplingRequest.builder(3).seed(0).build());
         for (float x : samples) {
           assertThat(x).as("%s", sampler).isFinite();
         }
@@ -348,7 +349,7 @@ class SolverSettingsTest {
 
   private static float[] samples(Sampler sampler) {
     Denoiser model = MixtureDenoiser.inThePlane(SCHEDULE, Prediction.EPSILON);
-    return SamplerMechanics.samples(sampler, model, SamplingRequest.of(4));
+    return SamplerMechanics.samples(sampler, model, SamplingRequest.builder(4).seed(0).build());
   }
 
   private static void assertRefused(String className, String key, Object value, String message) {

@@ -1,8 +1,10 @@
 package org.diffusion4j.internal.common;
 
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Formats values for messages: shortened, with control characters escaped. Every message, thrown or
@@ -52,6 +54,13 @@ public final class Shown {
     return values.size() <= MOST_ITEMS
         ? first
         : first + " and " + (values.size() - MOST_ITEMS) + " more";
+  }
+
+  /** An array's type and shape, and never its values, of which there may be millions. */
+  public static String array(INDArray array) {
+    return array.wasClosed()
+        ? "closed array"
+        : array.dataType() + " " + Arrays.toString(array.shape());
   }
 
   private static String escaped(int c) {

@@ -110,6 +110,9 @@ final class BoundRun {
   private float[] output(INDArray xt, int[] t, Condition condition) {
     try (INDArray time = Nd4j.createFromArray(Floats.of(t))) {
       INDArray output = model.predict(xt, time, condition);
+      if (output == null) {
+        throw new IllegalStateException("the denoiser must return an array but returned null");
+      }
       try {
         long[] shape = xt.shape().clone();
         shape[1] *= model.learnsVariance() ? 2 : 1;

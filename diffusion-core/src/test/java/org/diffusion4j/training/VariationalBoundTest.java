@@ -16,6 +16,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.samplers.MixtureDenoiser;
 import org.diffusion4j.training.VariationalBound.Result;
 import org.diffusion4j.training.VariationalBound.Variance;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -325,7 +326,7 @@ class VariationalBoundTest {
   }
 
   /** A model that returns what it is told to. */
-  private record Telling(INDArray output) implements Denoiser {
+  private record Telling(@Nullable INDArray output) implements Denoiser {
 
     @Override
     public NoiseSchedule schedule() {
@@ -339,13 +340,17 @@ class VariationalBoundTest {
 
     @Override
     public INDArray predict(INDArray xt, INDArray t, Condition condition) {
-      return output.dup();
+      return output == null ? null : output.dup();
     }
   }
 
   @Test
   void evaluate_badOutputs_refuses() {
     INDArray x0 = normal(6, 2, 2);
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () -> evaluate(VariationalBound.ofDensity(new Telling(null), Variance.BETA), x0))
+        .withMessage("the denoiser must return an array but returned null");
     Denoiser wide = new Telling(Nd4j.ones(DataType.FLOAT, 2, 4));
     assertThatIllegalStateException()
         .isThrownBy(() -> evaluate(VariationalBound.ofDensity(wide, Variance.BETA), x0))

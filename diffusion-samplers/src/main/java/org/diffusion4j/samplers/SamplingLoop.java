@@ -88,6 +88,10 @@ final class SamplingLoop {
               + " and "
               + model.prediction());
     }
+    if (model.takes() == null) {
+      throw new IllegalArgumentException(
+          "the denoiser must declare the conditions that it takes but takes() returned null");
+    }
   }
 
   static SamplingResult run(LoopSampler<?, ?> method, Denoiser model, SamplingRequest request) {
@@ -97,7 +101,7 @@ final class SamplingLoop {
   private SamplingResult run() {
     int count = request.count();
     int batchSize = BatchSize.of(request, model, transitions.size());
-    NoiseSource.Run noise = request.noise().start();
+    NoiseSource.Run noise = present(request.noise().start(), "a run");
     INDArray all = Nd4j.createUninitialized(DataType.FLOAT, batchShape(count));
     samples = all;
     boolean done = false;
@@ -106,7 +110,10 @@ final class SamplingLoop {
       while (finished < count) {
         int n = Math.min(batchSize, count - finished);
         try (INDArray batch =
-            batch(finished, n, noise.batch(request.firstSample() + finished, n))) {
+            batch(
+                finished,
+                n,
+                present(noise.batch(request.firstSample() + finished, n), "a batch"))) {
           rows(all, finished, n).assign(batch);
         }
         finished += n;
@@ -118,6 +125,13 @@ final class SamplingLoop {
         all.close();
       }
     }
+  }
+
+  private static <T> T present(@Nullable T returned, String what) {
+    if (returned == null) {
+      throw new SamplingException("the noise source must return " + what + " but returned null");
+    }
+    return returned;
   }
 
   private Duration elapsed() {

@@ -9,6 +9,7 @@ import java.util.List;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSource;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingException;
@@ -47,6 +48,52 @@ class BadDenoiserTest {
           .isThrownBy(() -> sample(model))
           .withMessageStartingWith("the denoiser must have a schedule, a sample shape and a");
     }
+  }
+
+  @Test
+  void null_isNamedWhereverItIsReturned() {
+    Denoiser takesNull =
+        new Denoiser() {
+          @Override
+          public NoiseSchedule schedule() {
+            return SCHEDULE;
+          }
+
+          @Override
+          public long[] sampleShape() {
+            return new long[] {2};
+          }
+
+          @Override
+          public Condition.Takes takes() {
+            return null;
+          }
+
+          @Override
+          public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+            return xt.dup();
+          }
+        };
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> sample(takesNull))
+        .withMessageEndingWith("but takes() returned null");
+    assertFails(
+        denoiser((x, t, c) -> null, Prediction.EPSILON),
+        "the denoiser must return an array but returned null at timestep 80");
+    Denoiser fine = denoiser((x, t, c) -> x.dup(), Prediction.EPSILON);
+    assertThatThrownBy(() -> sample(fine, () -> null))
+        .isInstanceOf(SamplingException.class)
+        .hasMessage("the noise source must return a run but returned null");
+    assertThatThrownBy(() -> sample(fine, () -> (first, n) -> null))
+        .isInstanceOf(SamplingException.class)
+        .hasMessage("the noise source must return a batch but returned null");
+    assertThatThrownBy(() -> sample(fine, () -> (first, n) -> shape -> null))
+        .isInstanceOf(SamplingException.class)
+        .hasMessageEndingWith("but returned null");
+  }
+
+  private static void sample(Denoiser model, NoiseSource noise) {
+    SAMPLER.sample(model, SamplingRequest.builder(5).noise(noise).build()).close();
   }
 
   @Test

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32;
 
-/** A CRC-32 of what samples are made of: tells data apart that differs by accident. */
+/** A CRC-32 of the data of samples; detects accidental differences. */
 final class Checksum {
 
   private static final int CHUNK = 1 << 12;

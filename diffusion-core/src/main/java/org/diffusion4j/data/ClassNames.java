@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.diffusion4j.internal.common.Shown;
 
-/** The order of classes that have names, and how those of one source become those of another. */
+/** Sorts class names, and maps the classes of one source to those of another. */
 final class ClassNames {
 
   private static final Pattern WHOLE_NUMBER = Pattern.compile("[+-]?\\d{1,18}");
@@ -19,7 +19,10 @@ final class ClassNames {
 
   private ClassNames() {}
 
-  /** The distinct names: as numbers if all are whole numbers, equal ones as text; else as text. */
+  /**
+   * The distinct names in order: numeric order if all are whole numbers (equal numbers as text),
+   * otherwise as text.
+   */
   static List<String> sorted(Collection<String> names) {
     List<String> distinct = names.stream().distinct().toList();
     boolean whole = distinct.stream().allMatch(name -> WHOLE_NUMBER.matcher(name).matches());
@@ -28,7 +31,7 @@ final class ClassNames {
     return distinct.stream().sorted(whole ? byNumber.thenComparing(byText) : byText).toList();
   }
 
-  /** Index of each name. */
+  /** The index of each name. */
   static Map<String, Integer> indices(List<String> names) {
     Map<String, Integer> indices = new HashMap<>();
     for (String name : names) {
@@ -41,13 +44,13 @@ final class ClassNames {
   }
 
   /**
-   * Labels of the same classes by other names' order.
+   * Converts labels to the order of other class names.
    *
-   * @param labels that mean {@code names}
-   * @param wanted names, which may be more
-   * @param place of a class, such as its folder, with which a message begins
-   * @return labels that mean {@code wanted}
-   * @throws IllegalArgumentException if a class that has a sample is not among them
+   * @param labels indices into {@code names}
+   * @param wanted the other names; there may be more
+   * @param place the location of a class, such as its folder, for messages
+   * @return indices into {@code wanted}
+   * @throws IllegalArgumentException if a class with a sample is not among them
    */
   static int[] relabel(
       int[] labels, List<String> names, List<String> wanted, UnaryOperator<String> place) {
@@ -70,7 +73,7 @@ final class ClassNames {
     return changed;
   }
 
-  /** {@code 0 = cat, 1 = dog}, of the first twenty. */
+  /** The first twenty names, such as {@code 0 = cat, 1 = dog}. */
   static String show(List<String> names) {
     String first =
         IntStream.range(0, Math.min(MOST_SHOWN, names.size()))

@@ -6,7 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.diffusion4j.internal.common.Shown;
 
-/** Checks of files that are to be read. */
+/** Checks of files before they are read. */
 final class DataFiles {
 
   private static final int MOST_CHARACTERS = 300;
@@ -14,7 +14,7 @@ final class DataFiles {
   private DataFiles() {}
 
   /**
-   * Checks, before it is opened, that a file is a plain one and holds something.
+   * Checks before opening that a file is a regular, non-empty file.
    *
    * @return its size in bytes
    */
@@ -32,12 +32,12 @@ final class DataFiles {
     return size;
   }
 
-  /** A path as messages begin with it. */
+  /** A path for the beginning of a message. */
   static String show(Path file) {
     return Shown.text(file, MOST_CHARACTERS);
   }
 
-  /** What a file gives that the heap cannot hold, which is no reason to end the process. */
+  /** The exception for a file that exceeds the heap. */
   static IOException tooLarge(Path file, OutOfMemoryError e) {
     return new IOException(
         show(file)

@@ -22,7 +22,7 @@ final class DelimitedTable {
   private static final long MOST_BYTES = 1L << 30;
   private static final Set<String> MISSING = Set.of("", "na", "n/a", "nan", "null");
 
-  /** A column by its name, or by its index if that is null. */
+  /** A column, given by its name, or by its index if the name is null. */
   record Column(@Nullable String name, int index) {
 
     static Column of(int index) {
@@ -35,12 +35,12 @@ final class DelimitedTable {
   }
 
   /**
-   * How the text is to be understood.
+   * The format of the text.
    *
-   * @param header whether the first row is the names; null if its content decides
-   * @param decimalComma whether numbers are written with a comma
-   * @param filter column that decides which rows are taken; null for all
-   * @param filterText what the rows have there
+   * @param header whether the first row has the column names; null if its content decides
+   * @param decimalComma whether numbers have decimal commas
+   * @param filter column that selects rows; null for all rows
+   * @param filterText the text of this column in the selected rows
    */
   record Format(
       @Nullable Boolean header, boolean decimalComma, @Nullable Column filter, String filterText) {}
@@ -156,19 +156,19 @@ final class DelimitedTable {
     return rows.stream().anyMatch(row -> isNumber(row.cells.get(column)));
   }
 
-  /** Whether some cell of a column would be a number if its comma were a point. */
+  /** Whether a cell of a column would be a number if its comma were a point. */
   boolean hasDecimalCommas() {
     return !format.decimalComma
         && rows.stream()
             .anyMatch(row -> row.cells.stream().anyMatch(DelimitedTable::isCommaNumber));
   }
 
-  /** The first row if it was taken for data although it might be names; else null. */
+  /** The first row if it was read as data but could be column names, otherwise null. */
   @Nullable String numbersInFirstRow() {
     return format.header == null && names.isEmpty() ? Shown.list(firstRow) : null;
   }
 
-  /** Whether the numbers of the first row count up by one, as years and indices do. */
+  /** Whether the numbers of the first row increase by one, like years and indices. */
   boolean firstRowCounts() {
     List<Double> numbers = firstRow.stream().filter(this::isNumber).map(this::number).toList();
     for (int i = 1; i < numbers.size(); i++) {
@@ -180,9 +180,9 @@ final class DelimitedTable {
   }
 
   /**
-   * Leaves out rows that have a cell in one of these columns that says there is no value.
+   * Removes rows with a missing value in one of these columns.
    *
-   * @return how many
+   * @return the number of removed rows
    */
   int leaveOutIncomplete(int[] columns) throws IOException {
     List<Row> complete = new ArrayList<>();
@@ -244,12 +244,12 @@ final class DelimitedTable {
         + remedy;
   }
 
-  /** The texts of a column. */
+  /** The cells of a column. */
   List<String> texts(int column) {
     return rows.stream().map(row -> row.cells.get(column)).toList();
   }
 
-  /** The line on which each text of a column is first. */
+  /** The first line of each text of a column. */
   Map<String, Integer> firstLines(int column) {
     Map<String, Integer> lines = new HashMap<>();
     rows.forEach(row -> lines.putIfAbsent(row.cells.get(column), row.line));
@@ -266,7 +266,7 @@ final class DelimitedTable {
   }
 
   private boolean isNumber(String cell) {
-    // Beside a decimal comma a point groups thousands.
+    // With decimal commas, a point separates thousands.
     return !(format.decimalComma && cell.indexOf('.') >= 0) && DelimitedText.isNumber(plain(cell));
   }
 

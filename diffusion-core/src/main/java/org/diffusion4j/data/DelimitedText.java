@@ -7,9 +7,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows of a text table one after the other, in time proportional to its length. Cells may be in
- * double quotes (RFC 4180): a quote in them is doubled, and line ends belong to them. Lines end in
- * LF, CR LF or CR.
+ * Reads the rows of a text table in linear time. Cells may be in double quotes (RFC 4180): a quote
+ * inside is doubled, and they may contain line breaks. Lines end with LF, CR LF or CR.
  */
 final class DelimitedText {
 
@@ -31,8 +30,8 @@ final class DelimitedText {
   private int rowLine;
 
   /**
-   * @param name of the file, for messages
-   * @param decimalComma whether commas are in numbers and not between cells
+   * @param name name of the file, for messages
+   * @param decimalComma whether commas are part of numbers and do not separate cells
    */
   DelimitedText(String name, String text, boolean decimalComma) {
     this.name = name;
@@ -42,7 +41,7 @@ final class DelimitedText {
     readSeparatorLine();
   }
 
-  /** Spreadsheets write {@code sep=;} and the like in front. */
+  /** Reads a first line such as {@code sep=;}, which spreadsheets write. */
   private void readSeparatorLine() {
     int end = endOfLine(position);
     if (end - position == 5 && text.startsWith("sep=", position)) {
@@ -53,16 +52,16 @@ final class DelimitedText {
     }
   }
 
-  /** Line on which the row that was read last begins, from 1. */
+  /** The first line of the last row, from 1. */
   int line() {
     return rowLine;
   }
 
   /**
-   * The cells of the next row, without the white space around them. Blank lines and those that
-   * begin with {@code #} are passed over.
+   * The cells of the next row, without surrounding white space. Blank lines and lines that start
+   * with {@code #} are skipped.
    *
-   * @return null at the end
+   * @return null at the end of the file
    */
   @Nullable List<String> next() throws IOException {
     while (position < text.length()) {
@@ -80,7 +79,10 @@ final class DelimitedText {
     return null;
   }
 
-  /** Takes the first of tab, semicolon and comma that the row at hand has, else white space. */
+  /**
+   * Chooses the separator: the first of tab, semicolon and comma that occurs in the current row,
+   * otherwise white space.
+   */
   private void findSeparator() {
     boolean[] found = new boolean[separators.length()];
     boolean quoted = false;
@@ -171,7 +173,7 @@ final class DelimitedText {
     return position == text.length() || isLineEnd(text.charAt(position));
   }
 
-  /** Whether a character is the last one of a line end. */
+  /** Whether a character is the last one of a line break. */
   private boolean endsLine(int at) {
     char c = text.charAt(at);
     return c == NEW_LINE
@@ -206,12 +208,12 @@ final class DelimitedText {
     return c == NEW_LINE || c == RETURN;
   }
 
-  /** Whether a cell is a number, be it finite or not. */
+  /** Whether a cell is a number, finite or not. */
   static boolean isNumber(String cell) {
     return NUMBER.matcher(cell).matches() || NOT_FINITE.matcher(cell).matches();
   }
 
-  /** The number of a cell; NaN and the infinities as such. */
+  /** The number in a cell, including NaN and infinities. */
   static double number(String cell) {
     return NUMBER.matcher(cell).matches() ? Double.parseDouble(cell) : Double.NaN;
   }

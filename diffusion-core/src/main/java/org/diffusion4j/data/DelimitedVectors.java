@@ -15,15 +15,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Vectors of a text table (CSV, TSV), one a row, each column scaled to [-1, 1].
+ * Vectors from a text table (CSV, TSV): one vector per row, each column scaled to [-1, 1].
  *
- * <p>The text is UTF-8, or UTF-16 with a byte order mark. The cells of a row are separated by tabs,
- * semicolons or commas, whichever of them in this order the first row has, or else by white space;
- * they may stand in double quotes, and then hold separators and line ends. A first row without any
- * number is taken for the names of the columns, one with numbers for data, which is logged; {@link
- * Builder#header} decides otherwise. Blank lines and lines that begin with {@code #} are passed
- * over. Columns are chosen by their index from 0 or their name; if none are, all that have a number
- * are taken and the others named in the log. Held in memory.
+ * <p>The text is UTF-8, or UTF-16 with a byte order mark. The separator is the first of tab,
+ * semicolon and comma that occurs in the first row, otherwise white space. Cells in double quotes
+ * can contain separators and line breaks. A first row without numbers is read as column names, one
+ * with numbers as data, which is logged; {@link Builder#header} overrides this. Blank lines and
+ * lines that start with {@code #} are skipped. Columns are selected by index from 0 or by name; by
+ * default all columns with numbers are used, and the others are named in the log. The data are held
+ * in memory.
  *
  * <pre>{@code
  * DelimitedVectors.of(Path.of("datasaurus.tsv")).where("dataset", "dino").read();
@@ -46,28 +46,27 @@ public final class DelimitedVectors implements SampleSource {
     this.classLines = classLines;
   }
 
-  /**
-   * Begins to say how a file is to be read; as it stands, all its numeric columns without labels.
-   */
+  /** A builder for reading a file; by default all numeric columns, without labels. */
   public static Builder of(Path file) {
     return new Builder(file);
   }
 
-  /** How the columns were scaled; {@link Scaling#invert} brings samples back to their units. */
+  /** The scaling of the columns; {@link Scaling#invert} converts samples back to their units. */
   public Scaling scaling() {
     return scaling;
   }
 
   /**
-   * The same vectors with these classes, in this order: those that another file was read with, or
-   * more than this file has.
+   * A copy with these classes in this order, for example those of another file, or more than this
+   * file has.
    *
    * <pre>{@code
    * DelimitedVectors held = DelimitedVectors.of(file).label("k").scaling(train.scaling()).read()
    *     .withClassNames(train.classNames());
    * }</pre>
    *
-   * @throws IllegalArgumentException naming the class and its first line if one is not among them
+   * @throws IllegalArgumentException if a class is not among them; the message names it and its
+   *     first line
    * @throws IllegalStateException if the vectors have no labels
    */
   public DelimitedVectors withClassNames(List<String> names) {
@@ -110,7 +109,7 @@ public final class DelimitedVectors implements SampleSource {
     return samples.classNames();
   }
 
-  /** {@inheritDoc} The checksum is of all scaled values and labels. */
+  /** {@inheritDoc} The checksum covers all scaled values and labels. */
   @Override
   public String description() {
     return samples.description();
@@ -121,7 +120,7 @@ public final class DelimitedVectors implements SampleSource {
     return "DelimitedVectors[" + file.getFileName() + ", " + Samples.describe(this) + "]";
   }
 
-  /** How a file is to be read. */
+  /** Builds the settings for reading a file. */
   public static final class Builder {
 
     private final Path file;
@@ -139,21 +138,21 @@ public final class DelimitedVectors implements SampleSource {
       this.file = file;
     }
 
-    /** Takes these columns, in this order, instead of all numeric ones. */
+    /** Uses the columns with these indices, in this order, instead of all numeric ones. */
     public Builder columns(int... indices) {
       columns = Arrays.stream(indices).mapToObj(Column::of).toList();
       return this;
     }
 
-    /** Takes the columns of these names, in this order, instead of all numeric ones. */
+    /** Uses the columns with these names, in this order, instead of all numeric ones. */
     public Builder columns(String... names) {
       columns = Arrays.stream(names).map(Column::of).toList();
       return this;
     }
 
     /**
-     * Takes the texts of a column as classes, sorted: as numbers if all are whole numbers,
-     * otherwise as text.
+     * Uses the texts of a column as classes, in numeric order if all are whole numbers, otherwise
+     * as text.
      */
     public Builder label(int index) {
       label = Column.of(index);
@@ -161,7 +160,7 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
-     * Takes the texts of a column as classes.
+     * Uses the texts of a column as classes.
      *
      * @see #label(int)
      */
@@ -185,8 +184,8 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
-     * Scales in this way instead of by the smallest and greatest value of each column; values
-     * outside its ranges come to lie outside [-1, 1].
+     * Sets the scaling; by default it uses the smallest and greatest value of each column. Values
+     * outside its ranges are scaled to values outside [-1, 1].
      */
     public Builder scaling(Scaling scaling) {
       this.scaling = scaling;
@@ -194,23 +193,23 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
-     * Says whether the first row is the names of the columns, also if they are numbers such as
-     * years, or data. Without it a row without any number is taken for names.
+     * Sets whether the first row has the column names, even if they are numbers such as years. By
+     * default a first row without numbers is read as names.
      */
     public Builder header(boolean header) {
       this.header = header;
       return this;
     }
 
-    /** Takes commas for decimal points; cells are then separated by semicolons, tabs or blanks. */
+    /** Reads commas as decimal points; cells are then separated by semicolons, tabs or spaces. */
     public Builder decimalComma() {
       decimalComma = true;
       return this;
     }
 
     /**
-     * Leaves out rows in which a chosen column or the label is empty, {@code NA}, {@code N/A},
-     * {@code NaN} or {@code null}, and logs how many. Without it such a row is refused.
+     * Skips rows in which a selected column or the label is empty, {@code NA}, {@code N/A}, {@code
+     * NaN} or {@code null}, and logs their number. By default such a row is refused.
      */
     public Builder skipIncompleteRows() {
       skipIncomplete = true;
@@ -218,8 +217,8 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
-     * Makes {@link Scaling#invert} of {@link #scaling()} keep what kind of numbers each column has:
-     * as many decimals as its values, whole numbers whole, and no value outside of its range.
+     * Makes {@link Scaling#invert} of {@link #scaling()} round each column to the number of
+     * decimals of its values (whole numbers stay whole) and clamp it to its range.
      *
      * @see Scaling#withDecimals
      */
@@ -232,9 +231,9 @@ public final class DelimitedVectors implements SampleSource {
      * Reads the file.
      *
      * @throws IOException naming the file, and the line where there is one, if the file is missing,
-     *     no plain file, empty, greater than 1 GiB or than the heap, a column or any row is
-     *     missing, a row has more or fewer cells than the first, a quote is not closed, or a cell
-     *     of a chosen column is no finite number
+     *     not a regular file, empty, larger than 1 GiB or than the heap, if a column is missing or
+     *     there is no row, if a row has more or fewer cells than the first, if a quote is not
+     *     closed, or if a cell of a selected column is not a finite number
      */
     public DelimitedVectors read() throws IOException {
       try {

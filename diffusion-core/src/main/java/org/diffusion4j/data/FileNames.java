@@ -4,14 +4,14 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 
-/** Many names in UTF-8, one after the other: four bytes and the text of each. Immutable. */
+/** A compact list of names in UTF-8, with four bytes of overhead each. Immutable. */
 final class FileNames {
 
   private final byte[] text;
   private final int[] ends;
 
   /**
-   * @throws IllegalArgumentException if they are longer than 2^31 bytes in all
+   * @throws IllegalArgumentException if their total length exceeds 2^31 bytes
    */
   FileNames(Collection<String> names) {
     ByteArrayOutputStream all = new ByteArrayOutputStream();

@@ -9,8 +9,8 @@ import java.util.zip.Inflater;
 import java.util.zip.ZipException;
 
 /**
- * The content of a gzip file (RFC 1952), member after member; zeros may follow the last. The JDK's
- * reader calls itself for each empty member, and many of them overflow its stack.
+ * Reads a gzip file (RFC 1952) with any number of members; zeros may follow the last. The JDK's
+ * reader is recursive, so many empty members overflow its stack.
  */
 final class GzipInput extends InputStream {
 
@@ -31,7 +31,7 @@ final class GzipInput extends InputStream {
   private int end;
   private boolean ended;
 
-  /** Takes the file from its beginning. */
+  /** Reads the file from its beginning. */
   GzipInput(InputStream in) throws IOException {
     this.in = in;
     readHeader(readByte());
@@ -132,7 +132,7 @@ final class GzipInput extends InputStream {
     } while (last != 0);
   }
 
-  /** Little-endian. */
+  /** Reads a little-endian int. */
   private int readInt() throws IOException {
     return readByte() | readByte() << 8 | readByte() << 16 | readByte() << 24;
   }

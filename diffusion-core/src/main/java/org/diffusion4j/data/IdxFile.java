@@ -18,13 +18,13 @@ final class IdxFile {
 
   private static final int UNSIGNED_BYTE = 0x08;
 
-  /** More than this deflate cannot gain. */
+  /** The maximum compression ratio of deflate. */
   private static final long GREATEST_RATIO = 1032;
 
-  /** Its dimensions. */
+  /** The dimensions. */
   final int[] dimensions;
 
-  /** Its elements. */
+  /** The elements. */
   final byte[] bytes;
 
   private IdxFile(int[] dimensions, byte[] bytes) {

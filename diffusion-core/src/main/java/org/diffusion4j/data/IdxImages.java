@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Images of an IDX file, the format of MNIST: unsigned bytes, {@code [n, height, width]} (one
- * channel) or {@code [n, channels, height, width]}, big-endian header, plain or compressed with
- * gzip, whatever the file is called. Held in memory as bytes.
+ * channel) or {@code [n, channels, height, width]}, big-endian header. The file may be compressed
+ * with gzip; its name has no effect. The data are held in memory as bytes.
  */
 public final class IdxImages implements SampleSource {
 
@@ -36,8 +36,8 @@ public final class IdxImages implements SampleSource {
    * Reads images without labels.
    *
    * @param images an IDX file of 3 or 4 dimensions
-   * @throws IOException naming the file, if it is missing, empty, cut off, longer than it says, or
-   *     no IDX file of images
+   * @throws IOException naming the file, if it is missing, empty, truncated, longer than its header
+   *     says, or not an IDX file of images
    */
   public static IdxImages read(Path images) throws IOException {
     IdxFile idx = IdxFile.readImages(images);
@@ -50,13 +50,14 @@ public final class IdxImages implements SampleSource {
   }
 
   /**
-   * Reads images with labels; the classes are 0 to the greatest label, named by their numbers.
-   * Where a class is missing in the file, {@link #withClassNames} says how many there are.
+   * Reads images with labels. The classes are 0 to the greatest label, and their names are these
+   * numbers. If the last classes are missing in the file, {@link #withClassNames} sets their
+   * number.
    *
    * @param images an IDX file of 3 or 4 dimensions
-   * @param labels an IDX file of 1 dimension, as long as there are images
-   * @throws IOException naming the file, if one is missing, empty, cut off, longer than it says or
-   *     of another kind, or if there are not as many labels as images
+   * @param labels an IDX file of 1 dimension, with one label per image
+   * @throws IOException naming the file, if one is missing, empty, truncated, longer than its
+   *     header says or of another kind, or if the numbers of labels and images differ
    */
   public static IdxImages read(Path images, Path labels) throws IOException {
     byte[] ofImages = IdxFile.readLabels(labels).bytes;
@@ -81,7 +82,7 @@ public final class IdxImages implements SampleSource {
   }
 
   /**
-   * The same images with named classes, also those of which this file has none.
+   * A copy with class names, also for classes without an image in this file.
    *
    * @param names one for each label from 0; more than there are labels in the file are allowed
    * @throws IllegalStateException if the images have no labels
@@ -92,7 +93,7 @@ public final class IdxImages implements SampleSource {
   }
 
   /**
-   * The same images with named classes, such as those that another file was read with.
+   * A copy with class names, for example those of another file.
    *
    * @param names one for each label from 0; more than there are labels in the file are allowed
    * @throws IllegalStateException if the images have no labels
@@ -142,7 +143,7 @@ public final class IdxImages implements SampleSource {
     return classNames;
   }
 
-  /** {@inheritDoc} The checksum is of all pixels and labels. */
+  /** {@inheritDoc} The checksum covers all pixels and labels. */
   @Override
   public String description() {
     Checksum checksum = new Checksum().add(pixels).add(labels == null ? new int[0] : labels);

@@ -24,16 +24,16 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.diffusion4j.internal.common.Shown;
 
 /**
- * Decodes files that ImageIO has readers for into values in [-1, 1] of one size, upright.
+ * Decodes files in formats of ImageIO to values in [-1, 1], scaled to one size and rotated upright.
  *
- * @param ground red, green and blue behind what is transparent, each in [0, 255]
+ * @param ground background colour of transparent parts: red, green and blue, each in [0, 255]
  */
 record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
 
   static final long MOST_PIXELS = 64_000_000;
   static final long MOST_BYTES = 1L << 30;
 
-  /** Deflated pixels of one bit need a byte for 8256 of them; a few plain ones may be smaller. */
+  /** A deflated byte holds at most 8256 pixels of one bit; small images may have more. */
   private static final long MOST_PIXELS_A_BYTE = 10_000;
 
   private static final long MOST_PLAIN_PIXELS = 4_000_000;
@@ -52,7 +52,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
   /**
    * Decodes a file.
    *
-   * @param into gets the values, {@code [channels, height, width]} in C order
+   * @param into receives the values, {@code [channels, height, width]} in C order
    */
   void decode(Path file, float[] into) throws IOException {
     long bytes = DataFiles.requireFile(file);
@@ -86,7 +86,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
         reader.dispose();
       }
     } catch (IOException | RuntimeException | StackOverflowError e) {
-      // Decoders throw all kinds of runtime exceptions at damaged files.
+      // Decoders throw various runtime exceptions for damaged files.
       throw new IOException(
           DataFiles.show(file)
               + ": cannot be read as an image: "
@@ -98,7 +98,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
   private static ImageReader reader(ImageInputStream in, String extension) throws IOException {
     for (Iterator<ImageReader> readers = ImageIO.getImageReaders(in); readers.hasNext(); ) {
       ImageReader reader = readers.next();
-      // Whatever begins with zeros may be WBMP, by its content.
+      // By content, every file that begins with zeros could be WBMP.
       if (!reader.getFormatName().equalsIgnoreCase(WBMP) || extension.equals(WBMP)) {
         return reader;
       }
@@ -118,14 +118,14 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
       throw new IOException("it must have at most " + MOST_PIXELS + " pixels but has " + pixels);
     }
     if (pixels > MOST_PLAIN_PIXELS + MOST_PIXELS_A_BYTE * bytes) {
-      // Some decoders take a minute to find that nothing is there.
+      // Some decoders take a minute to detect that there is no data.
       throw new IOException("it has " + bytes + " bytes, too few for " + pixels + " pixels");
     }
     List<String> warnings = new ArrayList<>();
     reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
     BufferedImage image = decode(reader);
     for (String warning : warnings) {
-      // A JPEG that is cut off decodes with a warning, the rest of the picture gray.
+      // A truncated JPEG decodes with a warning; the rest of the image is gray.
       if (warning.contains("Premature end")
           || warning.contains("Truncated")
           || warning.contains("Corrupt JPEG data")) {
@@ -161,7 +161,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
   private void resample(BufferedImage image, Orientation orientation, float[] into) {
     int w = image.getWidth();
     int h = image.getHeight();
-    // The size as the picture is stored.
+    // The size of the stored image.
     int wide = orientation.transposed() ? height : width;
     int high = orientation.transposed() ? width : height;
     double scale = Math.max((double) wide / w, (double) high / h);
@@ -207,11 +207,11 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
     return row;
   }
 
-  /** Reads a row of pixels in [0, 255], channels interleaved, composed on the ground. */
+  /** Reads a row of pixels in [0, 255], channels interleaved, composed with the background. */
   private void readLine(BufferedImage image, int y, float[] line) {
     ColorModel model = image.getColorModel();
     ColorSpace space = model.getColorSpace();
-    // getRGB takes gray for linear light and brightens it, and cuts 16 bits to 8.
+    // getRGB treats gray as linear light and brightens it, and reduces 16 bits to 8.
     boolean direct =
         model instanceof ComponentColorModel
             && model.getTransferType() <= DataBuffer.TYPE_USHORT

@@ -23,15 +23,15 @@ import org.jspecify.annotations.Nullable;
  */
 record ImageFile(String name, long bytes) {
 
-  /** What a decoder writes for what it cannot decode. */
+  /** The replacement for characters that cannot be decoded. */
   private static final char REPLACEMENT = '\uFFFD';
 
   /**
-   * What a folder holds.
+   * The contents of a folder.
    *
-   * @param files its images and those of the folders in it, by their names in order
-   * @param folders directly in it, without what systems and tools leave there
-   * @param passedOver how many files that are no images there are, by their extensions
+   * @param files its images and those of its subfolders, sorted by name
+   * @param folders its direct subfolders, except those of systems and tools
+   * @param passedOver the number of other files by extension
    */
   record Listing(List<ImageFile> files, List<String> folders, Map<String, Integer> passedOver) {}
 
@@ -41,7 +41,7 @@ record ImageFile(String name, long bytes) {
       throw new IOException(
           DataFiles.show(folder) + (Files.exists(folder) ? ": is no folder" : ": does not exist"));
     }
-    // The walk would not follow a link, and here the folder itself may be one.
+    // The walk does not follow links, but the folder itself may be one.
     Path root = folder.toRealPath();
     Listing listing = new Listing(new ArrayList<>(), new ArrayList<>(), new HashMap<>());
     Files.walkFileTree(
@@ -111,7 +111,7 @@ record ImageFile(String name, long bytes) {
     return attributes.size();
   }
 
-  /** The folder directly in the folder that it lies in; null if in none. */
+  /** The direct subfolder that contains it; null if there is none. */
   @Nullable String topFolder() {
     int slash = name.indexOf('/');
     return slash < 0 ? null : name.substring(0, slash);

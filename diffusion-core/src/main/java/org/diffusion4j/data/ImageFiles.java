@@ -12,9 +12,9 @@ import org.diffusion4j.internal.AtomicFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Writes samples as PNG pictures. Values in [-1, 1] become bytes, {@code (x / 2 + 0.5) * 255}
- * rounded half to even; values outside are clamped; NaN is refused. Files appear whole or not at
- * all, and missing directories are made.
+ * Writes samples as PNG images. Values in [-1, 1] become bytes, {@code (x / 2 + 0.5) * 255} rounded
+ * half to even. Values outside are clamped; NaN is refused. Files are written completely or not at
+ * all; missing directories are created.
  */
 public final class ImageFiles {
 
@@ -25,9 +25,9 @@ public final class ImageFiles {
   private ImageFiles() {}
 
   /**
-   * Writes one sample, as a gray or RGB picture.
+   * Writes a sample as a gray or RGB image.
    *
-   * @param file where it is to be
+   * @param file the file to write
    * @param sample {@code [channels, height, width]}, 1 or 3 channels
    * @throws IllegalArgumentException if the shape is another or a value is NaN
    * @throws IOException if the file cannot be written
@@ -37,12 +37,12 @@ public final class ImageFiles {
   }
 
   /**
-   * Writes samples side by side, row by row, between lines of a pixel.
+   * Writes a grid of samples, row by row, separated by lines of one pixel.
    *
-   * @param file where it is to be
+   * @param file the file to write
    * @param samples {@code [n, channels, height, width]}, 1 or 3 channels
-   * @param columns samples in a row, at least 1
-   * @param scale side in pixels of the square that each pixel becomes, at least 1
+   * @param columns number of samples per row, at least 1
+   * @param scale magnification, at least 1
    * @throws IllegalArgumentException if the shape is another, a value is NaN or the picture would
    *     have more than 2^28 pixels
    * @throws IOException if the file cannot be written
@@ -53,7 +53,7 @@ public final class ImageFiles {
   }
 
   /**
-   * Draws one sample.
+   * Draws a sample.
    *
    * @param sample {@code [channels, height, width]}, 1 or 3 channels
    * @return a picture of type {@link BufferedImage#TYPE_INT_RGB}
@@ -64,7 +64,7 @@ public final class ImageFiles {
   }
 
   /**
-   * Draws samples side by side.
+   * Draws a grid of samples.
    *
    * @return a picture of type {@link BufferedImage#TYPE_INT_RGB}
    * @see #writeGrid
@@ -85,7 +85,7 @@ public final class ImageFiles {
         });
   }
 
-  /** Bytes of {@code n} pictures, {@code [n, channels, height, width]} in C order. */
+  /** The bytes of {@code n} images, {@code [n, channels, height, width]} in C order. */
   private static final class Pictures {
     private final int n;
     private final int channels;
@@ -184,7 +184,7 @@ public final class ImageFiles {
     return image;
   }
 
-  /** Draws row {@code y} of some pictures into a line of the grid. */
+  /** Draws row {@code y} of some images into a line of the grid. */
   private static void fill(
       int[] line, Pictures p, int first, int count, int band, int y, int scale, int margin) {
     int channel = Math.min(band, p.channels - 1);

@@ -15,17 +15,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The images of a folder and the folders in it, by their paths in order: PNG, JPEG, GIF (the first
- * picture), BMP, TIFF, and what other ImageIO readers on the class path read, such as WebP with
- * {@code com.twelvemonkeys.imageio:imageio-webp}. Files are listed once, by their extensions, and
- * decoded whenever they are read, by their content; none is held in memory, only its path within
- * the folder.
+ * The images of a folder and its subfolders, sorted by path: PNG, JPEG, GIF (the first image), BMP,
+ * TIFF, and the formats of other ImageIO readers on the class path, such as WebP with {@code
+ * com.twelvemonkeys.imageio:imageio-webp}. Files are listed once, by extension, and decoded each
+ * time they are read, by content. Only their paths are held in memory.
  *
- * <p>Each image is turned upright as its EXIF orientation says, scaled until it just covers the
- * wanted size, by averaging areas where it shrinks and by linear interpolation where it grows, and
- * cropped in the middle. Transparent parts are white ({@link #withGround}). Files of other
- * extensions and links to folders are passed over and counted in the log; hidden files and folders,
- * and what systems and tools leave in folders ({@code Thumbs.db}, {@code __MACOSX}), silently.
+ * <p>Each image is rotated according to its EXIF orientation, scaled so that it just covers the
+ * given size, and cropped at the centre. Downscaling averages areas, upscaling interpolates
+ * linearly. Transparent parts are white ({@link #withGround}). Files with other extensions and
+ * links to folders are skipped and counted in the log. Hidden files and folders, and those of
+ * systems and tools ({@code Thumbs.db}, {@code __MACOSX}), are skipped silently.
  *
  * <pre>{@code
  * ImageFolder.open(Path.of("tiles"), 32, 32, Option.CLASS_FOLDERS, Option.SKIP_BROKEN);
@@ -33,18 +32,18 @@ import org.slf4j.LoggerFactory;
  */
 public final class ImageFolder implements SampleSource {
 
-  /** Departures from the defaults: three channels, no labels, broken images refused. */
+  /** Options. The defaults are three channels, no labels, and an error for broken images. */
   public enum Option {
-    /** One channel, the luma of ITU-R BT.601, instead of red, green and blue. */
+    /** One channel, the luma of ITU-R BT.601, instead of three. */
     GRAYSCALE,
     /**
-     * The folders directly in the folder are the classes, also empty ones; no image may lie outside
-     * of them. They are ordered as numbers if all names are whole numbers, otherwise as text.
+     * The direct subfolders are the classes, including empty ones; every image must be in one of
+     * them. They are in numeric order if all names are whole numbers, otherwise in text order.
      */
     CLASS_FOLDERS,
     /**
-     * Decodes every image once when the folder is opened, and logs and leaves out those that fail.
-     * Without it a broken image makes {@link ImageFolder#read} fail.
+     * Decodes every image once when the folder is opened; logs and skips those that fail. Without
+     * this option {@link ImageFolder#read} fails for a broken image.
      */
     SKIP_BROKEN
   }
@@ -78,12 +77,12 @@ public final class ImageFolder implements SampleSource {
   /**
    * Lists the images of a folder.
    *
-   * @param folder with at least one image in it or in the folders in it
+   * @param folder a folder with at least one image in it or its subfolders
    * @param height of the samples, at least 1 pixel
    * @param width of the samples, at least 1 pixel
-   * @param options departures from the defaults
+   * @param options differences from the defaults
    * @throws IOException naming the folder, if it is missing, cannot be read or has no (readable)
-   *     image, or naming an image that has no class
+   *     image; or naming an image without a class
    */
   public static ImageFolder open(Path folder, int height, int width, Option... options)
       throws IOException {
@@ -110,9 +109,9 @@ public final class ImageFolder implements SampleSource {
   }
 
   /**
-   * Lists the files, and says what is not among them.
+   * Lists the files, and logs what was skipped.
    *
-   * @return the classes, if there are to be any
+   * @return the classes, if there are any
    */
   private static List<String> list(Path folder, boolean classFolders, List<ImageFile> into)
       throws IOException {
@@ -187,9 +186,9 @@ public final class ImageFolder implements SampleSource {
   }
 
   /**
-   * The same images on another ground than white, which shows where they are transparent.
+   * A copy with another background colour than white for transparent parts.
    *
-   * @param red in [0, 255]; so are the others
+   * @param red in [0, 255], like the others
    */
   public ImageFolder withGround(int red, int green, int blue) {
     List<Integer> ground = List.of(red, green, blue);
@@ -204,11 +203,11 @@ public final class ImageFolder implements SampleSource {
   }
 
   /**
-   * The same images with these classes, in this order: those that another folder was read with, or
-   * more than this one has.
+   * A copy with these classes in this order, for example those of another folder, or more than this
+   * one has.
    *
-   * @throws IllegalArgumentException naming the folder of a class that is not among them, unless it
-   *     has no image
+   * @throws IllegalArgumentException if a class with images is not among them; the message names
+   *     its folder
    * @throws IllegalStateException if the images have no labels
    */
   public ImageFolder withClassNames(List<String> names) {
@@ -242,9 +241,9 @@ public final class ImageFolder implements SampleSource {
   /**
    * Decodes an image.
    *
-   * @throws IOException naming the file, if it is no plain file or image, is damaged, or has more
-   *     than 64 million pixels, 4 million and 10,000 for each of its bytes, 1 GiB, or than the heap
-   *     holds
+   * @throws IOException naming the file, if it is not a regular file, not an image, damaged or too
+   *     large: more than 64 million pixels, more than 4 million and 10,000 per byte, 1 GiB, or the
+   *     heap
    */
   @Override
   public void read(int index, float[] into) throws IOException {
@@ -254,7 +253,7 @@ public final class ImageFolder implements SampleSource {
   }
 
   /**
-   * Where an image lies.
+   * The file of an image.
    *
    * @throws IndexOutOfBoundsException if there is no such image
    */
@@ -273,8 +272,8 @@ public final class ImageFolder implements SampleSource {
   }
 
   /**
-   * {@inheritDoc} The checksum is of the paths in the folder and the sizes of the files in bytes,
-   * as they were when the folder was opened.
+   * {@inheritDoc} The checksum covers the paths within the folder and the sizes of the files in
+   * bytes at the time when the folder was opened.
    */
   @Override
   public String description() {

@@ -12,17 +12,17 @@ import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.diffusion4j.internal.common.Shown;
 
-/** Which files in a folder are images, by their names, and which are nobody's data. */
+/** Decides by name which files in a folder are images and which are ignored. */
 final class ImageFormats {
 
   private static final String NONE = "without extension";
   private static final int MOST_SHOWN = 5;
 
-  /** Extensions that ImageIO does not name, by one that it does. */
+  /** Other extensions of formats, by an extension that ImageIO knows. */
   private static final Map<String, List<String>> ALIASES =
       Map.of("jpg", List.of("jfif", "jpe", "jif", "pjp", "pjpeg"), "bmp", List.of("dib"));
 
-  /** Readers of others, as ImageIO finds them on the class path. */
+  /** ImageIO plugins for other formats. */
   private static final Map<String, String> PLUGINS =
       Map.of("webp", "com.twelvemonkeys.imageio:imageio-webp");
 
@@ -54,7 +54,7 @@ final class ImageFormats {
         (known, others) -> extensions.addAll(extensions.contains(known) ? others : List.of()));
   }
 
-  /** Those that ImageIO has readers for now. */
+  /** The formats that ImageIO can read now. */
   static ImageFormats readable() {
     return new ImageFormats();
   }
@@ -63,7 +63,7 @@ final class ImageFormats {
     return extensions.contains(extension(fileName));
   }
 
-  /** Whether it is something that systems and tools leave in folders, or hidden. */
+  /** Whether it is hidden, or a file of a system or tool. */
   static boolean isLeftover(String name) {
     return name.startsWith(".") || LEFTOVERS.contains(name.toLowerCase(Locale.ROOT));
   }
@@ -74,7 +74,10 @@ final class ImageFormats {
     return dot < 0 ? NONE : fileName.substring(dot + 1).toLowerCase(Locale.ROOT);
   }
 
-  /** {@code 19 webp, 1 txt}, the most first, and what would read them. */
+  /**
+   * A summary such as {@code 19 webp, 1 txt}, most frequent first, and the plugins that could read
+   * them.
+   */
   String describe(Map<String, Integer> passedOver) {
     List<Map.Entry<String, Integer>> most =
         passedOver.entrySet().stream()
@@ -94,7 +97,7 @@ final class ImageFormats {
             .collect(Collectors.joining());
   }
 
-  /** What is known of a content that no reader takes. */
+  /** Describes content that no reader supports. */
   static String describe(byte[] head) {
     String text = new String(head, StandardCharsets.ISO_8859_1);
     if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) {

@@ -30,7 +30,7 @@ final class InMemorySamples implements SampleSource {
    * Samples without labels.
    *
    * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
-   * @throws IllegalArgumentException if there is none or a value is outside [-1, 1]
+   * @throws IllegalArgumentException if there is no sample or a value is outside [-1, 1]
    */
   static InMemorySamples of(INDArray samples) {
     if (samples.rank() < 2 || samples.isEmpty()) {
@@ -57,7 +57,7 @@ final class InMemorySamples implements SampleSource {
    * Vectors of any range, without labels.
    *
    * @param rows at least one, finite, in original units
-   * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
+   * @param scaling their scaling to [-1, 1]; values outside its ranges are scaled to values outside
    */
   static InMemorySamples ofVectors(double[][] rows, Scaling scaling) {
     Scaling.requireRows(rows.length);
@@ -82,9 +82,9 @@ final class InMemorySamples implements SampleSource {
   }
 
   /**
-   * The same samples with labels; the classes are named by their numbers.
+   * A copy with labels; class names are numbers.
    *
-   * @param labels one a sample, each in [0, classes) or {@link Condition#UNLABELLED}
+   * @param labels one per sample, each in [0, classes) or {@link Condition#UNLABELLED}
    * @param classes number of classes, at least 1
    */
   InMemorySamples withLabels(int[] labels, int classes) {
@@ -128,7 +128,7 @@ final class InMemorySamples implements SampleSource {
     return classNames;
   }
 
-  /** {@inheritDoc} The checksum is of all values and labels. */
+  /** {@inheritDoc} The checksum covers all values and labels. */
   @Override
   public String description() {
     Checksum checksum = new Checksum().add(values).add(labels == null ? new int[0] : labels);

@@ -46,10 +46,10 @@ public final class NpyFiles {
    * Writes an array, in version 1.0 of the format. The file appears whole or not at all, and
    * missing directories are made.
    *
-   * @param file where it is to be
-   * @param array of any shape, strides and order, of type FLOAT, DOUBLE, INT, LONG or UBYTE, less
-   *     than 2^31 elements; an empty array without dimensions gets the shape [0]
-   * @throws IllegalArgumentException if the type is another or there are more elements
+   * @param file the file to write
+   * @param array of any shape, strides and order, of type FLOAT, DOUBLE, INT, LONG or UBYTE, with
+   *     less than 2^31 elements; an empty array without dimensions gets the shape [0]
+   * @throws IllegalArgumentException if the type is different or there are more elements
    * @throws IOException if the file cannot be written
    */
   public static void write(Path file, INDArray array) throws IOException {
@@ -58,7 +58,7 @@ public final class NpyFiles {
       throw new IllegalArgumentException(
           "array must have less than 2^31 elements but has " + array.length());
     }
-    // ND4J has an empty array without dimensions; NumPy's without dimensions has one element.
+    // In ND4J an array without dimensions can be empty; in NumPy it has one element.
     boolean nothing = array.isEmpty() && array.rank() == 0;
     byte[] header = header(descr, nothing ? new long[] {0} : array.shape());
     AtomicFiles.writeFile(
@@ -111,11 +111,11 @@ public final class NpyFiles {
   /**
    * Reads an array.
    *
-   * @param file of version 1, 2 or 3 of the format
+   * @param file a file in version 1, 2 or 3 of the format
    * @return a new array of the file's shape and type
-   * @throws IOException naming the file, if it is missing, empty, cut off, longer than it says, no
-   *     .npy file, or of another type or order, or has more than 32 dimensions, 2 GiB of data or
-   *     more, or more than memory has left
+   * @throws IOException naming the file, if it is missing, empty, truncated, longer than its header
+   *     says, not a .npy file, or of another type or order, or if it has more than 32 dimensions, 2
+   *     GiB of data or more, or more data than available memory
    */
   public static INDArray read(Path file) throws IOException {
     long size = DataFiles.requireFile(file);
@@ -225,7 +225,7 @@ public final class NpyFiles {
   }
 
   private static long length(Path file, long[] shape) throws IOException {
-    // The strides of an empty array must not overflow either.
+    // The strides of an empty array must not overflow.
     long room = 1;
     boolean empty = false;
     for (long dimension : shape) {

@@ -10,12 +10,12 @@ import java.util.Arrays;
 import javax.imageio.stream.ImageInputStream;
 
 /**
- * How a stored picture is to be turned, by the tag of that name in the EXIF data of JPEG, PNG and
- * WebP files, or of TIFF files. What cannot be understood leaves a picture as it is stored.
+ * The orientation of a stored image, from the EXIF data of JPEG, PNG and WebP files or from TIFF
+ * files. If it cannot be read, the image is used as stored.
  *
  * @param transposed whether rows become columns
  * @param mirrored whether the stored rows are read from right to left
- * @param flipped whether the stored columns are read from below
+ * @param flipped whether the stored columns are read from bottom to top
  */
 record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
 
@@ -28,7 +28,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
   private static final byte[] EXIF = {'E', 'x', 'i', 'f', 0, 0};
   private static final long PNG = 0x89504e470d0a1a0aL;
 
-  /** By the numbers of EXIF 2.32, 4.6.4 A: where the stored first row and column are. */
+  /** The orientation with a number of EXIF 2.32, section 4.6.4 A. */
   static Orientation of(int number) {
     return number < 1 || number > 8
         ? UPRIGHT
@@ -38,7 +38,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
             number == 3 || number == 4 || number == 6 || number == 7);
   }
 
-  /** Reads it from a file, and puts the stream back to its beginning. */
+  /** Reads the orientation from a file and resets the stream. */
   static Orientation read(ImageInputStream in) throws IOException {
     int number;
     try {
@@ -71,7 +71,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
     return 1;
   }
 
-  /** The segments up to the first scan; there may be others of the same marker, such as XMP. */
+  /** Reads the segments up to the first scan; other data such as XMP may have the same marker. */
   private static int inJpeg(ImageInputStream in) throws IOException {
     in.seek(2);
     while (true) {
@@ -98,7 +98,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
     }
   }
 
-  /** Chunks of a length and a name (PNG, with a checksum behind) or a name and a length (RIFF). */
+  /** Reads chunks with length, name and a trailing checksum (PNG), or name and length (RIFF). */
   private static int inChunks(ImageInputStream in, long from, String wanted, boolean png)
       throws IOException {
     long position = from;
@@ -125,7 +125,7 @@ record Orientation(boolean transposed, boolean mirrored, boolean flipped) {
     }
   }
 
-  /** The first directory of a whole file, which may lie anywhere. */
+  /** Reads the first directory of the file, which may be anywhere. */
   private static int inTiff(ImageInputStream in) throws IOException {
     in.seek(0);
     in.setByteOrder(in.readUnsignedByte() == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);

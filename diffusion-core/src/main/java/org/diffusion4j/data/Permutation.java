@@ -1,6 +1,8 @@
 package org.diffusion4j.data;
 
-/** Orders and coin tosses that depend on their arguments alone, on every platform and version. */
+/**
+ * Permutations and coin tosses that depend only on their arguments, on every platform and version.
+ */
 final class Permutation {
 
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;

@@ -8,15 +8,14 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 
 /**
- * Batches that a thread of its own fetches ahead, until the data ends or fails or nobody wants
- * more.
+ * Fetches batches in advance on a separate thread, until the data end or fail or it is stopped.
  *
- * <p>The thread is never interrupted: that would close channels which a source keeps open. It looks
- * after each batch whether another is wanted.
+ * <p>The thread is never interrupted, because that would close open channels of a source. After
+ * each batch it checks whether to continue.
  */
 final class Prefetch {
 
-  /** A batch and where the next begins. */
+  /** A batch and the position of the next one. */
   record Fetched(DataSet batch, SampleIterator.Position after) {}
 
   private final SampleIterator data;
@@ -25,13 +24,13 @@ final class Prefetch {
   private final Condition changed = lock.newCondition();
   private final Deque<Fetched> ready = new ArrayDeque<>();
 
-  /** Nobody wants more batches. */
+  /** No more batches are needed. */
   private boolean stopped;
 
-  /** Nobody waits for the thread either. */
+  /** Nothing waits for the thread. */
   private boolean closed;
 
-  /** The thread touches the data no more. */
+  /** The thread does not use the data any more. */
   private boolean ended;
 
   private @Nullable Throwable failure;
@@ -42,9 +41,10 @@ final class Prefetch {
   }
 
   /**
-   * Begins where the data stands, which nobody else may touch until {@link #stop} returns.
+   * Starts at the current position of the data. Nothing else may use the data until {@link #stop}
+   * returns.
    *
-   * @param most batches that wait or are being made
+   * @param most maximum number of batches that are ready or in preparation
    */
   static Prefetch start(SampleIterator data, int most) {
     Prefetch prefetch = new Prefetch(data, most);
@@ -103,7 +103,7 @@ final class Prefetch {
     }
   }
 
-  /** Waits until it is known whether there is another batch, or one that failed. */
+  /** Waits until it is known whether there is another batch or a failure. */
   boolean hasNext() {
     lock.lock();
     try {
@@ -114,7 +114,9 @@ final class Prefetch {
     }
   }
 
-  /** Waits for the next batch and takes it; null if the data ended or failed, or this stopped. */
+  /**
+   * Waits for the next batch and returns it; null if the data ended or failed, or this was stopped.
+   */
   @Nullable Fetched take() {
     lock.lock();
     try {
@@ -132,7 +134,7 @@ final class Prefetch {
     }
   }
 
-  /** What the data threw, after which there are no batches. */
+  /** The exception of the data; there are no batches after it. */
   @Nullable Throwable failure() {
     lock.lock();
     try {
@@ -142,7 +144,10 @@ final class Prefetch {
     }
   }
 
-  /** Frees what was not taken, and waits until the data is touched no more or this is closed. */
+  /**
+   * Frees batches that were not taken, and waits until the thread does not use the data any more or
+   * this is closed.
+   */
   void stop() {
     lock.lock();
     try {
@@ -155,7 +160,9 @@ final class Prefetch {
     }
   }
 
-  /** Frees what was not taken, and waits for nobody; the thread ends after the batch at hand. */
+  /**
+   * Frees batches that were not taken, without waiting; the thread ends after the current batch.
+   */
   void close() {
     lock.lock();
     try {

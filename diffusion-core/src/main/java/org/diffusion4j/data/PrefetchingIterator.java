@@ -25,10 +25,10 @@ final class PrefetchingIterator implements SampleIterator {
   }
 
   /**
-   * Goes on where an iterator stands; reads ahead from the first call on that asks for data.
+   * Continues at the position of an iterator; starts prefetching at the first call that needs data.
    *
-   * @param data from now on used here alone
-   * @param batches that are ready or in the making, besides those handed out; at least 1
+   * @param data must not be used elsewhere afterwards
+   * @param batches number of batches that are ready or in preparation; at least 1
    */
   static PrefetchingIterator of(SampleIterator data, int batches) {
     if (batches < 1) {
@@ -38,7 +38,7 @@ final class PrefetchingIterator implements SampleIterator {
   }
 
   /**
-   * Whether the epoch has another batch, or one that fails; waits until that is known.
+   * Whether the epoch has another batch or a failure; waits until this is known.
    *
    * @throws IllegalStateException if this is closed
    */
@@ -50,10 +50,10 @@ final class PrefetchingIterator implements SampleIterator {
   }
 
   /**
-   * The next batch of the epoch, which belongs to the caller.
+   * The next batch of the epoch, owned by the caller.
    *
    * @throws NoSuchElementException at the end of the epoch
-   * @throws IllegalStateException if this is closed, also if it is while this waits
+   * @throws IllegalStateException if this is closed, even while waiting
    */
   @Override
   public DataSet next() {
@@ -73,7 +73,7 @@ final class PrefetchingIterator implements SampleIterator {
     return fetched.batch();
   }
 
-  /** The next samples of the epoch, made on this thread; what was read ahead is given up. */
+  /** The next samples of the epoch, read on this thread; prefetched batches are discarded. */
   @Override
   public DataSet next(int number) {
     rewind();
@@ -82,13 +82,13 @@ final class PrefetchingIterator implements SampleIterator {
     return batch;
   }
 
-  /** Where the batch that is handed out next begins. */
+  /** The position of the next batch to be returned. */
   @Override
   public Position position() {
     return position;
   }
 
-  /** {@inheritDoc} What was read ahead is given up. */
+  /** {@inheritDoc} Prefetched batches are discarded. */
   @Override
   public void seek(Position to) {
     rewind();
@@ -96,7 +96,7 @@ final class PrefetchingIterator implements SampleIterator {
     position = data.position();
   }
 
-  /** Begins the next epoch, wherever this one stands; what was read ahead is given up. */
+  /** Starts the next epoch at any position of this one; prefetched batches are discarded. */
   @Override
   public void reset() {
     rewind();
@@ -104,15 +104,15 @@ final class PrefetchingIterator implements SampleIterator {
     position = data.position();
   }
 
-  /** That of the iterator within. */
+  /** The description of the wrapped iterator. */
   @Override
   public String description() {
     return data.description();
   }
 
   /**
-   * Ends the thread as soon as it has made the batch at hand, without waiting for it, and frees
-   * what was not handed out. The iterator within may still be in use until then.
+   * Ends the thread after its current batch, without waiting for it, and frees batches that were
+   * not returned. The wrapped iterator may be in use until then.
    */
   @Override
   public synchronized void close() {
@@ -130,7 +130,7 @@ final class PrefetchingIterator implements SampleIterator {
     return prefetch;
   }
 
-  /** Takes the data back from the thread, as it stood after the last batch that was handed out. */
+  /** Stops the thread and moves the data to the position after the last batch that was returned. */
   private void rewind() {
     Prefetch current;
     synchronized (this) {
@@ -168,7 +168,7 @@ final class PrefetchingIterator implements SampleIterator {
     return true;
   }
 
-  /** False: there is no use in fetching ahead twice. */
+  /** False: prefetching twice has no use. */
   @Override
   public boolean asyncSupported() {
     return false;
@@ -179,7 +179,7 @@ final class PrefetchingIterator implements SampleIterator {
     return data.batch();
   }
 
-  /** Sets what changes every batch, on the thread that reads ahead; null for nothing. */
+  /** Sets a preprocessor of every batch, which runs on the prefetching thread; null for none. */
   @Override
   public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
     rewind();

@@ -1,16 +1,16 @@
 package org.diffusion4j.data;
 
 /**
- * How one axis of an image becomes another length: scaled to {@code scaled} pixels, of which those
- * in the middle stay. A shorter axis averages the area that each of its pixels covers, a longer one
- * interpolates linearly between pixel centres, one of the same length copies.
+ * Resampling of one axis of an image: scaled to {@code scaled} pixels and cropped at the centre.
+ * Downscaling averages the area that each pixel covers, upscaling interpolates linearly between
+ * pixel centres, and equal length copies.
  */
 final class Resampling {
 
-  /** First source pixel of each result pixel. */
+  /** The first source pixel of each result pixel. */
   final int[] first;
 
-  /** Weight of each source pixel from there; they add up to 1. */
+  /** The weights of the source pixels from there; their sum is 1. */
   final float[][] weights;
 
   private Resampling(int[] first, float[][] weights) {
@@ -21,9 +21,9 @@ final class Resampling {
   /**
    * Computes the weights.
    *
-   * @param length pixels of the source, at least 1
-   * @param scaled pixels after scaling, at least {@code kept}
-   * @param kept pixels that stay, at least 1
+   * @param length number of pixels of the source, at least 1
+   * @param scaled number of pixels after scaling, at least {@code kept}
+   * @param kept number of pixels after cropping, at least 1
    */
   static Resampling of(int length, long scaled, int kept) {
     int[] first = new int[kept];
@@ -65,7 +65,7 @@ final class Resampling {
     weights[i] = fraction == 0 ? new float[] {1} : new float[] {1 - fraction, fraction};
   }
 
-  /** The same of a source that is stored the other way round. */
+  /** The same for a source that is stored in reverse order. */
   Resampling mirrored(int length) {
     int[] from = new int[first.length];
     float[][] reversed = new float[first.length][];
@@ -80,12 +80,12 @@ final class Resampling {
     return new Resampling(from, reversed);
   }
 
-  /** The first source pixel that counts. */
+  /** The first source pixel that is used. */
   int begin() {
     return Math.min(first[0], first[first.length - 1]);
   }
 
-  /** The source pixel after the last one that counts. */
+  /** The source pixel after the last one that is used. */
   int end() {
     int last = first.length - 1;
     return Math.max(first[0] + weights[0].length, first[last] + weights[last].length);

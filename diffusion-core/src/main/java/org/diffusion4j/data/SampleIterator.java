@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /**
- * Batches of samples, epoch by epoch, whose order depends on settings alone, so that training can
- * be continued from anywhere in the data.
+ * Batches of samples, epoch by epoch. Their order depends only on the settings, so training can be
+ * continued from any position in the data.
  *
  * <pre>{@code
  * SampleIterator data = SampleIterator.of(tiles, 64).shuffle(1).flip(2).build();
@@ -17,25 +17,25 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
  *
  * <p>Those of {@link #of} have features FLOAT {@code [n, sampleShape...]} in [-1, 1]; labels are
  * one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without label, or null if the
- * source has none. Both belong to whoever takes the batch. {@link #reset()} begins the next epoch.
- * The order of an epoch depends on the seed and the number of the epoch alone, and whether a sample
- * is flipped on the seed, the epoch and its index. Not for use by several threads at once.
+ * source has none. The caller owns both. {@link #reset()} starts the next epoch. The order of an
+ * epoch depends only on the seed and the number of the epoch; whether a sample is flipped depends
+ * on the seed, the epoch and its index. Not thread-safe.
  *
  * <p>Their {@code next} throws a {@link java.util.NoSuchElementException} at the end of an epoch,
  * an {@link java.io.UncheckedIOException} naming the batch and the file if a sample cannot be read,
  * and an {@link IllegalArgumentException} naming the sample if its label is neither a class of the
- * source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator stays
- * where it was.
+ * source nor {@link org.diffusion4j.Condition#UNLABELLED}. After an exception the position is
+ * unchanged.
  *
- * <p>An application may write an iterator of its own.
+ * <p>Applications can implement their own iterators.
  */
 public interface SampleIterator extends DataSetIterator, AutoCloseable {
 
   /**
-   * A place in the data.
+   * A position in the data.
    *
    * @param epoch number of the epoch, from 0
-   * @param sample number of samples of the epoch that were handed out
+   * @param sample number of samples of the epoch that were returned
    */
   record Position(int epoch, int sample) {
 
@@ -47,60 +47,60 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
     }
   }
 
-  /** Where the next batch begins. */
+  /** The position of the next batch. */
   Position position();
 
-  /** Number of the epoch, from 0. */
+  /** The number of the epoch, from 0. */
   default int epoch() {
     return position().epoch();
   }
 
   /**
-   * Goes on from a place: the batches that follow are those that followed there.
+   * Moves to a position: the following batches are those that followed there.
    *
-   * @throws IllegalArgumentException if the data has no such place
+   * @throws IllegalArgumentException if the data have no such position
    */
   void seek(Position position);
 
   /**
-   * What the batches are made of and how, without the place where files lie: two iterators of one
-   * description give the same batches.
+   * A description of the data and the settings, without the location of files: iterators with equal
+   * descriptions return equal batches.
    */
   String description();
 
   /**
-   * These batches, made ahead on a daemon thread while those before are used. They are the same,
-   * and so is {@link #position()}: that of what was handed out.
+   * The same batches, prepared in advance on a daemon thread. {@link #position()} is the same, too:
+   * that after the last batch that was returned.
    *
-   * <p>What this iterator throws for a batch is thrown where that batch would be handed out, after
-   * those before it; the next call tries again. Nothing is read ahead beyond the end of an epoch.
-   * Waiting for a batch is not ended by {@link Thread#interrupt()}, which stays visible to the
-   * caller, but by {@link #close()}, which any thread may call: it ends the daemon thread as soon
-   * as the batch at hand is made, without waiting for it, and frees what was not handed out.
+   * <p>An exception for a batch is thrown when this batch is due; the next call tries again.
+   * Batches are not prefetched beyond the end of an epoch. {@link Thread#interrupt()} does not end
+   * the waiting for a batch and stays set; {@link #close()}, which any thread may call, does. It
+   * ends the daemon thread after its current batch, without waiting for it, and frees batches that
+   * were not returned.
    *
-   * @param batches that are ready or in the making, besides those handed out; at least 1
-   * @return goes on where this iterator stands, which from now on is used there alone
+   * @param batches number of batches that are ready or in preparation; at least 1
+   * @return an iterator at the same position; this one must not be used afterwards
    */
   default SampleIterator prefetched(int batches) {
     return PrefetchingIterator.of(this, batches);
   }
 
-  /** Frees what the iterator holds, which for one that was not {@link #prefetched} is nothing. */
+  /** Frees the iterator's resources; only a {@link #prefetched} one has any. */
   @Override
   default void close() {}
 
   /**
-   * Begins to say how batches are made; as it stands, in the order of the source, unflipped, the
-   * last batch of an epoch as small as it may be.
+   * A builder; by default batches are in the order of the source, not flipped, and the last batch
+   * of an epoch may be smaller.
    *
-   * @param source at least one sample
-   * @param batchSize samples in a batch, at least 1
+   * @param source the samples, at least one
+   * @param batchSize number of samples in a batch, at least 1
    */
   static Builder of(SampleSource source, int batchSize) {
     return new Builder(source, batchSize);
   }
 
-  /** How batches are made. */
+  /** Builds an iterator. */
   final class Builder {
 
     final SampleSource source;
@@ -114,7 +114,7 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
       this.batchSize = batchSize;
     }
 
-    /** Takes the samples of every epoch in another random order. */
+    /** Shuffles the samples differently in every epoch. */
     public Builder shuffle(long seed) {
       shuffleSeed = seed;
       return this;
@@ -126,17 +126,17 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
       return this;
     }
 
-    /** Leaves out the last batch of an epoch if it is smaller than the others. */
+    /** Skips the last batch of an epoch if it is smaller than the others. */
     public Builder dropPartial() {
       dropPartial = true;
       return this;
     }
 
     /**
-     * Makes the iterator, at the beginning of epoch 0.
+     * Creates the iterator, at the beginning of epoch 0.
      *
      * @throws IllegalArgumentException if the source is empty, the batch size is less than 1 or too
-     *     great for an array, vectors are to be flipped, or no batch would be left
+     *     large for an array, vectors should be flipped, or no batch would be left
      */
     public SampleIterator build() {
       long[] shape = source.sampleShape();

@@ -6,9 +6,9 @@ import org.diffusion4j.Condition;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Samples that can be read one by one, in any order: what a {@link SampleIterator} makes batches
- * of. Sources of this package are immutable and may be read by several threads. {@code toString()}
- * says what the data is: file names, count, shape, classes.
+ * Samples that can be read individually, in any order; {@link SampleIterator} makes batches of
+ * them. The sources of this package are immutable and thread-safe. {@code toString()} describes the
+ * data: file names, count, shape, classes.
  */
 public interface SampleSource {
 
@@ -16,14 +16,14 @@ public interface SampleSource {
    * Samples without labels, copied from an array.
    *
    * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
-   * @throws IllegalArgumentException if there is none or a value is outside [-1, 1]
+   * @throws IllegalArgumentException if there is no sample or a value is outside [-1, 1]
    */
   static SampleSource of(INDArray samples) {
     return InMemorySamples.of(samples);
   }
 
   /**
-   * Samples with labels, copied from arrays; the classes are named by their numbers.
+   * Samples with labels, copied from arrays; class names are numbers.
    *
    * @param samples {@code [n, sampleShape...]}, values in [-1, 1]
    * @param labels one a sample, each in [0, classes) or {@link Condition#UNLABELLED}
@@ -67,30 +67,31 @@ public interface SampleSource {
     return InMemorySamples.ofVectors(rows, scaling).withLabels(labels, classes);
   }
 
-  /** Number of samples, at least 1. */
+  /** The number of samples, at least 1. */
   int size();
 
-  /** Shape of one sample, {channels, height, width} or {features}, in a new array. */
+  /** The shape of a sample, {channels, height, width} or {features}, in a new array. */
   long[] sampleShape();
 
   /**
    * Reads a sample.
    *
    * @param index in [0, size)
-   * @param into gets the values in [-1, 1], in C order; as long as the product of the sample shape
+   * @param into receives the values in [-1, 1], in C order; its length is the product of the sample
+   *     shape
    * @throws IOException naming the file, if it cannot be read
    * @throws IndexOutOfBoundsException if there is no such sample
    * @throws IllegalArgumentException if {@code into} has another length
    */
   void read(int index, float[] into) throws IOException;
 
-  /** Number of classes; 0 if the samples have no labels. */
+  /** The number of classes; 0 if the samples have no labels. */
   default int classes() {
     return classNames().size();
   }
 
   /**
-   * Class of a sample.
+   * The class of a sample.
    *
    * @param index in [0, size)
    * @return in [0, classes), or {@link Condition#UNLABELLED}
@@ -99,13 +100,13 @@ public interface SampleSource {
    */
   int label(int index);
 
-  /** Name of each class, immutable; empty if the samples have no labels. */
+  /** The class names, immutable; empty if the samples have no labels. */
   List<String> classNames();
 
   /**
-   * What the samples are, wherever their files lie. Training is continued only on data of the same
-   * description. By default count, shape and number of classes; sources of this package add their
-   * kind and a checksum of the content.
+   * A description of the samples that does not depend on the location of files. Training is resumed
+   * only with data of the same description. By default it has count, shape and number of classes;
+   * the sources of this package add their kind and a checksum of the content.
    */
   default String description() {
     return Samples.describe(this);

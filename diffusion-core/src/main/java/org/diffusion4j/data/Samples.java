@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 
-/** What the sources have in common. */
+/** Helpers of the sources. */
 final class Samples {
 
   private Samples() {}
 
-  /** Number of values of one sample. */
+  /** The number of values of a sample. */
   static int length(long[] shape) {
     long length = 1;
     for (long dimension : shape) {
@@ -49,9 +49,9 @@ final class Samples {
   }
 
   /**
-   * Checks that a label is in [0, classes) or says that there is none.
+   * Checks that a label is in [0, classes) or UNLABELLED.
    *
-   * @return it
+   * @return the label
    */
   static int requireLabel(int label, int classes, int index) {
     if (label != Condition.UNLABELLED && (label < 0 || label >= classes)) {
@@ -66,12 +66,12 @@ final class Samples {
     return label;
   }
 
-  /** The names "0", "1", ... of classes that have no better. */
+  /** The default class names "0", "1", ... */
   static List<String> numberedClasses(int classes) {
     return IntStream.range(0, classes).mapToObj(Integer::toString).toList();
   }
 
-  /** {@code 60000 x [1, 28, 28], 10 classes}. */
+  /** A description such as {@code 60000 x [1, 28, 28], 10 classes}. */
   static String describe(SampleSource source) {
     return source.size()
         + " x "
@@ -79,7 +79,7 @@ final class Samples {
         + (source.classes() == 0 ? "" : ", " + source.classes() + " classes");
   }
 
-  /** Frees a batch that nobody will be given. */
+  /** Frees a batch that is not returned to a caller. */
   static void close(DataSet batch) {
     for (INDArray array :
         Arrays.asList(
@@ -94,7 +94,7 @@ final class Samples {
   }
 
   /**
-   * Values of an array of any numeric type, strides or offset, in C order.
+   * The values of an array of any numeric type, strides or offset, in C order.
    *
    * @throws IllegalStateException if there is no memory for a copy
    */

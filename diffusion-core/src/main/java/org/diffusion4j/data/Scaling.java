@@ -7,13 +7,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A linear map of each feature's range to [-1, 1], and back. A feature whose range is a single
- * value maps to 0. Back again, values may be rounded and kept in their range ({@link
+ * A linear map of each feature's range to [-1, 1] and its inverse. A feature whose range is a
+ * single value maps to 0. The inverse can round values and clamp them to their range ({@link
  * #withDecimals}). Immutable.
  */
 public final class Scaling {
 
-  /** Beyond this doubles of that size have no decimals to round. */
+  /** Larger doubles have no decimals to round. */
   private static final double MOST_ROUNDED = 1L << 53;
 
   private static final int MOST_DECIMALS = 9;
@@ -42,17 +42,17 @@ public final class Scaling {
   }
 
   /**
-   * The scaling of given ranges.
+   * The scaling with given ranges.
    *
-   * @param low what becomes -1, for each feature
-   * @param high what becomes 1, for each feature; at least {@code low}
+   * @param low the value that maps to -1, for each feature
+   * @param high the value that maps to 1, for each feature; at least {@code low}
    */
   public static Scaling of(double[] low, double[] high) {
     return new Scaling(low.clone(), high.clone(), null);
   }
 
   /**
-   * The scaling of the smallest and greatest value of each feature.
+   * The scaling from the smallest and greatest value of each feature.
    *
    * @param rows at least one, all of the same length, finite
    */
@@ -76,10 +76,10 @@ public final class Scaling {
   }
 
   /**
-   * The same scaling, with an {@link #invert} that rounds each feature to so many decimals, half to
-   * even, and keeps it in its range.
+   * A copy whose {@link #invert} rounds each feature to a number of decimals, half to even, and
+   * clamps it to its range.
    *
-   * @param decimals one number a feature: in [0, 9], 0 for whole numbers, or -1 not to round it
+   * @param decimals one number per feature: in [0, 9], 0 for whole numbers, or -1 for no rounding
    */
   public Scaling withDecimals(int... decimals) {
     if (decimals.length != low.length) {
@@ -95,7 +95,7 @@ public final class Scaling {
     return new Scaling(low, high, decimals.clone());
   }
 
-  /** The decimals that each feature needs in all rows; -1 if they are more than 9. */
+  /** The number of decimals that each feature has in all rows; -1 if there are more than 9. */
   static int[] decimals(double[][] rows) {
     int[] decimals = new int[rows[0].length];
     for (double[] row : rows) {
@@ -107,25 +107,25 @@ public final class Scaling {
     return decimals;
   }
 
-  /** Number of features. */
+  /** The number of features. */
   public int features() {
     return low.length;
   }
 
-  /** What becomes -1, in original units. */
+  /** The value that maps to -1, in original units. */
   public double low(int feature) {
     return low[feature];
   }
 
-  /** What becomes 1, in original units. */
+  /** The value that maps to 1, in original units. */
   public double high(int feature) {
     return high[feature];
   }
 
   /**
-   * Scales a row; values outside their feature's range come to lie outside [-1, 1].
+   * Scales a row. Values outside their feature's range are scaled to values outside [-1, 1].
    *
-   * @param row one value a feature, in original units
+   * @param row one value per feature, in original units
    * @return a new array
    */
   public float[] apply(double[] row) {
@@ -139,9 +139,9 @@ public final class Scaling {
   }
 
   /**
-   * Brings samples back to original units. A feature whose range is a single value becomes that
-   * value. Values outside [-1, 1] come to lie outside the range, unless {@link #withDecimals} asks
-   * for what is like the data.
+   * Converts samples back to original units. A feature whose range is a single value becomes this
+   * value. Values outside [-1, 1] map to values outside the range, unless {@link #withDecimals}
+   * clamps them.
    *
    * @param samples {@code [n, features]}, scaled
    * @return a new array {@code [n, features]} of type DOUBLE

@@ -12,7 +12,7 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** The batches of a source, made on the thread that asks for them. */
+/** The batches of a source, read on the calling thread. */
 @SuppressWarnings("serial") // The interface asks for it, but sources are not serializable.
 final class SourceIterator implements SampleIterator {
 
@@ -57,8 +57,8 @@ final class SourceIterator implements SampleIterator {
    * @throws NoSuchElementException at the end of the epoch
    * @throws UncheckedIOException naming the batch and the file, if a sample cannot be read
    * @throws IllegalArgumentException naming the sample, if its label is neither a class of the
-   *     source nor {@link org.diffusion4j.Condition#UNLABELLED}. After any exception the iterator
-   *     stays where it was.
+   *     source nor {@link org.diffusion4j.Condition#UNLABELLED}. After an exception the position is
+   *     unchanged.
    */
   @Override
   public DataSet next() {
@@ -69,7 +69,7 @@ final class SourceIterator implements SampleIterator {
   }
 
   /**
-   * The next samples of the epoch, as many as asked for or as there still are.
+   * The next samples of the epoch; fewer than requested at its end.
    *
    * @param number at least 1
    * @throws NoSuchElementException at the end of the epoch
@@ -160,7 +160,7 @@ final class SourceIterator implements SampleIterator {
     return batchShape;
   }
 
-  /** Begins the next epoch, wherever this one stands. */
+  /** Starts the next epoch at any position of this one. */
   @Override
   public void reset() {
     epoch++;
@@ -174,8 +174,8 @@ final class SourceIterator implements SampleIterator {
   }
 
   /**
-   * Goes on from a place, also in the middle of what was a batch. Takes as long as to shuffle the
-   * indices of an epoch, and no time within the same epoch.
+   * Moves to a position, which may be inside a batch. In another epoch this takes as long as
+   * shuffling its indices.
    *
    * @throws IllegalArgumentException if an epoch has fewer samples
    */
@@ -195,8 +195,8 @@ final class SourceIterator implements SampleIterator {
   /**
    * {@inheritDoc}
    *
-   * <p>It names the data by its {@link SampleSource#description()}, the size of the batches and the
-   * seeds. Of a preprocessor it says only that there is one.
+   * <p>It has the source's {@link SampleSource#description()}, the batch size and the seeds, and
+   * whether there is a preprocessor.
    */
   @Override
   public String description() {
@@ -212,13 +212,13 @@ final class SourceIterator implements SampleIterator {
         : Permutation.of(source.size(), shuffleSeed, ofEpoch);
   }
 
-  /** Number of values of a sample. */
+  /** The number of values of a sample. */
   @Override
   public int inputColumns() {
     return sample.length;
   }
 
-  /** Number of classes; 0 if there are no labels. */
+  /** The number of classes; 0 if there are no labels. */
   @Override
   public int totalOutcomes() {
     return source.classes();
@@ -229,19 +229,19 @@ final class SourceIterator implements SampleIterator {
     return true;
   }
 
-  /** True: another thread may fetch batches ahead. */
+  /** True: another thread may prefetch batches. */
   @Override
   public boolean asyncSupported() {
     return true;
   }
 
-  /** Number of samples of a whole batch. */
+  /** The number of samples of a full batch. */
   @Override
   public int batch() {
     return batchSize;
   }
 
-  /** Sets what changes every batch before it is handed out; null for nothing. */
+  /** Sets a preprocessor of every batch; null for none. */
   @Override
   public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
     this.preProcessor = preProcessor;
@@ -252,7 +252,7 @@ final class SourceIterator implements SampleIterator {
     return preProcessor;
   }
 
-  /** Names of the classes; empty if there are no labels. */
+  /** The class names; empty if there are no labels. */
   @Override
   public List<String> getLabels() {
     return source.classNames();

@@ -1,5 +1,5 @@
 /**
- * Data in and samples out.
+ * Reads training data and writes samples.
  *
  * <pre>{@code
  * SampleSource tiles = ImageFolder.open(Path.of("tiles"), 32, 32, ImageFolder.Option.CLASS_FOLDERS);
@@ -9,15 +9,14 @@
  * ImageFiles.writeGrid(Path.of("samples.png"), samples, 4, 2);
  * }</pre>
  *
- * <p>A {@link org.diffusion4j.data.SampleSource} reads single samples: its {@code of} and {@code
- * ofVectors} those of arrays, {@link org.diffusion4j.data.IdxImages} those of MNIST's format,
- * {@link org.diffusion4j.data.ImageFolder} image files, {@link
- * org.diffusion4j.data.DelimitedVectors} text tables; an application may write its own. A {@link
- * org.diffusion4j.data.SampleIterator} makes batches of them for ND4J, ahead on another thread if
- * asked, and can be continued from anywhere. Values are in [-1, 1]; a {@link
- * org.diffusion4j.data.Scaling} brings vectors back to their units. {@link
- * org.diffusion4j.data.ImageFiles} and {@link org.diffusion4j.data.NpyFiles} write what a sampler
- * returns.
+ * <p>A {@link org.diffusion4j.data.SampleSource} reads single samples: {@code of} and {@code
+ * ofVectors} from arrays, {@link org.diffusion4j.data.IdxImages} from MNIST's format, {@link
+ * org.diffusion4j.data.ImageFolder} from image files, {@link org.diffusion4j.data.DelimitedVectors}
+ * from text tables. Applications can implement their own. A {@link
+ * org.diffusion4j.data.SampleIterator} makes batches for ND4J, optionally on another thread, and
+ * can be continued from any position. Values are in [-1, 1]; a {@link org.diffusion4j.data.Scaling}
+ * converts vectors back to their units. {@link org.diffusion4j.data.ImageFiles} and {@link
+ * org.diffusion4j.data.NpyFiles} write samples.
  */
 @NullMarked
 package org.diffusion4j.data;

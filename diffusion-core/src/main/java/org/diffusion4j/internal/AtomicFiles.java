@@ -20,20 +20,20 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Writes files and directories beside their place and renames them when they are whole.
+ * Writes files and directories under a temporary name and renames them when they are complete.
  *
- * <p>A symbolic link is followed: what it leads to is replaced. Whoever reads a directory that was
- * written here calls {@link #recover} first (docs/decisions/0012).
+ * <p>Symbolic links are followed: their target is replaced. Call {@link #recover} before reading a
+ * directory that was written by this class (docs/decisions/0012).
  */
 public final class AtomicFiles {
 
-  /** Tries to replace a directory before it is given up. */
+  /** Maximum number of attempts to replace a directory. */
   private static final int ATTEMPTS = 1000;
 
-  /** As many as Linux follows. */
+  /** The limit of Linux. */
   private static final int MOST_LINKS = 40;
 
-  /** Leaves room in the 255 bytes of a name for what is added to it. */
+  /** Leaves room for prefix and suffix in the 255 bytes of a file name. */
   private static final int LONGEST_LABEL = 200;
 
   private static final String UNFINISHED = ".tmp";
@@ -41,17 +41,17 @@ public final class AtomicFiles {
 
   private AtomicFiles() {}
 
-  /** Writes something at the path that it is given. */
+  /** Writes to a path. */
   @FunctionalInterface
   public interface Writer {
     void write(Path path) throws IOException;
   }
 
   /**
-   * Writes a file, replacing the one that may be there.
+   * Writes a file and replaces an existing one.
    *
-   * @param file where it is to be; missing parent directories are made
-   * @param writer writes a file at another path; if it fails, nothing changes
+   * @param file the file; missing parent directories are created
+   * @param writer writes the file to another path; if it fails, nothing changes
    * @throws IOException naming the file
    */
   public static void writeFile(Path file, Writer writer) throws IOException {
@@ -70,10 +70,10 @@ public final class AtomicFiles {
   }
 
   /**
-   * Writes a directory, replacing the one that may be there.
+   * Writes a directory and replaces an existing one.
    *
-   * @param directory where it is to be; missing parent directories are made
-   * @param writer fills another, empty directory; if it fails, nothing changes
+   * @param directory the directory; missing parent directories are created
+   * @param writer writes to another, empty directory; if it fails, nothing changes
    * @throws IOException naming the directory, or the file in it
    */
   public static void writeDirectory(Path directory, Writer writer) throws IOException {
@@ -96,11 +96,11 @@ public final class AtomicFiles {
   }
 
   /**
-   * Puts the former directory back if a process ended between taking it away and putting the new
-   * one in its place. Nothing happens if anything is there, or if nothing was replaced.
+   * Restores the old directory if a process ended between moving it away and moving the new one in.
+   * Does nothing if the directory exists, or if nothing was replaced.
    *
-   * @param directory that is to be read
-   * @throws IOException if what is beside it cannot be listed
+   * @param directory the directory to read
+   * @throws IOException if its parent directory cannot be listed
    */
   public static void recover(Path directory) throws IOException {
     Path target = target(directory);
@@ -119,7 +119,7 @@ public final class AtomicFiles {
     }
   }
 
-  /** Directories cannot be replaced in one step: the old one waits under another name. */
+  /** Directories cannot be replaced in one step, so the old one is renamed first. */
   private static void replace(Path directory, Path by) throws IOException {
     for (int attempt = 1; true; attempt++) {
       Path old = beside(directory, REPLACED);
@@ -131,7 +131,7 @@ public final class AtomicFiles {
         if (moved) {
           putBack(old, directory);
         }
-        // Most likely another writer was faster, and what it wrote is now what is to be replaced.
+        // Most likely another writer was faster; its directory is now the one to replace.
         if (attempt == ATTEMPTS) {
           throw e;
         }
@@ -142,7 +142,7 @@ public final class AtomicFiles {
     }
   }
 
-  /** Undoes a move, unless another writer has taken the place. */
+  /** Undoes a move, unless another writer has created the directory. */
   private static void putBack(Path old, Path directory) throws IOException {
     try {
       Files.move(old, directory, StandardCopyOption.ATOMIC_MOVE);
@@ -154,7 +154,7 @@ public final class AtomicFiles {
     }
   }
 
-  /** Half deleted, nothing may look like a directory to put back. */
+  /** A partly deleted directory must not look like one to restore. */
   private static void discard(Path old) throws IOException {
     Path waste = beside(old, UNFINISHED);
     if (moveIfThere(old, waste)) {
@@ -162,7 +162,7 @@ public final class AtomicFiles {
     }
   }
 
-  /** The directories that waited for a new one at a place: none, but after a kill. */
+  /** The directories that were moved away to be replaced; there are none, except after a kill. */
   private static List<Path> replaced(Path directory) throws IOException {
     Path parent = parent(directory);
     if (!Files.isDirectory(parent)) {
@@ -176,7 +176,7 @@ public final class AtomicFiles {
     }
   }
 
-  /** What a chain of symbolic links leads to, whether it exists or not. */
+  /** The target of a chain of symbolic links, which need not exist. */
   private static Path target(Path path) throws IOException {
     Path target = path.toAbsolutePath();
     for (int links = 0; Files.isSymbolicLink(target); links++) {
@@ -188,7 +188,7 @@ public final class AtomicFiles {
     return target;
   }
 
-  /** Waits until a file is on the disk, so that no crash leaves an empty one under a final name. */
+  /** Writes a file to disk, so that a crash does not leave an empty file with the final name. */
   private static void force(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
       channel.force(true);
@@ -218,7 +218,7 @@ public final class AtomicFiles {
     return parent;
   }
 
-  /** How the names of a path's hidden siblings start. */
+  /** The prefix of the names of a path's hidden siblings. */
   private static String start(Path path) {
     String name = name(path);
     boolean fits = name.getBytes(StandardCharsets.UTF_8).length <= LONGEST_LABEL;
@@ -231,7 +231,7 @@ public final class AtomicFiles {
     return String.valueOf(path.getFileName());
   }
 
-  /** An error that names what was to be written, not the hidden place where it was written. */
+  /** The exception with the path that should be written instead of the temporary one. */
   private static IOException blame(Path path, Path beside, IOException e) {
     if (e instanceof ClosedChannelException) {
       return e; // The thread was interrupted, which whoever did it looks for.
@@ -248,12 +248,12 @@ public final class AtomicFiles {
     return new IOException(named.startsWith(path.toString()) ? named : path + ": " + named, e);
   }
 
-  /** What is left is waste, and the error or the success says more. */
+  /** Ignores errors, because the result of the operation matters more. */
   private static void deleteQuietly(Path path) {
     try {
       delete(path);
     } catch (IOException e) {
-      // Its name says that it is unfinished.
+      // Its name marks it as unfinished.
     }
   }
 

@@ -9,19 +9,19 @@ import org.nd4j.linalg.api.concurrency.AffinityManager;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** The elements of an array as bytes in the host's memory, piece by piece and without a copy. */
+/** Access to the elements of an array as bytes in host memory, in pieces and without a copy. */
 public final class HostBytes {
 
   private static final int CHUNK = 1 << 24;
 
   private HostBytes() {}
 
-  /** Fills, or takes, the bytes of a piece. */
+  /** Writes or reads the bytes of a piece. */
   @FunctionalInterface
   public interface Piece {
     /**
-     * @param bytes of the piece, in the order of the machine; valid during the call
-     * @param start where the piece starts, counted from the array's first byte
+     * @param bytes the bytes of the piece in native byte order; valid only during the call
+     * @param start offset of the piece from the array's first byte
      */
     void at(ByteBuffer bytes, long start) throws IOException;
   }
@@ -32,7 +32,7 @@ public final class HostBytes {
     Nd4j.getAffinityManager().tagLocation(array, AffinityManager.Location.HOST);
   }
 
-  /** Takes the elements of an array of any order and strides in C order. */
+  /** Reads the elements of an array of any order and strides in C order. */
   public static void take(INDArray array, Piece piece) throws IOException {
     if (array.isEmpty()) {
       return;
@@ -62,7 +62,7 @@ public final class HostBytes {
     }
   }
 
-  /** Whether the elements lie in C order from the start of the array's buffer. */
+  /** Whether the elements are in C order from the start of the array's buffer. */
   private static boolean isRowMajor(INDArray array) {
     if (array.offset() != 0) {
       return false;

@@ -21,29 +21,29 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The right to be the only writer of something, which ends with its process at the latest. It is a
- * lock of the operating system on a small file that holds the number of the process; the file is
- * deleted when the right is given back.
+ * A lock that makes a process the only writer of something; it ends with the process at the latest.
+ * It is an operating system lock on a small file with the process ID. The file is deleted when the
+ * lock is released.
  */
 public final class WriterLock implements Closeable {
 
   private static final Logger LOG = LoggerFactory.getLogger(WriterLock.class);
 
   /**
-   * The locks of this process. The operating system gives its locks to processes, and takes one
-   * away as soon as its process closes the file anywhere: so no second one is opened here. Those
-   * that nobody can close any more hold nothing.
+   * The locks of this process. The operating system assigns locks to processes, and releases a lock
+   * as soon as its process closes the file anywhere, so the file must not be opened twice. Locks
+   * that are unreachable have no effect.
    */
   private static final Map<Path, WeakReference<WriterLock>> HELD = new HashMap<>();
 
-  /** Beyond what is written, for elsewhere than on POSIX a locked byte cannot be read. */
+  /** Beyond the end of the file, because on Windows a locked byte cannot be read. */
   private static final long LOCKED_BYTE = Long.MAX_VALUE - 1;
 
   private static final int ATTEMPTS = 100;
 
   private final Path file;
 
-  /** Null where files cannot be locked. */
+  /** Null if files cannot be locked. */
   private final @Nullable FileChannel channel;
 
   private final @Nullable Object key;
@@ -55,15 +55,16 @@ public final class WriterLock implements Closeable {
   }
 
   /**
-   * Takes the right. Where the file system knows no locks, or the file cannot be made, this is said
-   * in a warning, and other processes are not kept away.
+   * Acquires the lock. If the file system does not support locks, or the file cannot be created, a
+   * warning is logged and other processes are not prevented from writing.
    *
-   * @param what has one writer, for messages
-   * @param lockFile in a directory that exists
-   * @throws IOException naming what has a writer, and its process where known, if there is one
+   * @param what the path that is protected, for messages
+   * @param lockFile a file in an existing directory
+   * @throws IOException if there is another writer; the message names the path, and its process if
+   *     known
    */
   public static WriterLock take(Path what, Path lockFile) throws IOException {
-    // An interrupt would close the channel, and with it the lock.
+    // An interrupt would close the channel and release the lock.
     boolean interrupted = Thread.interrupted();
     try {
       return takeNow(what, lockFile);
@@ -115,7 +116,8 @@ public final class WriterLock implements Closeable {
         close(channel);
         throw refusal(what, holder);
       }
-      // The writer before may have deleted the file between its opening and its locking.
+      // The previous writer may have deleted the file after it was opened here and before it was
+      // locked.
       if (before != null && before.equals(key(file))) {
         sign(channel);
         return channel;
@@ -139,7 +141,7 @@ public final class WriterLock implements Closeable {
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(pid), 0);
     } catch (IOException e) {
-      // The disk is full: the lock holds all the same.
+      // The disk is full, but the lock is valid.
     }
   }
 
@@ -154,7 +156,7 @@ public final class WriterLock implements Closeable {
     }
   }
 
-  /** What tells a file from others; null if there is none. */
+  /** The file's unique key; null if there is none. */
   private static @Nullable Object key(Path file) {
     try {
       BasicFileAttributes attributes =
@@ -172,11 +174,11 @@ public final class WriterLock implements Closeable {
         channel.close();
       }
     } catch (IOException e) {
-      // Nothing was written that matters.
+      // Nothing important was written.
     }
   }
 
-  /** Gives the right back. */
+  /** Releases the lock. */
   @Override
   public void close() {
     synchronized (HELD) {
@@ -186,12 +188,12 @@ public final class WriterLock implements Closeable {
       }
       if (channel != null) {
         try {
-          // The directory may be another by now.
+          // The directory may have been replaced.
           if (Objects.equals(key, key(file))) {
             Files.deleteIfExists(file);
           }
         } catch (IOException e) {
-          // It stays, and says nothing without its lock.
+          // The file stays, but has no meaning without its lock.
         }
         close(channel);
       }

@@ -1,4 +1,4 @@
-/** Helpers that the packages of this module share. Not part of the API. */
+/** Helpers shared by the packages of this module. Internal: not for applications. */
 @NullMarked
 package org.diffusion4j.internal;
 

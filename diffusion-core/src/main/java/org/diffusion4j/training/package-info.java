@@ -17,7 +17,7 @@
  * trainer.useAverage();
  * }</pre>
  *
- * <p>What training minimises is a {@link org.diffusion4j.training.Loss}, how weights follow their
+ * <p>Training minimises a {@link org.diffusion4j.training.Loss}; an {@link
  * org.diffusion4j.training.Optimizer} updates the weights. {@link
  * org.diffusion4j.training.TrainingListeners} log and record. {@link
  * org.diffusion4j.training.VariationalBound} evaluates a model.

@@ -15,7 +15,7 @@ import org.knowm.xchart.style.CategoryStyler;
 import org.knowm.xchart.style.Styler.ChartTheme;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** Charts of distributions, and the looks of all charts. */
+/** Charts of distributions, and the style of all charts. */
 final class Charts {
 
   static final Color RAW = new Color(180, 200, 225);
@@ -28,10 +28,10 @@ final class Charts {
   }
 
   /**
-   * Puts ticks at round numbers, far enough apart to read.
+   * Places ticks at round numbers, far enough apart to be readable.
    *
-   * <p>XChart puts ticks at the data where they are evenly spaced, as steps are. A series that is
-   * not shown and is uneven prevents that.
+   * <p>If data are evenly spaced, as steps are, XChart places the ticks at the data. A hidden
+   * series with uneven spacing prevents this.
    */
   static void roundTicks(XYChart chart) {
     XYSeries uneven =
@@ -45,7 +45,7 @@ final class Charts {
         .setYAxisDecimalPattern("0.##########");
   }
 
-  /** Starts a logarithmic axis at a power of ten: XChart labels no other number. */
+  /** Starts a logarithmic axis at a power of ten, because XChart labels only those. */
   static void startAtPowerOfTen(XYChart chart) {
     chart.getSeriesMap().values().stream()
         .filter(XYSeries::isEnabled)
@@ -55,9 +55,9 @@ final class Charts {
             least -> chart.getStyler().setYAxisMin(Math.pow(10, Math.floor(Math.log10(least)))));
   }
 
-  /** A histogram over [-4, 4], as a density; numbers outside are left out. */
+  /** A histogram over [-4, 4] as a density; numbers outside are ignored. */
   static BufferedImage histogram(double[] values) {
-    // Bars of 0.1 whose middles are round numbers.
+    // Bars of width 0.1 centred at round numbers.
     double low = -4.05;
     double high = 4.05;
     int bins = 81;

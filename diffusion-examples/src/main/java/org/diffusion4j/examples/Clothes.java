@@ -11,12 +11,12 @@ import java.util.List;
 import org.diffusion4j.pretrained.PretrainedModel;
 
 /**
- * The model of ten classes of clothes that comes with the examples, trained by them on
+ * The model of ten classes of clothes that comes with the examples. It was trained with them on
  * Fashion-MNIST: (c) 2017 Zalando SE, MIT licence.
  */
 final class Clothes {
 
-  /** What the model is called where a directory is asked for. */
+  /** The name of the model, accepted instead of a directory. */
   static final String NAME = "fashion";
 
   private static final List<String> FILES =
@@ -29,7 +29,7 @@ final class Clothes {
 
   private Clothes() {}
 
-  /** The model of a directory, or of these clothes by their name; to be closed by the caller. */
+  /** Loads the model of a directory, or this model by its name. The caller closes it. */
   static PretrainedModel orModel(Path directory) throws IOException {
     return directory.equals(Path.of(NAME)) && !Files.exists(directory)
         ? model()

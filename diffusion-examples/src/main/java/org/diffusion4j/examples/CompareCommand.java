@@ -28,12 +28,12 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Draws what samplers, or scales of guidance, make of the same noise. */
+/** Compares samplers, or guidance scales, with the same noise. */
 @Command(
     name = "compare",
     description = {
-      "Draws samples of the same noise under each sampler and number of steps.",
-      "With --guidances: under each scale of guidance, of each class."
+      "Draws samples from the same noise with each sampler and number of steps.",
+      "With --guidances: with each guidance scale, of each class."
     },
     mixinStandardHelpOptions = true)
 final class CompareCommand implements Callable<Integer> {
@@ -57,20 +57,20 @@ final class CompareCommand implements Callable<Integer> {
       names = "--samplers",
       split = ",",
       converter = NamedSampler.Converter.class,
-      description = "Those to compare (all that generate offers).")
+      description = "Names of samplers to compare (all of generate).")
   private @Nullable List<NamedSampler> samplers;
 
   @Option(
       names = "--steps",
       split = ",",
       converter = Positive.class,
-      description = "Numbers of sampling steps (5,10,20,50; with --guidances one: 50).")
+      description = "Numbers of sampling steps (5,10,20,50; with --guidances one number: 50).")
   private @Nullable List<Integer> steps;
 
   @Option(
       names = "--samples",
       converter = Positive.class,
-      description = "Samples side by side, each of another class (5; with --guidances: of one, 1).")
+      description = "Number of samples, of different classes (5; with --guidances: per class, 1).")
   private @Nullable Integer samples;
 
   @Option(
@@ -82,10 +82,10 @@ final class CompareCommand implements Callable<Integer> {
   @Option(
       names = "--guidances",
       split = ",",
-      description = "Compare these scales of guidance under ddim, and no samplers.")
+      description = "Compare these guidance scales with ddim instead of samplers.")
   private @Nullable List<Double> guidances;
 
-  @Option(names = "--seed", description = "Of the noise (${DEFAULT-VALUE}).")
+  @Option(names = "--seed", description = "Seed of the noise (${DEFAULT-VALUE}).")
   private long seed;
 
   @Option(names = "--out", description = "The picture, a .png file (${DEFAULT-VALUE}).")
@@ -141,7 +141,7 @@ final class CompareCommand implements Callable<Integer> {
   private PictureTable ofGuidance(PretrainedModel trained, List<Double> scales) {
     SameDiffDenoiser denoiser = trained.model();
     int classes = denoiser.classes();
-    require(classes > 0, "--guidances is for class-conditional models but " + model + " is none");
+    require(classes > 0, "--guidances is for class-conditional models but " + model + " is not");
     require(
         steps == null || steps.size() == 1,
         "--steps must be one number with --guidances but was " + steps);
@@ -167,12 +167,12 @@ final class CompareCommand implements Callable<Integer> {
         IntStream.range(0, classes).mapToObj(label -> "class " + label).toList(), rows);
   }
 
-  /** Steps evenly from T-1 down, wherever those that read the settings would have them. */
+  /** Sets trailing spacing for samplers that read the settings. */
   private static SchedulerConfig trailing(PretrainedModel trained) {
     return trained.scheduler().with("timestep_spacing", "trailing");
   }
 
-  /** All in one batch, so many after each other of each class in turn. */
+  /** A request in one batch with {@code ofEach} samples of each class in turn. */
   private SamplingRequest request(SameDiffDenoiser denoiser, int count, int ofEach) {
     int classes = denoiser.classes();
     Condition condition =

@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 /** Samples from a denoiser that is not a network. */
 @Command(
     name = "custom",
-    description = "Samples from a denoiser of one's own: a mixture of Gaussians, exactly.",
+    description = "Samples with a custom denoiser: the exact one of a mixture of Gaussians.",
     mixinStandardHelpOptions = true)
 final class CustomCommand implements Callable<Integer> {
 
@@ -34,7 +34,7 @@ final class CustomCommand implements Callable<Integer> {
       description = "Number of samples (${DEFAULT-VALUE}).")
   private int count = 5000;
 
-  @Option(names = "--seed", description = "Of the noise (${DEFAULT-VALUE}).")
+  @Option(names = "--seed", description = "Seed of the noise (${DEFAULT-VALUE}).")
   private long seed;
 
   @Override

@@ -9,19 +9,19 @@ import java.nio.file.StandardCopyOption;
 import org.diffusion4j.data.IdxImages;
 
 /**
- * The digits of 8 x 8 pixels that come with the examples: "Optical Recognition of Handwritten
+ * The 8x8 images of digits that come with the examples: "Optical Recognition of Handwritten
  * Digits", UCI Machine Learning Repository, E. Alpaydin and C. Kaynak, 1998, CC BY 4.0.
  */
 final class Digits {
 
   private Digits() {}
 
-  /** 3823 labelled pictures of 30 writers. */
+  /** 3823 labelled images of 30 writers. */
   static IdxImages train() throws IOException {
     return read("train");
   }
 
-  /** 1797 labelled pictures of 13 other writers. */
+  /** 1797 labelled images of 13 other writers. */
   static IdxImages test() throws IOException {
     return read("test");
   }

@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
 /** Trains on the digits that come with the examples. */
 @Command(
     name = "digits",
-    description = "Trains a small U-Net on handwritten digits and draws some of its own.",
+    description = "Trains a small U-Net on handwritten digits and draws samples.",
     mixinStandardHelpOptions = true)
 final class DigitsCommand implements Callable<Integer> {
 
@@ -37,7 +37,7 @@ final class DigitsCommand implements Callable<Integer> {
   @Option(
       names = "--sampling-steps",
       converter = Positive.class,
-      description = "Steps of the sampler, at most 1000 (${DEFAULT-VALUE}).")
+      description = "Number of sampling steps, at most 1000 (${DEFAULT-VALUE}).")
   private int samplingSteps = 100;
 
   @Override

@@ -9,7 +9,8 @@ import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 
 /**
- * The examples, each a subcommand. Exits with 0 if all went well, 1 after an error, 2 on misuse.
+ * The examples, each a subcommand. The exit code is 0 on success, 1 after an error, 2 for wrong
+ * arguments.
  */
 @Command(
     name = "examples",
@@ -48,7 +49,7 @@ public final class Examples {
         .setParameterExceptionHandler((e, args) -> misused(e));
   }
 
-  /** Runs the subcommand; errors of the virtual machine are told like any other. */
+  /** Runs the subcommand; reports errors of the JVM like other errors. */
   private int execute(ParseResult arguments) {
     CommandLine commandLine = arguments.commandSpec().commandLine();
     try {

@@ -4,12 +4,12 @@ import java.nio.file.FileSystemException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ExecutionException;
 
-/** What to tell a user of an error, in one line. */
+/** The message of an error for users, in one line. */
 final class Failures {
 
   private Failures() {}
 
-  /** The message of the first throwable in the chain of causes that has something to say. */
+  /** The first message in the chain of causes. */
   static String message(Throwable thrown) {
     Throwable at = thrown;
     for (Throwable cause = at.getCause(); cause != null && wraps(at, cause); ) {

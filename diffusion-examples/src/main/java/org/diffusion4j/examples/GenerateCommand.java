@@ -63,15 +63,15 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--steps",
       converter = Positive.class,
-      description = "Sampling steps (every one of the schedule for ddpm, else 50).")
+      description = "Sampling steps (all steps of the schedule for ddpm, otherwise 50).")
   private @Nullable Integer steps;
 
   @Option(
       names = "--eta",
-      description = "Randomness of ddim, 0 to 1, where 0 is none (${DEFAULT-VALUE}).")
+      description = "Randomness of ddim, from 0 (none) to 1 (${DEFAULT-VALUE}).")
   private double eta;
 
-  @Option(names = "--label", description = "Class of all samples (each in turn).")
+  @Option(names = "--label", description = "Class of all samples (every class in turn).")
   private @Nullable Integer label;
 
   @Option(
@@ -82,21 +82,22 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Option(
       names = "--bfloat16",
-      description = "Convolve in bfloat16, faster and off by about a hundredth.")
+      description = "Compute convolutions in bfloat16: faster, with errors of about 1 %%.")
   private boolean bfloat16;
 
-  @Option(names = "--seed", description = "Of the noise (${DEFAULT-VALUE}).")
+  @Option(names = "--seed", description = "Seed of the noise (${DEFAULT-VALUE}).")
   private long seed;
 
   @Option(
       names = "--batch",
       converter = Positive.class,
-      description = "Samples made at a time (${DEFAULT-VALUE}).")
+      description = "Batch size (${DEFAULT-VALUE}).")
   private int batch = 100;
 
   @Option(
       names = "--out",
-      description = "Where they go: a .png picture of all or a .npy array (${DEFAULT-VALUE}).")
+      description =
+          "Output file: a .png image with all samples or a .npy array (${DEFAULT-VALUE}).")
   private Path file = Path.of("out/samples.png");
 
   private Condition condition = Condition.none();
@@ -154,7 +155,7 @@ final class GenerateCommand implements Callable<Integer> {
   private Condition condition(int classes) {
     Integer one = label;
     if (classes == 0) {
-      require(one == null, "--label is for class-conditional models but " + model + " is none");
+      require(one == null, "--label is for class-conditional models but " + model + " is not");
       return Condition.none();
     }
     require(
@@ -184,7 +185,7 @@ final class GenerateCommand implements Callable<Integer> {
             result.duration().toMillis() / 1e3);
   }
 
-  /** Beside an array, a line for each sample with its class, where there are classes. */
+  /** Writes the class of each sample to a text file next to the array, if there are classes. */
   private void writeLabels() throws IOException {
     if (!condition.isNone()) {
       Path labels =

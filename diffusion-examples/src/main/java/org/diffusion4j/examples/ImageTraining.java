@@ -39,8 +39,8 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * Trains a U-Net on pictures, class by class if they have labels; saves it, what it makes, and how
- * the training went.
+ * Trains a U-Net on images, class-conditionally if they have labels; saves the model, samples and
+ * charts of the training.
  */
 final class ImageTraining {
 
@@ -78,8 +78,8 @@ final class ImageTraining {
   }
 
   /**
-   * The cosine schedule, which leaves small pictures recognisable for longer than the linear one
-   * does. Samplers begin at the noisiest step and clip predicted pictures to [-1, 1].
+   * The cosine schedule, which destroys small images more slowly than the linear one. Samplers
+   * start at the last timestep and clip predicted images to [-1, 1].
    */
   static SchedulerConfig scheduler(int steps, Prediction prediction) {
     return SchedulerConfig.of(NoiseSchedule.cosine(steps), prediction)
@@ -110,7 +110,7 @@ final class ImageTraining {
     out.flush();
   }
 
-  /** Which label means which class. */
+  /** The class of each label. */
   private String classes() {
     List<String> names = data.classNames();
     String first =
@@ -154,7 +154,7 @@ final class ImageTraining {
         report.meanLoss());
   }
 
-  /** Draws samples of a model that is being trained, from the same noise each time. */
+  /** Draws samples during training, from the same noise each time. */
   private void preview(SameDiffDenoiser model, long step) {
     int count = PREVIEWED * COLUMNS;
     SamplingRequest request =
@@ -227,19 +227,19 @@ final class ImageTraining {
     frames.forEach(INDArray::close);
   }
 
-  /** Every class in turn, so that the columns of the grid are classes where there are ten. */
+  /** Every class in turn, so that with ten classes each column of the grid is a class. */
   private static Condition cycling(int count, int classes) {
     return classes == 0
         ? Condition.none()
         : Condition.labels(IntStream.range(0, count).map(i -> i % classes).toArray());
   }
 
-  /** Some pictures of the data, at random. */
+  /** Some random images of the data. */
   private INDArray pictures(int count) {
     return SampleIterator.of(data, count).shuffle(options.seed).build().next().getFeatures();
   }
 
-  /** The frames of each sample in a row of their own: {@code [SHOWN * frames, c, h, w]}. */
+  /** The frames of each sample in one row: {@code [SHOWN * frames, c, h, w]}. */
   private static INDArray table(List<INDArray> frames) {
     INDArray stacked = Nd4j.stack(1, frames.toArray(INDArray[]::new));
     long[] shape = stacked.shape();

@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Trains on a user's pictures. */
+/** Trains on a user's images. */
 @Command(
     name = "images",
     description = "Trains a U-Net on an IDX file or a folder of pictures (PNG, JPEG, WebP, ...).",
@@ -45,29 +45,29 @@ final class ImagesCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       required = true,
-      description = "IDX file of images, plain or .gz, or folder of pictures.")
+      description = "IDX file of images, plain or .gz, or folder of images.")
   private Path data;
 
   @Option(
       names = "--labels",
-      description = "IDX file of labels, which makes the model class-conditional.")
+      description = "IDX file of labels; makes the model class-conditional.")
   private @Nullable Path labels;
 
   @Option(
       names = "--class-folders",
-      description = "The folders in the folder are classes; makes the model class-conditional.")
+      description = "Subfolders are classes; makes the model class-conditional.")
   private boolean classFolders;
 
   @Option(
       names = "--size",
       converter = Positive.class,
-      description = "Side in pixels to which pictures of a folder are brought (32).")
+      description = "Height and width in pixels to which images of a folder are scaled (32).")
   private @Nullable Integer size;
 
   @Option(
       names = "--timesteps",
       converter = Positive.class,
-      description = "Steps of the noise schedule, T (${DEFAULT-VALUE}).")
+      description = "Number of steps of the noise schedule, T (${DEFAULT-VALUE}).")
   private int timesteps = 1000;
 
   @Option(
@@ -82,13 +82,13 @@ final class ImagesCommand implements Callable<Integer> {
           "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
   private int minutes = 10;
 
-  @Option(names = "--gray", description = "Take pictures of a folder as gray ones.")
+  @Option(names = "--gray", description = "Convert images of a folder to gray.")
   private boolean gray;
 
   @Option(
       names = "--sampling-steps",
       converter = Positive.class,
-      description = "Steps of the sampler, at most 1000 (${DEFAULT-VALUE}).")
+      description = "Number of sampling steps, at most 1000 (${DEFAULT-VALUE}).")
   private int samplingSteps = 100;
 
   @Override
@@ -135,7 +135,7 @@ final class ImagesCommand implements Callable<Integer> {
     }
   }
 
-  /** A U-Net that halves pictures until they are coarse, with attention where they are. */
+  /** A U-Net that halves images down to a low resolution, with attention there. */
   static UNetConfig network(int channels, int height, int width, int classes) {
     List<Integer> widths = new ArrayList<>(List.of(32));
     int h = height;

@@ -31,7 +31,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Learns a distribution that is known, so that one sees whether it was learnt. */
+/** Learns a known distribution, so that the result can be checked. */
 @Command(
     name = "mixture",
     description = "Learns two Gaussians, at -2 and 2 with standard deviation 0.5.",
@@ -57,7 +57,8 @@ final class MixtureCommand implements Callable<Integer> {
   @Option(
       names = "--weighting",
       converter = WeightingByName.class,
-      description = "How errors count: simple, min-snr, truncated-snr or p2 (${DEFAULT-VALUE}).")
+      description =
+          "Weighting of the loss: simple, min-snr, truncated-snr or p2 (${DEFAULT-VALUE}).")
   private Weighting weighting = Weighting.simple();
 
   @Option(
@@ -71,7 +72,8 @@ final class MixtureCommand implements Callable<Integer> {
     Path directory = Files.createDirectories(training.out);
     PrintWriter out = spec.commandLine().getOut();
     double[] data = data(training.seed);
-    // The means become -1 and 1: a standard deviation of about 1 in all, as the noise has.
+    // The means become -1 and 1, so the total standard deviation is about 1, like that of the
+    // noise.
     Scaling scaling = Scaling.of(new double[] {-2}, new double[] {2});
     double[] samples;
     // Small errors of a predicted noise add up where there is little but noise, and tip the balance

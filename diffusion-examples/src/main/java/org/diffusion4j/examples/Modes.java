@@ -3,10 +3,10 @@ package org.diffusion4j.examples;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** Two heaps of numbers, below zero and above: their shares, means and standard deviations. */
+/** The numbers below and above zero: their proportions, means and standard deviations. */
 record Modes(Mode below, Mode above) {
 
-  /** One heap. */
+  /** One of the two modes. */
   record Mode(double share, double mean, double deviation) {
 
     static Mode of(double[] values, int total) {

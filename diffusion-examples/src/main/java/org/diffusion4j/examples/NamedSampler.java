@@ -7,12 +7,12 @@ import org.diffusion4j.samplers.Samplers;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** A sampler that was asked for by its name, with what a model's settings say of it. */
+/** A sampler given by its name, combined with a model's settings. */
 record NamedSampler(String name) {
 
   static final NamedSampler DDIM = new NamedSampler("ddim");
 
-  /** All but those for distilled models. */
+  /** All samplers except those for distilled models. */
   static List<NamedSampler> ofUsualModels() {
     return Samplers.names().stream()
         .filter(name -> !name.equals("lcm") && !name.equals("tcd"))
@@ -20,7 +20,7 @@ record NamedSampler(String name) {
         .toList();
   }
 
-  /** Whether it takes every step of the schedule unless it is told otherwise. */
+  /** Whether it uses every step of the schedule by default. */
   boolean takesAllSteps() {
     return name.startsWith("ddpm");
   }
@@ -56,7 +56,7 @@ record NamedSampler(String name) {
     @Override
     public NamedSampler convert(String value) {
       try {
-        // One step of a sampler that is thrown away: only the name is looked at.
+        // Creates a sampler only to check the name.
         Samplers.named(value, 1);
       } catch (IllegalArgumentException e) {
         throw new TypeConversionException(String.valueOf(e.getMessage()));

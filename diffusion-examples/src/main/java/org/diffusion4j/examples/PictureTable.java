@@ -10,10 +10,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Pictures in rows and columns.
+ * Pictures in rows and columns, with labels.
  *
- * @param columns what is written above each column
- * @param rows from the top down
+ * @param columns the heading of each column
+ * @param rows the rows from top to bottom
  */
 record PictureTable(List<String> columns, List<Row> rows) {
 
@@ -22,15 +22,15 @@ record PictureTable(List<String> columns, List<Row> rows) {
   private static final Font NOTE = new Font(Font.SANS_SERIF, Font.PLAIN, 11);
 
   /**
-   * Pictures from left to right.
+   * A row of pictures.
    *
-   * @param label what is written before them
-   * @param note what is written below the label, in small letters
+   * @param label the label to the left of the pictures
+   * @param note a note below the label, in small letters
    * @param cells one for each column
    */
   record Row(String label, String note, List<BufferedImage> cells) {}
 
-  /** The table on white. */
+  /** Draws the table on a white background. */
   BufferedImage draw() {
     Graphics2D ruler = new BufferedImage(1, 1, BufferedImage.TYPE_INT_RGB).createGraphics();
     FontMetrics labels = ruler.getFontMetrics(LABEL);

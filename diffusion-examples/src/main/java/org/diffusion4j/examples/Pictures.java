@@ -22,11 +22,11 @@ final class Pictures {
 
   private Pictures() {}
 
-  /** A picture and what is written above it. */
+  /** A picture with its caption. */
   record Panel(String caption, BufferedImage picture) {}
 
   /**
-   * Samples side by side, smoothly magnified to cells of about 48 pixels: blocks are hard to read.
+   * A grid of samples, smoothly magnified to cells of about 48 pixels.
    *
    * @param samples {@code [n, channels, height, width]}
    */
@@ -55,7 +55,7 @@ final class Pictures {
     return grid;
   }
 
-  /** Writes samples as a grid about as wide as high, magnified. */
+  /** Writes a roughly square grid of samples, magnified. */
   static void writeGrid(Path file, INDArray samples) throws IOException {
     int columns = (int) Math.ceil(Math.sqrt((double) samples.size(0)));
     ImageFiles.writeGrid(file, samples, columns, scale(samples));
@@ -65,7 +65,7 @@ final class Pictures {
     return (int) Math.max(1, Math.round(CELL / samples.size(2)));
   }
 
-  /** The panels from left to right on white. */
+  /** Draws the panels from left to right on a white background. */
   static BufferedImage sideBySide(List<Panel> panels) {
     int width = GAP;
     int height = 0;

@@ -12,7 +12,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.diffusion4j.SamplingListener;
 import org.diffusion4j.TrainingListener;
 
-/** A progress bar on a terminal, or a line every few seconds where there is none. */
+/** A progress bar on a terminal, or a line every few seconds without one. */
 final class Progress implements AutoCloseable {
 
   private static final int MILLIS_ON_TERMINAL = 250;
@@ -25,7 +25,7 @@ final class Progress implements AutoCloseable {
     this(task, 0, steps, out);
   }
 
-  /** A bar of something that was done in part before. */
+  /** A bar for a task of which a part was done before. */
   Progress(String task, long done, long steps, PrintWriter out) {
     ProgressBarBuilder builder =
         new ProgressBarBuilder()
@@ -50,8 +50,8 @@ final class Progress implements AutoCloseable {
     out.flush();
   }
 
-  /** Whether a person watches; from Java 22 on there is a console even where none does. */
-  @SuppressWarnings("SystemConsoleNull") // What it returns there is asked below.
+  /** Whether there is a terminal; from Java 22 on there is a console even without one. */
+  @SuppressWarnings("SystemConsoleNull") // Its result is checked below.
   private static boolean onTerminal() {
     Console console = System.console();
     if (console == null) {

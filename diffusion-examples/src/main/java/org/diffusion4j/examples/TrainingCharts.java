@@ -15,13 +15,13 @@ import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** How a training went: its losses, gradients and learning rate, step by step. */
+/** Charts of a training: its losses, gradient norm and learning rate by step. */
 final class TrainingCharts {
 
   static final int WIDTH = 720;
   static final int HEIGHT = 440;
 
-  /** More points than a chart has pixels take long to draw and show nothing. */
+  /** More points than pixels take long to draw and are not visible. */
   private static final int POINTS = 2000;
 
   private static final Color VALIDATION = new Color(200, 80, 30);
@@ -58,7 +58,7 @@ final class TrainingCharts {
     add(chart, "each step", "loss", Charts.RAW, 1);
     add(chart, "smoothed", "smoothed_loss", Charts.SMOOTH, 2.5f);
     add(chart, "validation", "validation_loss", VALIDATION, 2.5f);
-    // The first steps are far above the others and would flatten the curve.
+    // The first losses are far above the others and would flatten the curve.
     double[] smooth = log.column("smoothed_loss");
     double most =
         IntStream.range(smooth.length / 10, smooth.length)
@@ -117,7 +117,7 @@ final class TrainingCharts {
     return chart;
   }
 
-  /** Adds the rows of a column that have a number which the axis can show, if there are any. */
+  /** Adds the values of a column that the axis can show, if there are any. */
   private void add(XYChart chart, String name, String column, Color color, float width)
       throws IOException {
     double[] steps = log.column("step");

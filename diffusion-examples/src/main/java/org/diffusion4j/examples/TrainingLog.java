@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.diffusion4j.training.TrainingListeners;
 
-/** The columns of a file that {@link TrainingListeners#csv} wrote; NaN where there is nothing. */
+/** The columns of a file written by {@link TrainingListeners#csv}; empty cells are NaN. */
 final class TrainingLog {
 
   private final Path file;
@@ -22,9 +22,10 @@ final class TrainingLog {
   }
 
   /**
-   * Reads a file, also of a training that goes on.
+   * Reads a file, also during the training.
    *
-   * @throws IOException naming the file, if it has no row or one that is no row of numbers
+   * @throws IOException naming the file, if it has no rows or a row that does not consist of
+   *     numbers
    */
   static TrainingLog read(Path file) throws IOException {
     try (BufferedReader lines = Files.newBufferedReader(file)) {

@@ -23,27 +23,24 @@ final class TrainingOptions {
   @Option(
       names = "--batch",
       converter = Positive.class,
-      description = "Samples in a training step (${DEFAULT-VALUE}).")
+      description = "Batch size (${DEFAULT-VALUE}).")
   int batch;
 
   @Option(
       names = "--learning-rate",
-      description =
-          "Largest learning rate; rises at first and falls to 0 in a cosine (${DEFAULT-VALUE}).")
+      description = "Maximum learning rate, with warm-up and cosine decay to 0 (${DEFAULT-VALUE}).")
   double learningRate;
 
-  @Option(
-      names = "--ema",
-      description = "Share of the averaged weights that a step keeps (${DEFAULT-VALUE}).")
+  @Option(names = "--ema", description = "Decay of the average of the weights (${DEFAULT-VALUE}).")
   double ema;
 
   @Option(
       names = "--preview-steps",
       converter = Positive.class,
-      description = "Steps after which samples are drawn into previews/ (never).")
+      description = "Number of steps between previews, written to previews/ (no previews).")
   @Nullable Integer previewSteps;
 
-  @Option(names = "--seed", description = "Of all that is random (${DEFAULT-VALUE}).")
+  @Option(names = "--seed", description = "Seed of all random numbers (${DEFAULT-VALUE}).")
   long seed;
 
   @Option(names = "--out", description = "Directory for the results (${DEFAULT-VALUE}).")
@@ -57,7 +54,7 @@ final class TrainingOptions {
     this.out = Path.of(out);
   }
 
-  /** A trainer with all of these. */
+  /** A trainer with all these options. */
   DiffusionTrainer.Builder trainer(SameDiffDenoiser model) {
     ISchedule rate = LearningRates.cosine(learningRate, steps);
     return DiffusionTrainer.builder(model)

@@ -6,9 +6,9 @@ import io.micrometer.core.instrument.Tag;
 import org.diffusion4j.SamplingListener;
 
 /**
- * Counts what samplers do: {@code diffusion.sampling.steps}, one for each sample and step, and
- * {@code diffusion.sampling.samples}, those that are done. For any number of runs, also at the same
- * time.
+ * Counts the work of samplers: {@code diffusion.sampling.steps} counts one per sample and step,
+ * {@code diffusion.sampling.samples} finished samples. Can be used for any number of simultaneous
+ * runs.
  */
 public final class MicrometerSamplingListener implements SamplingListener {
 
@@ -23,8 +23,8 @@ public final class MicrometerSamplingListener implements SamplingListener {
   /**
    * A listener that publishes to a registry.
    *
-   * @param registry where to
-   * @param tags of both metrics, for example the model's name
+   * @param registry the registry
+   * @param tags tags of both metrics, for example the model's name
    */
   public static MicrometerSamplingListener of(MeterRegistry registry, Iterable<Tag> tags) {
     return new MicrometerSamplingListener(registry, tags);

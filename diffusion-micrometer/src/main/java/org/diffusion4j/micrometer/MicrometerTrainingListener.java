@@ -16,27 +16,24 @@ import org.diffusion4j.TrainingListener;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Publishes a training as metrics, whose names begin with {@code diffusion.training}.
+ * Publishes a training as metrics whose names begin with {@code diffusion.training}.
  *
  * <table>
  *   <caption>Metrics</caption>
- *   <tr><th>name</th><th>kind</th><th>of</th></tr>
- *   <tr><td>{@code step}</td><td>timer</td><td>a step, and what came between it and the one before
- *   </td></tr>
+ *   <tr><th>name</th><th>kind</th><th>meaning</th></tr>
+ *   <tr><td>{@code step}</td><td>timer</td><td>a step, including the time since the previous one</td></tr>
  *   <tr><td>{@code samples}, {@code checkpoints}</td><td>counters</td><td></td></tr>
- *   <tr><td>{@code steps}, {@code epoch}</td><td>gauges</td><td>steps done since training began,
- *   and the epoch of the last</td></tr>
+ *   <tr><td>{@code steps}, {@code epoch}</td><td>gauges</td><td>steps done since training began; epoch of the last step</td></tr>
  *   <tr><td>{@code loss}, {@code loss.smoothed}, {@code gradient.norm}, {@code learning.rate},
  *   {@code samples.per.second}</td><td>gauges</td><td>the last step</td></tr>
- *   <tr><td>{@code loss.quartile}</td><td>gauges</td><td>the smoothed loss of each quarter of the
- *   schedule, by the tag {@code quartile} from 1 to 4</td></tr>
+ *   <tr><td>{@code loss.quartile}</td><td>gauges</td><td>the smoothed loss of each quarter of the schedule, with the tag {@code quartile} from 1 to 4</td></tr>
  *   <tr><td>{@code loss.epoch}, {@code loss.validation}</td><td>gauges</td><td>the last epoch and
  *   the last validation</td></tr>
  * </table>
  *
- * <p>Gauges are NaN where there is nothing yet. A registry keeps one meter for each name and tags:
- * trainings that run at the same time need tags that differ, those that follow each other a {@link
- * #close()} in between, which removes the meters.
+ * <p>Gauges are NaN if there is no value yet. A registry has one meter per name and tags:
+ * simultaneous trainings need different tags, and consecutive trainings need a {@link #close()} in
+ * between, which removes the meters.
  */
 public final class MicrometerTrainingListener implements TrainingListener, AutoCloseable {
 
@@ -84,8 +81,8 @@ public final class MicrometerTrainingListener implements TrainingListener, AutoC
   /**
    * A listener that publishes to a registry.
    *
-   * @param registry where to
-   * @param tags of every metric, for example the model's name
+   * @param registry the registry
+   * @param tags tags of all metrics, for example the model's name
    */
   public static MicrometerTrainingListener of(MeterRegistry registry, Iterable<Tag> tags) {
     return new MicrometerTrainingListener(registry, tags);

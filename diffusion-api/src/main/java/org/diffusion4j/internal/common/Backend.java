@@ -101,7 +101,7 @@ public final class Backend {
     if (services.isPresent()) {
       return services.get();
     }
-    if (text.contains("diffusion-backend-")) {
+    if (text.contains("diffusion-backend-") || text.contains(" must have room for ")) {
       return Shown.text(text, 250);
     }
     try {
@@ -120,8 +120,8 @@ public final class Backend {
     return text.startsWith("no ") || text.startsWith("Could not find")
         ? "ND4J's native libraries for "
             + Loader.getPlatform()
-            + " must be on the class path but are not: diffusion-backend-cpu brings those of the"
-            + " system on which Maven resolves it ("
+            + " must be on the class path but are not: diffusion-backend-cpu brings those of all"
+            + " systems ("
             + shown
             + ")"
         : "ND4J cannot be started with what is on the class path as diffusion-backend-cpu ("

@@ -5,15 +5,17 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.common.io.Resource;
 import org.nd4j.linalg.factory.Environment;
 import org.nd4j.linalg.factory.Nd4jBackend;
 
 /**
- * Chooses the native library of nd4j-native by the instructions that the processor has.
+ * Chooses the native library of nd4j-native by the instructions that the processor has, among those
+ * on the class path, and reports what keeps any from being loaded.
  *
  * <p>ND4J instantiates every registered backend before it loads native code, whichever of its
  * classes the application touches first. That is the only reason why this is one: it is never
@@ -28,28 +30,39 @@ public final class ProcessorSelection extends Nd4jBackend {
       Set.of("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl");
   private static final Path CPUINFO = Path.of("/proc/cpuinfo");
 
+  private final @Nullable String problem;
+
   /** Sets the library to load, unless the application has done so. */
   public ProcessorSelection() {
     NativeHeap.keepSmall();
-    if (System.getProperty(EXTENSION) == null) {
-      String extension =
-          extension(
-              System.getProperty("os.name", ""), System.getProperty("os.arch", ""), vectorLevel());
-      if (!extension.isEmpty()) {
-        System.setProperty(EXTENSION, extension);
-      }
+    NativeLibraries libraries = NativeLibraries.ofClassPath();
+    if (System.getProperty(EXTENSION) == null && libraries.platform().endsWith("x86_64")) {
+      String extension = extension(libraries.extensions(), vectorLevel());
+      // JavaCPP takes no empty one, and falls back on the library without extension.
+      System.setProperty(EXTENSION, extension.isEmpty() ? "-" : extension);
     }
-    OwnLibraries.keepToThem();
+    problem = libraries.problem(System.getProperty(EXTENSION, ""));
+    if (problem == null) {
+      OwnLibraries.keepToThem();
+    }
   }
 
-  /** The suffix of the library for a system, an architecture and a {@link #vectorLevel()}. */
-  static String extension(String system, String architecture, int vectorLevel) {
-    boolean x86 = Set.of("amd64", "x86_64").contains(architecture.toLowerCase(Locale.ROOT));
-    if (!x86) {
-      return "";
+  /**
+   * The suffix of the best library that runs at a {@link #vectorLevel()}; empty for the one that
+   * runs everywhere.
+   *
+   * @param present the suffixes of the libraries on the class path
+   */
+  static String extension(Set<String> present, int vectorLevel) {
+    List<String> best = new ArrayList<>();
+    if (vectorLevel >= 3) {
+      best.addAll(List.of("-onednn-avx512", "-avx512"));
     }
-    boolean mac = system.startsWith("Mac");
-    return vectorLevel >= 3 && !mac ? "-onednn-avx512" : vectorLevel >= 2 ? "-onednn-avx2" : "-";
+    if (vectorLevel >= 2) {
+      best.addAll(List.of("-onednn-avx2", "-avx2"));
+    }
+    best.add("-onednn");
+    return best.stream().filter(present::contains).findFirst().orElse("");
   }
 
   /** 3 where the processor has AVX-512, 2 where it has AVX2, else less. */
@@ -79,16 +92,26 @@ public final class ProcessorSelection extends Nd4jBackend {
   }
 
   /**
-   * Last in ND4J's order, so that it is asked only where no real backend is there. ND4J compares
+   * Last in ND4J's order, so that it is asked only where no real backend is there; before ND4J's
+   * CPU backend, whose priority is 0, where that one could not load its library. ND4J compares
    * priorities by subtracting them, so that a very low one would count as high.
    */
   @Override
   public int getPriority() {
-    return -1;
+    return problem == null ? -1 : 1;
   }
 
+  /**
+   * Never true.
+   *
+   * @throws UnsatisfiedLinkError if ND4J's CPU backend cannot load its library, with the reason.
+   *     ND4J passes errors on, and logs exceptions.
+   */
   @Override
   public boolean isAvailable() {
+    if (problem != null) {
+      throw new UnsatisfiedLinkError(problem);
+    }
     return false;
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -25,14 +26,14 @@ class ProcessorSelectionTest {
   }
 
   @Test
-  void extension_isThatOfTheProcessor() {
-    assertThat(ProcessorSelection.extension("Linux", "amd64", 3)).isEqualTo("-onednn-avx512");
-    assertThat(ProcessorSelection.extension("Windows 11", "AMD64", 3)).isEqualTo("-onednn-avx512");
-    assertThat(ProcessorSelection.extension("Linux", "amd64", 2)).isEqualTo("-onednn-avx2");
-    assertThat(ProcessorSelection.extension("Mac OS X", "x86_64", 3)).isEqualTo("-onednn-avx2");
-    assertThat(ProcessorSelection.extension("Linux", "amd64", 0)).isEqualTo("-");
-    assertThat(ProcessorSelection.extension("Linux", "aarch64", 0)).isEmpty();
-    assertThat(ProcessorSelection.extension("Mac OS X", "aarch64", 0)).isEmpty();
+  void extension_isTheBestThatIsPresentAndThatTheProcessorRuns() {
+    Set<String> all = Set.of("", "-onednn-avx2", "-onednn-avx512");
+    assertThat(ProcessorSelection.extension(all, 3)).isEqualTo("-onednn-avx512");
+    assertThat(ProcessorSelection.extension(all, 2)).isEqualTo("-onednn-avx2");
+    assertThat(ProcessorSelection.extension(all, 0)).isEmpty();
+    assertThat(ProcessorSelection.extension(Set.of("", "-avx2"), 3)).isEqualTo("-avx2");
+    assertThat(ProcessorSelection.extension(Set.of("", "-onednn"), 3)).isEqualTo("-onednn");
+    assertThat(ProcessorSelection.extension(Set.of(""), 3)).isEmpty();
   }
 
   @Test

@@ -5,14 +5,14 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * What a contestant is timed at.
+ * A benchmark case.
  *
  * @param net the network
  * @param mode predictions or training steps
- * @param batch samples in a step
- * @param threads that may compute
- * @param precision of ours
- * @param seconds to time steps for, after the warm-up
+ * @param batch batch size
+ * @param threads number of computing threads
+ * @param precision precision of our network
+ * @param seconds duration of the timed steps, after the warm-up
  */
 record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, double seconds) {
 
@@ -32,7 +32,7 @@ record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, d
     return new Case(net, mode, batch, count, precision, seconds);
   }
 
-  /** As arguments of a contestant's program. */
+  /** The case as arguments of a contestant's program. */
   List<String> toArguments() {
     return List.of(
         mode.name(),
@@ -47,7 +47,7 @@ record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, d
         net.mult().stream().map(String::valueOf).collect(Collectors.joining(",")));
   }
 
-  /** The case that {@link #toArguments()} wrote; what follows it is left alone. */
+  /** Parses the result of {@link #toArguments()}; ignores further arguments. */
   static Case parse(String... arguments) {
     List<Integer> mult = Arrays.stream(arguments[9].split(",")).map(Integer::valueOf).toList();
     Net net =

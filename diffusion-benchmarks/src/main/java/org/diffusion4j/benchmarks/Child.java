@@ -5,14 +5,14 @@ import java.io.IOException;
 /** The {@code main} of a process that runs a contestant's case and prints a {@link Measurement}. */
 final class Child {
 
-  /** A contestant at work. */
+  /** The work of a contestant. */
   @FunctionalInterface
   interface Work {
 
     /**
-     * Runs steps as long as the clock wants more, and tells it the end of each.
+     * Runs steps until the clock stops, and reports the end of each step to the clock.
      *
-     * @param arguments of the program, which begin with the case's
+     * @param arguments arguments of the program, beginning with those of the case
      * @return the number of the network's parameters
      */
     long run(Case what, StepClock clock, String... arguments) throws Exception;
@@ -20,7 +20,10 @@ final class Child {
 
   private Child() {}
 
-  /** Works, prints, and ends this process: libtorch's threads would keep it alive. */
+  /**
+   * Runs the work, prints the result and ends this process, which libtorch's threads would keep
+   * alive.
+   */
   static void main(Work work, String... arguments) {
     endWithParent();
     Case what = Case.parse(arguments);
@@ -41,7 +44,7 @@ final class Child {
     }
   }
 
-  /** Whoever started this process holds its input open; when that ends, nobody waits any more. */
+  /** Ends this process with its parent, which holds the standard input open. */
   private static void endWithParent() {
     Thread watch =
         new Thread(
@@ -49,7 +52,7 @@ final class Child {
               try {
                 while (System.in.read() >= 0) {}
               } catch (IOException closed) {
-                // As good as the end.
+                // The same as the end of the input.
               }
               Runtime.getRuntime().halt(1);
             },

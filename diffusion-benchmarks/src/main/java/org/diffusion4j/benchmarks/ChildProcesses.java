@@ -11,14 +11,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Runs every contestant in a process of its own, with this one's class path and the settings that
- * are best for it.
+ * Runs each contestant in its own process, with this one's class path and the contestant's best
+ * settings.
  */
 final class ChildProcesses implements Stage {
 
   private static final long PATIENCE_MINUTES = 15;
 
-  /** Settings of whoever started this process, which are not the contestants'. */
+  /** Environment variables that are not passed on to contestants. */
   private static final String SETTINGS = "(OMP|GOMP|OPENBLAS|MALLOC|LD)_.*";
 
   @Override

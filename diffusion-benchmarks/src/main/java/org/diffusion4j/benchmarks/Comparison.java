@@ -5,19 +5,19 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Ours beside the fastest of the peers.
+ * A comparison of our network with the fastest peer.
  *
- * @param what both did
- * @param ours what ours took
- * @param peer the fastest
- * @param theirs what it took
+ * @param what the case
+ * @param ours our measurement
+ * @param peer the fastest peer
+ * @param theirs the peer's measurement
  */
 record Comparison(Case what, Measurement ours, Contestant peer, Measurement theirs) {
 
   /**
-   * The comparison with the fastest.
+   * The comparison with the fastest peer.
    *
-   * @param all what each contestant took, among them ours and at least one peer
+   * @param all the measurements of all contestants, including ours and at least one peer
    * @throws IllegalStateException if the networks have different numbers of parameters
    */
   static Comparison of(Case what, Map<Contestant, Measurement> all) {
@@ -42,17 +42,17 @@ record Comparison(Case what, Measurement ours, Contestant peer, Measurement thei
     return new Comparison(what, ours, fastest.getKey(), fastest.getValue());
   }
 
-  /** Our time divided by theirs. */
+  /** Our time divided by the peer's. */
   double ratio() {
     return ours.medianMs() / theirs.medianMs();
   }
 
-  /** Our peak of resident memory divided by theirs. */
+  /** Our peak of resident memory divided by the peer's. */
   double memoryRatio() {
     return ours.peakMb() / theirs.peakMb();
   }
 
-  /** As one line of text. */
+  /** The comparison as a line of text. */
   String line() {
     return String.format(
         Locale.ROOT,

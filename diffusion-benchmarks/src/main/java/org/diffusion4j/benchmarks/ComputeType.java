@@ -4,13 +4,13 @@ import java.util.Locale;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.unet.SameDiffDenoiser;
 
-/** What our network computes in; the peers always compute in float32. */
+/** The precision of our network; the peers always use float32. */
 enum ComputeType {
   FLOAT32,
   BFLOAT16;
 
   /**
-   * A network that computes in this precision.
+   * The network with this precision.
    *
    * @throws UnsupportedOperationException if the processor cannot
    */

@@ -9,15 +9,15 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A library that runs the network, and how its process has to be started to be at its best: the
- * peers are up to twice as slow with the defaults of the C library's heap.
+ * A library that runs the network, and the fastest settings of its process. With the default heap
+ * settings of the C library the peers are up to twice as slow.
  */
 enum Contestant {
   OURS(
       OursProcess.class,
-      // As our examples are run: waiting threads that spin take the cores from the others.
+      // Like our examples: waiting threads that spin take the cores from others.
       ImmutableMap.of("OMP_WAIT_POLICY", "PASSIVE"),
-      // The tensors are not in Java's heap, which is therefore kept small.
+      // Tensors are not in Java's heap, so it can be small.
       ImmutableList.of(
           "-Xms24m",
           "-Xmx1g",
@@ -33,13 +33,14 @@ enum Contestant {
           "MALLOC_MMAP_THRESHOLD_", "4294967296",
           "MALLOC_TRIM_THRESHOLD_", "8589934592",
           "MALLOC_TOP_PAD_", "67108864"),
-      // Without these JavaCPP would look for CUDA, and for what the jars lack, in the system.
+      // Without these JavaCPP would search the system for CUDA and for libraries that the jars
+      // lack.
       ImmutableList.of(
           "-Xmx2g", "-Djava.library.path=", "-Dorg.bytedeco.javacpp.platform.extension=-")),
 
   ONNXRUNTIME(
       OnnxRuntimeProcess.class,
-      // It would report to its makers, and overflow the stack on a long command line.
+      // It would send telemetry, and overflow the stack with a long command line.
       ImmutableMap.of("ORT_DISABLE_TELEMETRY", "1"),
       ImmutableList.of("-Xmx1g"));
 
@@ -56,7 +57,7 @@ enum Contestant {
     this.jvmOptions = jvmOptions;
   }
 
-  /** Whether it can do this at all. */
+  /** Whether it supports a mode. */
   boolean does(Mode mode) {
     return this != ONNXRUNTIME || mode == Mode.INFER;
   }
@@ -75,7 +76,7 @@ enum Contestant {
     return all;
   }
 
-  /** The options of its virtual machine. Peers are told their threads by their own programs. */
+  /** The options of its JVM. The programs of the peers set the number of their threads. */
   List<String> jvmOptions(int threads) {
     List<String> options = new ArrayList<>(jvmOptions);
     if (this == OURS && threads < Runtime.getRuntime().availableProcessors()) {

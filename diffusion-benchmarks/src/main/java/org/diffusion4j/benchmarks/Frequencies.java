@@ -7,7 +7,7 @@ final class Frequencies {
 
   private Frequencies() {}
 
-  /** Half as many frequencies as the embedding has values. */
+  /** The frequencies; half as many as the embedding has values. */
   static float[] of(int size) {
     float[] frequencies = new float[size / 2];
     for (int i = 0; i < frequencies.length; i++) {

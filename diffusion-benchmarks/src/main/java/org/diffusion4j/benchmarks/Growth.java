@@ -13,9 +13,8 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Runs many predictions or a training with all that is usual in this process and prints the memory
- * that is resident on the way. Exits with 1 if there is over 5 % more at the end than after 100
- * steps.
+ * Runs many predictions or a full training in this process and prints the resident memory. Exits
+ * with 1 if memory grows by more than 5 % from step 100 to the end.
  */
 @Command(
     name = "Growth",
@@ -63,12 +62,12 @@ public final class Growth implements Callable<Integer> {
     System.exit(Programs.commandLine(new Growth(System.out)).execute(args));
   }
 
-  /** Whether memory is to be looked at after this many of all steps. */
+  /** Whether memory is printed after this step. */
   static boolean isCheckpoint(long step, int steps) {
     return step == FIRST || step % INTERVAL == 0 || step == steps;
   }
 
-  /** Whether there is too much more at the end. */
+  /** Whether memory has grown too much. */
   static boolean hasGrown(double firstMb, double lastMb) {
     return lastMb > LIMIT * firstMb;
   }
@@ -113,7 +112,7 @@ public final class Growth implements Callable<Integer> {
     }
   }
 
-  /** One training, with checkpoints; its last is written before memory is looked at. */
+  /** A training with checkpoints; the last one is written before the memory is measured. */
   private void train(Net net, Watch watch) throws IOException {
     Path directory = Files.createTempDirectory("growth");
     try (TrainingRun run = TrainingRun.full(net, batch, directory, INTERVAL)) {
@@ -131,7 +130,7 @@ public final class Growth implements Callable<Integer> {
     }
   }
 
-  /** Prints the memory that is resident, now and then. */
+  /** Prints the resident memory at some steps. */
   private final class Watch {
     private double first = Double.NaN;
     private double last = Double.NaN;

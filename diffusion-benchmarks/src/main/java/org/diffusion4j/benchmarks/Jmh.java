@@ -8,7 +8,7 @@ public final class Jmh {
 
   private Jmh() {}
 
-  /** Runs those whose names match, or all. */
+  /** Runs the benchmarks whose names match, or all. */
   public static void main(String[] args) throws IOException {
     Main.main(args);
   }

@@ -19,12 +19,15 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 
-/** Layers of libtorch, eager and in float32. What is not released lives as long as its scope. */
+/**
+ * Layers of libtorch, eager and in float32. A tensor that is not released lives as long as its
+ * scope.
+ */
 final class LibtorchLayers implements PeerLayers<Tensor> {
 
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
 
-  /** The parameters that have been used so far. */
+  /** The parameters used so far. */
   TensorVector parameters() {
     return new TensorVector(parameters.values().toArray(Tensor[]::new));
   }

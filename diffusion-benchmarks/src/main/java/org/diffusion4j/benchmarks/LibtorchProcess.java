@@ -63,8 +63,8 @@ final class LibtorchProcess {
   }
 
   /**
-   * Extracts libtorch's parts side by side before the first is loaded: JavaCPP extracts one after
-   * the other, and the first would take its neighbour from a libtorch of the system.
+   * Extracts all of libtorch's libraries before the first is loaded. JavaCPP extracts them one by
+   * one, and the first would load the others from a libtorch of the system.
    */
   private static void extract(String folder) {
     try {
@@ -103,7 +103,7 @@ final class LibtorchProcess {
     }
   }
 
-  /** Frees whatever the work leaves behind. */
+  /** Runs work in a scope that frees its tensors. */
   private static void inScope(Runnable work) {
     PointerScope scope = new PointerScope();
     try {

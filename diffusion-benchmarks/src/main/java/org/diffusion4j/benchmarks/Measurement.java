@@ -8,19 +8,19 @@ import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /**
- * What a contestant's process tells of itself.
+ * The measurement of a contestant's process.
  *
  * @param medianMs the median step
  * @param minMs the shortest step
- * @param steps how many were timed
- * @param peakMb the most memory that was resident in the process
- * @param parameters of the network
+ * @param steps number of timed steps
+ * @param peakMb peak resident memory of the process
+ * @param parameters number of parameters of the network
  */
 record Measurement(double medianMs, double minMs, int steps, double peakMb, long parameters) {
 
   private static final String PREFIX = "measured ";
 
-  /** The line that {@link #isLine} recognises and {@link #parse} reads. */
+  /** The measurement as a line; {@link #isLine} recognises and {@link #parse} reads it. */
   String line() {
     return String.format(
         Locale.ROOT,
@@ -49,7 +49,7 @@ record Measurement(double medianMs, double minMs, int steps, double peakMb, long
         Long.parseLong(fields.getOrDefault("parameters", "")));
   }
 
-  /** The medians of several rounds' times and peaks, and the steps of all of them. */
+  /** The medians of times and peaks over several rounds, and the total number of steps. */
   static Measurement median(List<Measurement> rounds) {
     return new Measurement(
         median(rounds, Measurement::medianMs),

@@ -2,13 +2,13 @@ package org.diffusion4j.benchmarks;
 
 import java.util.Collection;
 
-/** The middle of some numbers. */
+/** Medians. */
 final class Median {
 
   private Median() {}
 
   /**
-   * The number in the middle, or the mean of the two there.
+   * The middle number, or the mean of the two middle numbers.
    *
    * @throws IllegalArgumentException if there are none
    */

@@ -2,7 +2,7 @@ package org.diffusion4j.benchmarks;
 
 import java.util.Locale;
 
-/** What is timed. */
+/** The operation that is timed. */
 enum Mode {
   /** A prediction, without gradients. */
   INFER,

@@ -6,10 +6,11 @@ import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
 
 /**
- * A U-Net that every contestant can build: diffusers' {@code UNet2DModel} with two layers a block,
- * 8 norm groups and one attention head, with attention at the lowest resolution and in the middle.
+ * A U-Net that every contestant can build: diffusers' {@code UNet2DModel} with two layers per
+ * block, 8 norm groups and one attention head, with attention at the lowest resolution and in the
+ * middle.
  *
- * @param name what to call it
+ * @param name its name
  * @param size height and width of the images in pixels
  * @param channels of the images
  * @param base channels of the first level
@@ -33,17 +34,17 @@ record Net(String name, int size, int channels, int base, List<Integer> mult) {
     return mult.size();
   }
 
-  /** Channels of a level, from the full resolution at 0 down. */
+  /** The channels of a level; level 0 has the full resolution. */
   int channels(int level) {
     return base * mult.get(level);
   }
 
-  /** Whether the residual blocks of a level are followed by attention. */
+  /** Whether a level has attention. */
   boolean attends(int level) {
     return level == levels() - 1;
   }
 
-  /** This network for our {@code UNet}. */
+  /** The configuration of our {@code UNet}. */
   UNetConfig config() {
     Block[] blocks = new Block[levels()];
     Integer[] widths = new Integer[levels()];

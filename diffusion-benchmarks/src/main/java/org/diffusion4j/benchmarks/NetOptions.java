@@ -4,7 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** The options that choose networks: a name, and what is to be different. */
+/** The options that select networks: a name, and changed settings. */
 final class NetOptions {
 
   /** A network by its name. */
@@ -48,7 +48,7 @@ final class NetOptions {
       description = "Multiples of base, one a level, instead of the net's.")
   private @Nullable List<Integer> mult;
 
-  /** The networks that have been chosen. */
+  /** The selected networks. */
   List<Net> nets() {
     List<Net> chosen =
         switch (named) {

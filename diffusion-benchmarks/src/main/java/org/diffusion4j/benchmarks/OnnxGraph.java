@@ -24,7 +24,7 @@ import onnx.Onnx.TypeProto;
 import onnx.Onnx.ValueInfoProto;
 import org.nd4j.shade.protobuf.ByteString;
 
-/** Collects the nodes of an ONNX model whose shapes are all known, and writes it. */
+/** Builds and writes an ONNX model with known shapes. */
 final class OnnxGraph {
 
   private static final int IR_VERSION = 8;
@@ -60,7 +60,7 @@ final class OnnxGraph {
     return new Value(name, shape);
   }
 
-  /** A FLOAT constant; if there is one of that name, then that. */
+  /** A FLOAT constant; an existing one with the same name is reused. */
   Value floats(String name, float[] values, long... shape) {
     return initializers.computeIfAbsent(
         name,
@@ -72,7 +72,7 @@ final class OnnxGraph {
         });
   }
 
-  /** A constant row of INT64: shapes, sizes. */
+  /** A one-dimensional INT64 constant, for shapes and sizes. */
   Value integers(long... values) {
     String name = "integers" + Arrays.toString(values);
     return initializers.computeIfAbsent(
@@ -98,12 +98,12 @@ final class OnnxGraph {
     return new Value(name, shape);
   }
 
-  /** The result of an operation, of a shape that the caller knows. */
+  /** The result of an operation; the caller gives its shape. */
   Value node(String operation, List<Value> inputs, long[] shape, AttributeProto... attributes) {
     return nodes(operation, inputs, shape, 1, attributes).get(0);
   }
 
-  /** The results of an operation that has several of one shape. */
+  /** The results of an operation with several results of one shape. */
   List<Value> nodes(
       String operation, List<Value> inputs, long[] shape, int count, AttributeProto... attributes) {
     NodeProto.Builder node = NodeProto.newBuilder().setOpType(operation);
@@ -118,7 +118,7 @@ final class OnnxGraph {
     return List.of(outputs);
   }
 
-  /** What stands for an input that is left out. */
+  /** The value of an omitted input. */
   static Value none() {
     return new Value("");
   }

@@ -8,7 +8,7 @@ import java.util.Random;
 import onnx.Onnx.AttributeProto;
 import org.diffusion4j.benchmarks.OnnxGraph.Value;
 
-/** Layers as nodes of an ONNX graph, of the operations that ONNX Runtime has fast kernels for. */
+/** Layers as nodes of an ONNX graph, using operations with fast kernels in ONNX Runtime. */
 final class OnnxLayers implements PeerLayers<Value> {
 
   private final OnnxGraph graph;
@@ -56,7 +56,10 @@ final class OnnxLayers implements PeerLayers<Value> {
     return graph.node("Conv", List.of(x, weight, bias), shape, attributes);
   }
 
-  /** Instance normalisation of the groups, then scale and bias: there is no kernel for it all. */
+  /**
+   * Instance normalisation of the groups, then scale and bias, because there is no kernel for group
+   * normalisation.
+   */
   @Override
   public Value groupNorm(String name, Value x, int channels) {
     int groups = Net.NORM_GROUPS;
@@ -133,7 +136,7 @@ final class OnnxLayers implements PeerLayers<Value> {
     return reshape(mixed, batch, channels, qkv.size(2), qkv.size(3));
   }
 
-  /** Nothing to do: the runtime plans its memory itself. */
+  /** Does nothing: the runtime plans its memory itself. */
   @Override
   public void release(Value x) {}
 
@@ -150,12 +153,12 @@ final class OnnxLayers implements PeerLayers<Value> {
     return graph.node(operation, List.of(x), x.shape());
   }
 
-  /** An operation on two tensors, of which the second may be repeated to fit the first. */
+  /** An operation on two tensors; the second may be broadcast to the first. */
   private Value binary(String operation, Value x, Value y) {
     return graph.node(operation, List.of(x, y), x.shape());
   }
 
-  /** Normal weights; zeros and ones would let the runtime leave operations out. */
+  /** Normal weights; with zeros and ones the runtime could omit operations. */
   private Value weight(String name, double mean, double deviation, long... shape) {
     int length = Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
     float[] values = new float[length];

@@ -7,10 +7,10 @@ import org.diffusion4j.benchmarks.OnnxGraph.Value;
 /** The network as an ONNX model with random weights. */
 final class OnnxUNet {
 
-  /** The name of the input of samples, FLOAT {@code [batch, channels, size, size]}. */
+  /** The name of the sample input, FLOAT {@code [batch, channels, size, size]}. */
   static final String SAMPLE = "x";
 
-  /** The name of the input of timesteps, FLOAT {@code [batch, 1]}. */
+  /** The name of the timestep input, FLOAT {@code [batch, 1]}. */
   static final String TIMESTEP = "t";
 
   private OnnxUNet() {}

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Our U-Net, used as an application uses it, on random pictures. */
+/** Our U-Net with random images, used like in an application. */
 final class OurNetwork implements AutoCloseable {
 
   private static final int TIMESTEPS = 1000;
@@ -40,7 +40,7 @@ final class OurNetwork implements AutoCloseable {
     data = SampleIterator.of(SampleSource.of(pictures), batch).build();
   }
 
-  /** Random pictures for a network. */
+  /** Random images for a network. */
   static INDArray pictures(Net net, int count) {
     Random random = new Random(2);
     long[] shape = {count, net.channels(), net.size(), net.size()};
@@ -55,17 +55,17 @@ final class OurNetwork implements AutoCloseable {
     return model.parameterCount();
   }
 
-  /** What a prediction is foreseen to take beyond the weights, in MB. */
+  /** The estimated memory of a prediction in MB, without the weights. */
   long foreseenMb() {
     return model.predictionBytes((int) pictures.size(0)).orElse(0) >> 20;
   }
 
-  /** A prediction of one batch. */
+  /** Predicts a batch. */
   void predict() {
     denoiser.predict(pictures, timesteps, Condition.none()).close();
   }
 
-  /** Training steps, each on the whole batch with noise and timesteps of its own. */
+  /** Training steps on the whole batch, each with new noise and timesteps. */
   void train(int steps, TrainingListener listener) {
     if (trainer == null) {
       trainer = DiffusionTrainer.builder(model).optimizer(Optimizer.adam(LEARNING_RATE)).build();

@@ -4,8 +4,8 @@ package org.diffusion4j.benchmarks;
 final class OursProcess {
 
   /**
-   * The listener that takes the time cannot stop a training, so that it is done in short pieces;
-   * what begins a piece is in the time of one step in four, which the median leaves out.
+   * The listener that measures the time cannot stop a training, so it runs in short pieces. The
+   * start of a piece adds to the time of one step in four, which does not affect the median.
    */
   private static final int PIECE = 4;
 

@@ -15,8 +15,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Prints what listeners, an average of the weights, clipping and prefetching together add to the
- * time of a training step. The bare training and the full one take turns.
+ * Prints the time that listeners, an average of the weights, clipping and prefetching together add
+ * to a training step. The bare and the full training alternate.
  */
 @Command(
     name = "Overhead",
@@ -78,7 +78,7 @@ public final class Overhead implements Callable<Integer> {
     }
   }
 
-  /** The mean time of the steps of a round, in which all that goes on beside them has its share. */
+  /** The mean time of a step in a round, including everything that happens between steps. */
   private double stepMs(TrainingRun run) {
     long start = System.nanoTime();
     run.train(steps, TrainingListener.NONE);

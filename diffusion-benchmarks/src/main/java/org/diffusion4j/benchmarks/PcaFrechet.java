@@ -6,9 +6,9 @@ import org.apache.commons.math3.linear.EigenDecomposition;
 import org.apache.commons.math3.linear.RealMatrix;
 
 /**
- * The Frechet distance of samples to a reference, both taken for Gaussians in the leading principal
- * components of the reference: {@code |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))} (Dowson and Landau
- * 1982, equation 4; Heusel et al. 2017 use it on the features of a network).
+ * The Fréchet distance between samples and a reference, both approximated by Gaussians in the
+ * leading principal components of the reference: {@code |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))}
+ * (Dowson and Landau 1982, equation 4; Heusel et al. 2017 use it on the features of a network).
  */
 final class PcaFrechet {
 
@@ -21,7 +21,7 @@ final class PcaFrechet {
   /**
    * The distance to a reference.
    *
-   * @param reference at least two samples, one a row
+   * @param reference at least two samples, one per row
    */
   PcaFrechet(double[][] reference) {
     origin = mean(reference);
@@ -37,7 +37,7 @@ final class PcaFrechet {
   /**
    * The distance of samples.
    *
-   * @param samples at least two, one a row
+   * @param samples at least two, one per row
    */
   double of(double[][] samples) {
     double[][] scores = centred(samples, origin).multiply(basis).getData();
@@ -90,7 +90,9 @@ final class PcaFrechet {
             .scalarMultiply(1.0 / (centred.getRowDimension() - 1)));
   }
 
-  /** Rounding may have made a difference, and the decomposition takes another way then. */
+  /**
+   * Makes a matrix exactly symmetric, because rounding errors would select another decomposition.
+   */
   private static RealMatrix symmetric(RealMatrix matrix) {
     return matrix.add(matrix.transpose()).scalarMultiply(0.5);
   }

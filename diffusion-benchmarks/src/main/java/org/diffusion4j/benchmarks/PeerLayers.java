@@ -1,8 +1,8 @@
 package org.diffusion4j.benchmarks;
 
 /**
- * The layers of a {@link PeerUNet} in a peer's terms. Activations are {@code [batch, channels,
- * height, width]}; weights are random, and made when a name is first used.
+ * The layers of a {@link PeerUNet}, implemented with a peer. Activations are {@code [batch,
+ * channels, height, width]}; weights are random and created when a name is first used.
  *
  * @param <T> a tensor of the peer
  */
@@ -14,7 +14,7 @@ interface PeerLayers<T> {
   /** {@code [batch, in]} to {@code [batch, out]}, with a bias. */
   T dense(String name, T x, int in, int out);
 
-  /** A convolution with a bias that keeps the resolution, or with stride 2 halves it. */
+  /** A convolution with a bias; it keeps the resolution, or halves it with stride 2. */
   T conv(String name, T x, int in, int out, int kernel, int stride);
 
   /** Group normalisation with scale and bias. */
@@ -29,10 +29,10 @@ interface PeerLayers<T> {
   /** The sum of activations and {@code [batch, channels]}, the same for every pixel. */
   T addToChannels(T x, T perChannel, int channels);
 
-  /** Two activations' channels in a row. */
+  /** Concatenates the channels of two activations. */
   T concat(T x, T y);
 
-  /** Twice the resolution, by nearest neighbours. */
+  /** Nearest-neighbour upsampling by a factor of 2. */
   T upsample(T x);
 
   /**
@@ -43,6 +43,6 @@ interface PeerLayers<T> {
    */
   T attend(T qkv, int channels);
 
-  /** Nobody will name this tensor again: its memory may go as soon as the peer can spare it. */
+  /** Releases a tensor that is not needed any more. */
   void release(T x);
 }

@@ -4,8 +4,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * diffusers' {@code UNet2DModel}, layer by layer, in the terms of a peer. Activations are released
- * as soon as they are of no more use, without which libtorch takes far more memory.
+ * diffusers' {@code UNet2DModel}, layer by layer, implemented with a peer. Activations are released
+ * as soon as possible; otherwise libtorch needs far more memory.
  *
  * @param <T> a tensor of the peer
  */
@@ -21,7 +21,7 @@ final class PeerUNet<T> {
     this.timeChannels = 4 * net.base();
   }
 
-  /** Activations and the number of their channels. */
+  /** An activation and its number of channels. */
   private record Activation<T>(T value, int channels) {}
 
   /**
@@ -50,7 +50,7 @@ final class PeerUNet<T> {
     return layers.silu(y);
   }
 
-  /** The way down: every activation on it will be wanted on the way up, the last one first. */
+  /** The way down; the way up needs all activations in reverse order. */
   private void down(T h, T time, Deque<Activation<T>> skips) {
     int channels = net.base();
     skips.push(new Activation<>(h, channels));
@@ -101,7 +101,7 @@ final class PeerUNet<T> {
     return h;
   }
 
-  /** A residual block, and attention where the level has it. */
+  /** A residual block, followed by attention if the level has it. */
   private T block(String name, T x, T time, int in, int level) {
     int out = net.channels(level);
     T y = residual(name, x, time, in, out);

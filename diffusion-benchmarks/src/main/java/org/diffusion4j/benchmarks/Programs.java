@@ -3,7 +3,10 @@ package org.diffusion4j.benchmarks;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 
-/** How the programs of this package end: 0 if all went well, 1 after an error, 2 on misuse. */
+/**
+ * Runs the programs of this package. The exit code is 0 on success, 1 after an error, 2 for wrong
+ * arguments.
+ */
 final class Programs {
 
   private Programs() {}

@@ -21,8 +21,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Prints how far the samples of each sampler in few steps are from those of DDPM in all steps, and
- * how far such samples are from each other.
+ * Prints the distances between samples of each sampler in few steps and samples of DDPM in all
+ * steps, and between two sets of the latter.
  */
 @Command(
     name = "Quality",
@@ -134,10 +134,10 @@ public final class Quality implements Callable<Integer> {
     return 0;
   }
 
-  /** Samples, one a row, with pixels in [0, 1], and the denoiser calls for each. */
+  /** Samples, one per row, with pixels in [0, 1], and the number of denoiser calls per sample. */
   private record Made(double[][] pixels, int calls) {}
 
-  /** What was found out about samples. */
+  /** The measurements of samples. */
   record Measured(int calls, double slicedWasserstein, double pcaFrechet) {}
 
   private record Distances(SlicedWasserstein slicedWasserstein, PcaFrechet pcaFrechet) {
@@ -161,7 +161,7 @@ public final class Quality implements Callable<Integer> {
     }
   }
 
-  /** Rows of pixels in [0, 1], of samples in [-1, 1] and beyond. */
+  /** Rows of pixels clamped to [0, 1], from samples scaled to [-1, 1]. */
   static double[][] pixels(INDArray samples) {
     double[][] pixels;
     try (INDArray rows = samples.dup('c')) {

@@ -6,24 +6,24 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The memory of this process that is resident, as Linux tells it. */
+/** The resident memory of this process, on Linux. */
 final class ResidentMemory {
 
   private static final Path STATUS = Path.of("/proc/self/status");
 
   private ResidentMemory() {}
 
-  /** The most there has been, in MB of 2^20 bytes. */
+  /** The peak, in MB of 2^20 bytes. */
   static double peakMb() {
     return megabytes("VmHWM", status());
   }
 
-  /** What there is now, in MB of 2^20 bytes. */
+  /** The current value, in MB of 2^20 bytes. */
   static double currentMb() {
     return megabytes("VmRSS", status());
   }
 
-  /** A field of the file that is given in kB, in MB. */
+  /** A field of the file, converted from kB to MB. */
   static double megabytes(String field, List<String> status) {
     for (String line : status) {
       if (line.startsWith(field + ":")) {

@@ -5,15 +5,15 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** Rounds in which contestants take turns, so that whatever disturbs one disturbs them all. */
+/** Rounds in which contestants alternate, so that a disturbance affects all of them. */
 final class Rounds {
 
   private final Stage stage;
   private final int count;
 
   /**
-   * @param stage where contestants run
-   * @param count of rounds, at least 1
+   * @param stage runs contestants
+   * @param count number of rounds, at least 1
    */
   Rounds(Stage stage, int count) {
     if (count < 1) {
@@ -24,9 +24,9 @@ final class Rounds {
   }
 
   /**
-   * Compares ours with those of the peers that can do the case.
+   * Compares our network with the peers that support the case.
    *
-   * @throws IllegalStateException if networks turn out to have different numbers of parameters
+   * @throws IllegalStateException if the networks have different numbers of parameters
    */
   Comparison compare(Case what, List<Contestant> peers) {
     List<Contestant> contestants = new ArrayList<>(List.of(Contestant.OURS));

@@ -22,8 +22,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Prints what each sampler adds to the time of the network, a call of it: noise, clipping, the
- * formula and the checks. The bare network and the samplers take turns.
+ * Prints the time that each sampler adds to a call of the network: noise, clipping, the formula and
+ * the checks. The bare network and the samplers alternate.
  */
 @Command(
     name = "SamplerOverhead",
@@ -89,22 +89,22 @@ public final class SamplerOverhead implements Callable<Integer> {
     return 0;
   }
 
-  /** The names of all samplers but those for distilled models. */
+  /** The names of all samplers except those for distilled models. */
   static List<String> usual() {
     return Samplers.names().stream()
         .filter(name -> !name.equals("lcm") && !name.equals("tcd"))
         .toList();
   }
 
-  /** Mean times of a round, in milliseconds a call of the network. */
+  /** Mean times of a round, in milliseconds per call of the network. */
   record Times(double bare, double step, double network) {
 
-    /** What the sampler adds to the calls that it made, as a share of them. */
+    /** The sampler's own time divided by that of its calls. */
     double added() {
       return step / network - 1;
     }
 
-    /** What a step takes more than a call of the network on its own. */
+    /** The relative difference between a step and a separate call of the network. */
     double beyondBare() {
       return step / bare - 1;
     }
@@ -145,7 +145,7 @@ public final class SamplerOverhead implements Callable<Integer> {
         100 * Median.of(times.stream().map(Times::beyondBare).toList()));
   }
 
-  /** A denoiser whose calls are counted and timed. */
+  /** A denoiser that counts and times calls. */
   private static final class Clocked implements Denoiser {
 
     private final Denoiser model;

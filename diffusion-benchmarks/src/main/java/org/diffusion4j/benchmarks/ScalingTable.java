@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** How time and memory grow with one quantity at a time, as a Markdown table. */
+/** A Markdown table of time and memory when one parameter varies. */
 final class ScalingTable {
 
   private static final List<Integer> BATCHES = List.of(1, 2, 4, 8, 16, 32, 64, 128);
@@ -17,8 +17,8 @@ final class ScalingTable {
   /**
    * A row of the table.
    *
-   * @param label what differs from the standard case
-   * @param what to run
+   * @param label the changed parameter
+   * @param what the case
    */
   record Row(String label, Case what) {
 
@@ -37,13 +37,13 @@ final class ScalingTable {
     }
   }
 
-  /** The two lines above the rows. */
+  /** The two header lines. */
   static String header(Contestant peer) {
     return "| | mode | ours ms | %1$s ms | ratio | ours MB | %1$s MB | ratio |%n".formatted(peer)
         + "|---|---|--:|--:|--:|--:|--:|--:|";
   }
 
-  /** The rows of a mode, each with one quantity that is not the standard case's. */
+  /** The rows of a mode; each changes one parameter of the standard case. */
   static List<Row> rows(Case standard) {
     List<Row> rows = new ArrayList<>();
     BATCHES.forEach(batch -> rows.add(new Row("batch " + batch, standard.withBatch(batch))));

@@ -10,10 +10,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Times our U-Net and the same network on libtorch and, where nothing is trained, ONNX Runtime, and
- * prints ours beside the fastest of them. Each contestant has a process of its own; they take turns
- * over several rounds. A time is the median over the rounds of each round's median step, a peak the
- * median of the most memory that was resident in the process; a ratio below 1 speaks for us.
+ * Times our U-Net and the same network with libtorch and, for predictions, ONNX Runtime, and
+ * compares ours with the fastest. Each contestant has its own process; they alternate over several
+ * rounds. A time is the median over the rounds of each round's median step, a peak the median of
+ * the peak resident memory. With a ratio below 1, ours is better.
  */
 @Command(
     name = "SideBySide",

@@ -4,9 +4,9 @@ import java.util.Arrays;
 import java.util.Random;
 
 /**
- * The sliced Wasserstein-2 distance of samples to a reference: the root of the mean, over random
- * directions, of the squared Wasserstein distance of the projections (Bonneel et al. 2015, equation
- * 6), which on a line pairs the sorted values.
+ * The sliced Wasserstein-2 distance between samples and a reference: the root of the mean, over
+ * random directions, of the squared Wasserstein distance of the projections (Bonneel et al. 2015,
+ * equation 6). In one dimension it pairs the sorted values.
  */
 final class SlicedWasserstein {
 
@@ -19,7 +19,7 @@ final class SlicedWasserstein {
   /**
    * The distance to a reference.
    *
-   * @param reference samples, one a row
+   * @param reference samples, one per row
    */
   SlicedWasserstein(double[][] reference) {
     Random random = new Random(SEED);
@@ -38,7 +38,7 @@ final class SlicedWasserstein {
   /**
    * The distance of samples.
    *
-   * @param samples as many as the reference has, one a row
+   * @param samples as many as the reference has, one per row
    */
   double of(double[][] samples) {
     if (samples.length != reference[0].length) {

@@ -1,6 +1,6 @@
 package org.diffusion4j.benchmarks;
 
-/** Where contestants run. */
+/** Runs contestants. */
 @FunctionalInterface
 interface Stage {
 

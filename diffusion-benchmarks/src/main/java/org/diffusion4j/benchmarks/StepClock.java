@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.function.LongSupplier;
 
 /**
- * Times steps from the end of one to the end of the next, once the first few have warmed up the
- * caches and the just-in-time compiler.
+ * Times steps from the end of one to the end of the next, after a warm-up of caches and JIT
+ * compiler.
  */
 final class StepClock {
 
@@ -28,7 +28,7 @@ final class StepClock {
   /**
    * A clock that waits for its first tick.
    *
-   * @param seconds to time steps for, after the warm-up; at least one step is timed
+   * @param seconds duration of the timed steps, after the warm-up; at least one step is timed
    */
   StepClock(double seconds) {
     this(seconds, System::nanoTime);
@@ -44,7 +44,7 @@ final class StepClock {
     return running;
   }
 
-  /** To be called at the end of every step; steps after the last wanted one are left out. */
+  /** Must be called at the end of every step; steps after the last timed one are ignored. */
   void tick() {
     long now = nanoTime.getAsLong();
     if (ticks == 0) {
@@ -66,12 +66,12 @@ final class StepClock {
     return Median.of(milliseconds);
   }
 
-  /** The shortest of the timed steps. */
+  /** The shortest timed step. */
   double minMs() {
     return Collections.min(milliseconds);
   }
 
-  /** Number of the timed steps. */
+  /** The number of timed steps. */
   int steps() {
     return milliseconds.size();
   }

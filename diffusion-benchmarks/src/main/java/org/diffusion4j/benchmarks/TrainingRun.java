@@ -16,14 +16,14 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.slf4j.LoggerFactory;
 
-/** A training of our U-Net on shuffled random pictures, bare or with all that is usual. */
+/** A training of our U-Net on shuffled random images, bare or full. */
 final class TrainingRun implements AutoCloseable {
 
   private static final int BATCHES = 20;
   private static final int TIMESTEPS = 1000;
   private static final int STEPS_BETWEEN_LINES = 50;
 
-  /** Something of a training that has to be closed. */
+  /** A part of a training that must be closed. */
   private interface Part extends AutoCloseable {
     @Override
     void close() throws IOException;
@@ -48,7 +48,7 @@ final class TrainingRun implements AutoCloseable {
     this.part = part;
   }
 
-  /** Adam and nothing else. */
+  /** A bare training: only Adam. */
   static TrainingRun bare(Net net, int batch) {
     UNet model = model(net);
     return new TrainingRun(
@@ -60,11 +60,11 @@ final class TrainingRun implements AutoCloseable {
   }
 
   /**
-   * With an average of the weights, clipping, prefetching, a CSV file with a row a step, and a line
-   * in the log every {@value #STEPS_BETWEEN_LINES} steps.
+   * A full training: average of the weights, clipping, prefetching, a CSV file with a row per step,
+   * and a log line every {@value #STEPS_BETWEEN_LINES} steps.
    *
    * @param directory for the CSV file and checkpoints
-   * @param stepsBetweenCheckpoints how many steps lie between them, or 0 for no checkpoints
+   * @param stepsBetweenCheckpoints number of steps between checkpoints, or 0 for no checkpoints
    */
   static TrainingRun full(Net net, int batch, Path directory, int stepsBetweenCheckpoints)
       throws IOException {
@@ -100,7 +100,7 @@ final class TrainingRun implements AutoCloseable {
     }
   }
 
-  /** What a step is foreseen to take beyond the weights, in MB. */
+  /** The estimated memory of a step in MB, without the weights. */
   long foreseenMb() {
     return model.gradientBytes(data.batch()).orElse(0) >> 20;
   }

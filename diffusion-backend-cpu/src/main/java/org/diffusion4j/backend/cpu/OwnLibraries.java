@@ -6,21 +6,25 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.openblas.global.openblas;
 
 /**
- * Keeps JavaCPP to the libraries of the jars.
+ * Makes JavaCPP use only the libraries of the jars.
  *
- * <p>JavaCPP asks for several versions and kinds of the compilers' libraries, of which the jars
- * hold one, and asks the operating system for the others. What it finds there, perhaps another
- * OpenMP, would then be in this process. A name that stands for a loaded library is not looked for.
+ * <p>JavaCPP requests several versions and kinds of the compilers' libraries. The jars contain one
+ * of them, and it searches the operating system for the others, so another OpenMP library might be
+ * loaded into this process. JavaCPP does not search for a name that is registered for a loaded
+ * library.
  */
 final class OwnLibraries {
 
-  /** What the presets of OpenBLAS and oneDNN ask for and the jars for Linux do not hold. */
+  /**
+   * Names that the presets of OpenBLAS and oneDNN request and that the jars for Linux do not
+   * contain.
+   */
   private static final List<String> FOREIGN =
       List.of("gcc_s@.1.1", "gfortran@.4", "gfortran@.3", "iomp5", "omp", "tbb@.2");
 
   private OwnLibraries() {}
 
-  /** Lets these names stand for the one library of the jars that needs no other. */
+  /** Registers these names for a library of the jars that has no dependencies. */
   static void keepToThem() {
     if (!System.getProperty("os.name", "").startsWith("Linux")) {
       return;
@@ -34,7 +38,7 @@ final class OwnLibraries {
         }
       }
     } catch (LinkageError e) {
-      // Whatever ND4J lacks here it will say itself.
+      // ND4J reports missing libraries itself.
     }
   }
 }

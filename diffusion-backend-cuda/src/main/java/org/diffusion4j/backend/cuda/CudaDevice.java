@@ -17,7 +17,7 @@ record CudaDevice(String name, int major, int minor) {
   private static final String SERVED = "compute capability 3.7 or from 5.0 to 8.9";
 
   /**
-   * Whether the backend holds machine code for this device.
+   * Whether the backend contains machine code for this device.
    *
    * <p>It was compiled for 3.7, 5.0, 5.2, 6.0, 6.1, 7.0, 7.5, 8.0 and 8.6, without PTX. Code for
    * X.y runs on every X.z with z at least y.
@@ -30,7 +30,7 @@ record CudaDevice(String name, int major, int minor) {
     };
   }
 
-  /** The sentence that refuses a machine with these visible devices; empty if all are served. */
+  /** The error message for these visible devices; empty if all are supported. */
   static Optional<String> refusal(List<CudaDevice> devices) {
     if (devices.isEmpty()) {
       return Optional.of(refusal("no NVIDIA GPU was found"));
@@ -46,7 +46,7 @@ record CudaDevice(String name, int major, int minor) {
             .formatted(BACKEND, String.join(", ", unserved), hint, SERVED));
   }
 
-  /** The sentence that refuses a machine whose devices cannot be asked. */
+  /** The error message if the devices cannot be listed. */
   static String refusal(String reason) {
     return "%s cannot run on this machine: %s, but it needs an NVIDIA GPU of %s and its driver"
         .formatted(BACKEND, reason, SERVED);

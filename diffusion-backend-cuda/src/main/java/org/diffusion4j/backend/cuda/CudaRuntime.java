@@ -11,7 +11,7 @@ import java.util.concurrent.TimeoutException;
 import org.bytedeco.cuda.cudart.cudaDeviceProp;
 import org.bytedeco.cuda.global.cudart;
 
-/** The GPUs that NVIDIA's runtime library sees, asked without ND4J's own native code. */
+/** Lists the GPUs that NVIDIA's runtime library reports, without ND4J's native code. */
 final class CudaRuntime {
 
   private static final int INSUFFICIENT_DRIVER = 35;
@@ -29,7 +29,7 @@ final class CudaRuntime {
     return within(LIMIT, CudaRuntime::query);
   }
 
-  /** The answer of a query that may hang, as one to a driver in a bad state does. */
+  /** The result of a query with a time limit, because a faulty driver may not respond. */
   static List<CudaDevice> within(Duration limit, Callable<List<CudaDevice>> question)
       throws CudaUnavailableException {
     FutureTask<List<CudaDevice>> query = new FutureTask<>(question);
@@ -76,14 +76,14 @@ final class CudaRuntime {
     }
   }
 
-  /** What a status of the runtime other than success means, with its own words. */
+  /** A description of a status of the runtime other than success. */
   static String statusReason(int status, String text) {
     return status == INSUFFICIENT_DRIVER
         ? "the NVIDIA driver is missing or too old for CUDA 11.6"
         : "CUDA reports error " + status + " (" + text + ")";
   }
 
-  /** Why the runtime library could not be loaded, by the innermost cause. */
+  /** The reason why the runtime library could not be loaded, from the innermost cause. */
   static String loadFailure(Throwable failure) {
     Throwable root = failure;
     while (root.getCause() != null) {

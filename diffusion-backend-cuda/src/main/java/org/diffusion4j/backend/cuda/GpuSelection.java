@@ -15,11 +15,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Stands before ND4J's CUDA backend and becomes it where the GPU can run it.
+ * Checks the GPU before ND4J's CUDA backend is used, and acts as that backend if the GPU is
+ * supported.
  *
- * <p>Where the GPU cannot, this becomes the next best backend on the class path, and says so in the
- * log. With none, {@link #isAvailable()} throws an error: ND4J hides exceptions from there, and
- * would go on to load machine code that the GPU cannot run.
+ * <p>Otherwise it acts as the next best backend on the class path and logs this. Without another
+ * backend, {@link #isAvailable()} throws an error, because ND4J hides exceptions thrown there and
+ * would load machine code that the GPU cannot run.
  */
 public final class GpuSelection extends Nd4jBackend {
 
@@ -29,7 +30,7 @@ public final class GpuSelection extends Nd4jBackend {
   private final DeviceQuery query;
   private @Nullable Nd4jBackend chosen;
 
-  /** Called by ND4J; decides nothing yet. */
+  /** Called by ND4J; does nothing. */
   public GpuSelection() {
     this(CudaRuntime::devices);
   }
@@ -44,14 +45,14 @@ public final class GpuSelection extends Nd4jBackend {
     List<CudaDevice> devices() throws CudaUnavailableException;
   }
 
-  /** Just before the CUDA backend in ND4J's order. */
+  /** One before the CUDA backend in ND4J's order. */
   @Override
   public int getPriority() {
     return BACKEND_PRIORITY_GPU + 1;
   }
 
   /**
-   * Chooses the backend.
+   * Selects the backend.
    *
    * @throws UnsatisfiedLinkError if the GPU cannot be used and there is no other backend
    */
@@ -84,7 +85,7 @@ public final class GpuSelection extends Nd4jBackend {
     return other;
   }
 
-  /** The sentence that refuses this machine, if it must be refused. */
+  /** The error message if this machine is not supported. */
   Optional<String> refusal() {
     try {
       return CudaDevice.refusal(query.devices());
@@ -94,8 +95,8 @@ public final class GpuSelection extends Nd4jBackend {
   }
 
   /**
-   * Drops the choice of a CPU library that diffusion-backend-cpu made, which would hide the CUDA
-   * library with cuDNN.
+   * Removes the CPU library selected by diffusion-backend-cpu, which would hide the CUDA library
+   * with cuDNN.
    *
    * @param platform JavaCPP's own properties: it has read the system property already
    */
@@ -108,7 +109,7 @@ public final class GpuSelection extends Nd4jBackend {
 
   private static @Nullable Nd4jBackend bestOther() {
     Nd4jBackend best = null;
-    // Looking at the type first creates no second GpuSelection.
+    // Checking the type first avoids creating another GpuSelection.
     for (ServiceLoader.Provider<Nd4jBackend> provider :
         ND4JClassLoading.loadService(Nd4jBackend.class).stream().toList()) {
       if (provider.type() == GpuSelection.class || provider.type() == JCublasBackend.class) {

@@ -14,13 +14,13 @@ import org.nd4j.linalg.factory.Environment;
 import org.nd4j.linalg.factory.Nd4jBackend;
 
 /**
- * Chooses the native library of nd4j-native by the instructions that the processor has, among those
- * on the class path, and reports what keeps any from being loaded.
+ * Selects the best native library of nd4j-native on the class path for the processor's instruction
+ * sets, and reports why none can be loaded.
  *
  * <p>ND4J instantiates every registered backend before it loads native code, whichever of its
- * classes the application touches first. That is the only reason why this is one: it is never
- * available itself. Left alone, ND4J would load the AVX-512 build wherever it is on the class path
- * and die on a processor without it.
+ * classes the application uses first. This is the only reason why this class is a backend; it is
+ * never available itself. Without it ND4J would load the AVX-512 build if it is on the class path,
+ * and crash on a processor without AVX-512.
  */
 public final class ProcessorSelection extends Nd4jBackend {
 
@@ -38,7 +38,7 @@ public final class ProcessorSelection extends Nd4jBackend {
     NativeLibraries libraries = NativeLibraries.ofClassPath();
     if (System.getProperty(EXTENSION) == null && libraries.platform().endsWith("x86_64")) {
       String extension = extension(libraries.extensions(), vectorLevel());
-      // JavaCPP takes no empty one, and falls back on the library without extension.
+      // JavaCPP accepts no empty extension; it falls back to the library without extension.
       System.setProperty(EXTENSION, extension.isEmpty() ? "-" : extension);
     }
     problem = libraries.problem(System.getProperty(EXTENSION, ""));
@@ -48,8 +48,8 @@ public final class ProcessorSelection extends Nd4jBackend {
   }
 
   /**
-   * The suffix of the best library that runs at a {@link #vectorLevel()}; empty for the one that
-   * runs everywhere.
+   * The suffix of the best library for a {@link #vectorLevel()}; empty for the one that runs
+   * everywhere.
    *
    * @param present the suffixes of the libraries on the class path
    */
@@ -65,7 +65,7 @@ public final class ProcessorSelection extends Nd4jBackend {
     return best.stream().filter(present::contains).findFirst().orElse("");
   }
 
-  /** 3 where the processor has AVX-512, 2 where it has AVX2, else less. */
+  /** 3 if the processor has AVX-512, 2 if it has AVX2, otherwise less. */
   private static int vectorLevel() {
     try {
       if (Files.isReadable(CPUINFO)) {
@@ -80,7 +80,7 @@ public final class ProcessorSelection extends Nd4jBackend {
     }
   }
 
-  /** The level that the first {@code flags} line of Linux's {@code /proc/cpuinfo} tells. */
+  /** The level according to the first {@code flags} line of Linux's {@code /proc/cpuinfo}. */
   static int vectorLevel(List<String> cpuinfo) {
     for (String line : cpuinfo) {
       if (line.startsWith("flags")) {
@@ -92,9 +92,9 @@ public final class ProcessorSelection extends Nd4jBackend {
   }
 
   /**
-   * Last in ND4J's order, so that it is asked only where no real backend is there; before ND4J's
-   * CPU backend, whose priority is 0, where that one could not load its library. ND4J compares
-   * priorities by subtracting them, so that a very low one would count as high.
+   * Last in ND4J's order, so that it is asked only if there is no real backend; but before ND4J's
+   * CPU backend, whose priority is 0, if that one could not load its library. ND4J compares
+   * priorities by subtracting them, so a very low one would count as high.
    */
   @Override
   public int getPriority() {
@@ -102,10 +102,10 @@ public final class ProcessorSelection extends Nd4jBackend {
   }
 
   /**
-   * Never true.
+   * Never returns true.
    *
    * @throws UnsatisfiedLinkError if ND4J's CPU backend cannot load its library, with the reason.
-   *     ND4J passes errors on, and logs exceptions.
+   *     ND4J propagates errors but only logs exceptions.
    */
   @Override
   public boolean isAvailable() {

@@ -7,16 +7,12 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.diffusion4j.SamplingListener;
 import org.diffusion4j.TrainingListener;
 import org.junit.jupiter.api.Test;
-import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
-class MicrometerListenersTest {
+class MicrometerTrainingListenerTest {
 
   private static final Tags MODEL = Tags.of("model", "digits");
 
@@ -109,22 +105,5 @@ class MicrometerListenersTest {
       assertThat(gauge("steps", "model", "digits")).isEqualTo(1);
       assertThat(gauge("steps", "model", "clothes")).isEqualTo(8);
     }
-  }
-
-  @Test
-  void sampling_countsStepsAndSamples() {
-    MicrometerSamplingListener listener =
-        MicrometerSamplingListener.of(registry, Tags.of("model", "digits"));
-    for (int batch = 3; batch >= 2; batch--) {
-      try (INDArray x = Nd4j.zeros(batch, 1)) {
-        for (int i = 0; i < 4; i++) {
-          listener.onStep(new SamplingListener.Step(0, 5, i, 4, 3 - i, x, x, Duration.ZERO));
-        }
-      }
-    }
-
-    assertThat(registry.get("diffusion.sampling.steps").tags("model", "digits").counter().count())
-        .isEqualTo(4 * 5);
-    assertThat(registry.get("diffusion.sampling.samples").counter().count()).isEqualTo(5);
   }
 }

@@ -229,6 +229,15 @@ final class GraphRunner implements AutoCloseable {
     return gradients;
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** {@link PlannedGraph#heldBytes}; 0 without plans. */
+  long planBytes() {
+    return planned == null ? 0 : planned.heldBytes();
+  }
+
   /** Whether everything so far ran as plans. */
   boolean isPlanned() {
     return planned != null && !saidWhy.get();

@@ -362,6 +362,22 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return bytes(n, parameters.keySet());
   }
 
+  /** The native memory of the weights in bytes; 0 once this denoiser is closed. */
+  public long weightBytes() {
+    return runner.isClosed()
+        ? 0
+        : weights.values().stream().mapToLong(w -> w.length() * w.dataType().width()).sum();
+  }
+
+  /**
+   * The native memory in bytes that plans hold now, in use or for later calls: workspaces and
+   * packed weights. It is 0 before the first call, in SameDiff's session, and once this denoiser is
+   * closed and no call is running.
+   */
+  public long planBytes() {
+    return runner.planBytes();
+  }
+
   private OptionalLong bytes(int n, Set<String> of) {
     if (n < 1) {
       throw new IllegalArgumentException("samples must be at least 1 but were " + n);

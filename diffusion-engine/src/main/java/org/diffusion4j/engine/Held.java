@@ -71,7 +71,7 @@ final class Held implements AutoCloseable {
           each.size(),
           (start, end) -> {
             for (PlanCache.Key key : each.subList(start, end)) {
-              add(key, plan(key).workspace());
+              add(key, entry(key).workspace());
             }
             return 0;
           });

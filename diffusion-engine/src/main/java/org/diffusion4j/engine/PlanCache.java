@@ -68,6 +68,7 @@ final class PlanCache implements AutoCloseable {
     private final Deque<Workspace> idle = new ArrayDeque<>();
     private @Nullable Plan plan;
     private @Nullable Throwable failure;
+    private int workspaces;
     private int holders;
     private boolean retired;
 
@@ -110,6 +111,20 @@ final class PlanCache implements AutoCloseable {
       }
     }
 
+    /** Creates a workspace. */
+    Workspace workspace() {
+      Workspace made = plan().workspace();
+      synchronized (this) {
+        workspaces++;
+      }
+      return made;
+    }
+
+    /** The memory of its workspaces, idle or in use. */
+    private synchronized long bytes() {
+      return plan == null ? 0 : workspaces * plan.footprint().workspaceBytes();
+    }
+
     /** An idle workspace, if there is one. */
     synchronized Optional<Workspace> take() {
       return Optional.ofNullable(idle.poll());
@@ -121,6 +136,7 @@ final class PlanCache implements AutoCloseable {
           idle.push(workspace);
           return;
         }
+        workspaces--;
       }
       workspace.close();
     }
@@ -142,6 +158,7 @@ final class PlanCache implements AutoCloseable {
 
     private void closeIfUnused() {
       if (retired && holders == 0) {
+        workspaces -= idle.size();
         idle.forEach(Workspace::close);
         idle.clear();
         if (plan != null) {
@@ -243,6 +260,11 @@ final class PlanCache implements AutoCloseable {
     if (reason != null) {
       throw new UnplannableException(reason);
     }
+  }
+
+  /** The memory of the workspaces of the plans that are kept. */
+  synchronized long bytes() {
+    return entries.values().stream().mapToLong(Entry::bytes).sum();
   }
 
   /** The number of plans in the cache. */

@@ -515,6 +515,11 @@ public final class PlannedGraph implements AutoCloseable {
     return 0;
   }
 
+  /** The native memory of workspaces and packed weights now, in bytes. */
+  public long heldBytes() {
+    return plans.bytes() + engine.weightCopyBytes();
+  }
+
   /**
    * Frees all memory, once nobody runs.
    *

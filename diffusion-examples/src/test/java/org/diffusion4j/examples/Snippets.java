@@ -28,6 +28,7 @@ final class Snippets implements AutoCloseable {
       import java.time.Duration;
       import org.diffusion4j.*;
       import org.diffusion4j.data.*;
+      import org.diffusion4j.micrometer.*;
       import org.diffusion4j.pretrained.*;
       import org.diffusion4j.samplers.*;
       import org.diffusion4j.training.*;

@@ -22,8 +22,7 @@ final class Calls {
     this.meters = meters;
     this.prefix = prefix;
     this.tags = tags;
-    time =
-        meters.added(Timer.builder(prefix + "." + name).tags(tags).register(meters.registry()));
+    time = meters.added(Timer.builder(prefix + "." + name).tags(tags).register(meters.registry()));
     meters.gauge(prefix + ".active", tags, name, active::get);
   }
 

@@ -175,11 +175,10 @@ public final class ObservedSampler implements Sampler {
       SamplingRequest request = context.request();
       KeyValues keys =
           KeyValues.of(
-              "diffusion.count", Integer.toString(request.count()),
+              "diffusion.count",
+              Integer.toString(request.count()),
               "diffusion.seed",
-                  request.seed().isPresent()
-                      ? Long.toString(request.seed().getAsLong())
-                      : "none");
+              request.seed().isPresent() ? Long.toString(request.seed().getAsLong()) : "none");
       return context.calls().isPresent()
           ? keys.and("diffusion.calls", Integer.toString(context.calls().getAsInt()))
           : keys;

@@ -122,8 +122,7 @@ class ObservedSamplerTest {
 
   @Test
   void seed_ofAnotherSourceOfNoise_isNone() {
-    SamplingRequest request =
-        SamplingRequest.builder(1).noise(NoiseSource.torch(5)).build();
+    SamplingRequest request = SamplingRequest.builder(1).noise(NoiseSource.torch(5)).build();
     observed(COMPLETES).sample(MODEL, request).close();
 
     assertThat(map(stopped.get(0).getHighCardinalityKeyValues()))

@@ -13,7 +13,7 @@ import org.nd4j.linalg.factory.Nd4j;
 /** A denoiser of vectors, and samplers that end in every way. */
 final class Runs {
 
-  static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(10);
+  static final NoiseSchedule SCHEDULE = NoiseSchedule.cosine(10);
 
   static final Denoiser MODEL =
       new Denoiser() {

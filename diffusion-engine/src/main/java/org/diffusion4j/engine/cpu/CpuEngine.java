@@ -61,6 +61,11 @@ public final class CpuEngine implements Engine {
   }
 
   @Override
+  public long weightCopyBytes() {
+    return packed.bytes();
+  }
+
+  @Override
   public void close() {
     packed.close();
   }

@@ -31,6 +31,15 @@ final class PackedWeights implements AutoCloseable {
     return copy;
   }
 
+  /** The memory of the copies that are allocated. */
+  synchronized long bytes() {
+    return copies.values().stream()
+        .flatMap(List::stream)
+        .filter(PackedWeight::isAllocated)
+        .mapToLong(PackedWeight::bytes)
+        .sum();
+  }
+
   @Override
   public synchronized void close() {
     copies.values().stream().flatMap(List::stream).forEach(PackedWeight::close);

@@ -21,6 +21,9 @@ public interface Engine extends AutoCloseable {
    */
   Program compile(List<Node> nodes, int callerArrays, boolean gradients);
 
+  /** The memory of the copies of weights that are allocated, in bytes. */
+  long weightCopyBytes();
+
   /** Frees the copies of weights. */
   @Override
   void close();

@@ -2,6 +2,7 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Linear combinations of arrays. */
@@ -12,14 +13,7 @@ final class LinearCombination {
   /** The new array {@code a x + b y}. */
   static INDArray of(double a, INDArray x, double b, INDArray y) {
     requireSameShape(x, y);
-    return Detached.get(
-        () -> {
-          INDArray result = x.mul(a);
-          INDArray scaled = y.mul(b);
-          result.addi(scaled);
-          scaled.close();
-          return result;
-        });
+    return Detached.get(() -> Elements.combine(a, x, b, y));
   }
 
   static void requireSameShape(INDArray x, INDArray y) {

@@ -102,7 +102,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
       if (options.lowerOrderAtEnd && count < FEW_STEPS) {
         order = Math.min(order, count - step.index());
       }
-      INDArray next = x.mul(to.signal() / from.signal());
+      INDArray next = Linear.times(to.signal() / from.signal(), x);
       double[] sigmas = new double[from.sigma() == to.sigma() ? 1 : order];
       for (int j = 0; j < sigmas.length; j++) {
         sigmas[j] = noises.level(j).sigma();

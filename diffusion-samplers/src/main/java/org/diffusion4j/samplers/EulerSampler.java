@@ -191,7 +191,7 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
     if (estimate.prediction() != Prediction.VELOCITY) {
       return estimate.x0In(noisier, raised);
     }
-    try (INDArray scaled = noisier.mul(from.signal() / raised.signal())) {
+    try (INDArray scaled = Linear.times(from.signal() / raised.signal(), noisier)) {
       return estimate.x0In(scaled, from);
     }
   }

@@ -1,7 +1,7 @@
 package org.diffusion4j.samplers;
 
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Whether arrays hold numbers that are neither infinite nor NaN. */
 final class Finite {
@@ -10,26 +10,7 @@ final class Finite {
 
   /** The index of the first sample with a value that is not finite, or -1. */
   static int firstBad(INDArray batch) {
-    // A sum that is not finite may be one of values that are.
-    if (!Double.isFinite(batch.sumNumber().doubleValue())) {
-      for (int i = 0; i < batch.size(0); i++) {
-        if (!isFinite(batch.get(NDArrayIndex.interval(i, i + 1)))) {
-          return i;
-        }
-      }
-    }
-    return -1;
-  }
-
-  private static boolean isFinite(INDArray sample) {
-    if (Double.isFinite(sample.sumNumber().doubleValue())) {
-      return true;
-    }
-    for (long k = 0; k < sample.length(); k++) {
-      if (!Double.isFinite(sample.getDouble(k))) {
-        return false;
-      }
-    }
-    return true;
+    long place = Elements.firstNotFinite(batch);
+    return place < 0 ? -1 : (int) (place / (batch.length() / batch.size(0)));
   }
 }

@@ -77,7 +77,7 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
       double sigma = from.sigma();
       double deviation = noise * Math.sqrt(raised.sigma() * raised.sigma() - sigma * sigma);
       return Linear.addNoise(
-          x.mul(raised.signal() / from.signal()), raised.signal() * deviation, drawn);
+          Linear.times(raised.signal() / from.signal(), x), raised.signal() * deviation, drawn);
     }
   }
 

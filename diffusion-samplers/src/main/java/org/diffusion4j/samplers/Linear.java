@@ -1,6 +1,7 @@
 package org.diffusion4j.samplers;
 
 import java.util.function.Supplier;
+import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -11,20 +12,23 @@ final class Linear {
 
   /** The new array {@code a x + b y}. */
   static INDArray combine(double a, INDArray x, double b, INDArray y) {
-    return add(x.mul(a), b, y);
+    return Elements.combine(a, x, b, y);
+  }
+
+  /** The new array {@code c x}. */
+  static INDArray times(double c, INDArray x) {
+    return Elements.times(c, x);
   }
 
   /** Adds {@code c y} to {@code x} in place. */
   static INDArray add(INDArray x, double c, INDArray y) {
-    try (INDArray scaled = y.mul(c)) {
-      return x.addi(scaled);
-    }
+    return Elements.add(x, c, y);
   }
 
   /** Adds noise of a standard deviation in place. */
   static INDArray addNoise(INDArray x, double deviation, Supplier<INDArray> noise) {
     try (INDArray draw = noise.get()) {
-      return x.addi(draw.muli(deviation));
+      return Elements.add(x, deviation, draw);
     }
   }
 

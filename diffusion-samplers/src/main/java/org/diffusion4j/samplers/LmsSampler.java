@@ -85,7 +85,7 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
       Level from = step.from();
       Level to = step.to();
       directions.push(from, estimate.direction(x, from));
-      INDArray next = x.mul(to.signal() / from.signal());
+      INDArray next = Linear.times(to.signal() / from.signal(), x);
       for (int j = 0; j < directions.size(); j++) {
         double share = integral(j, from.sigma(), to.sigma());
         Linear.add(next, to.signal() * share, directions.value(j));

@@ -176,7 +176,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       }
       noises.push(step.at(), found);
       double[] shares = ADAMS_BASHFORTH[noises.size() - 1];
-      try (INDArray combined = found.mul(shares[0])) {
+      try (INDArray combined = Linear.times(shares[0], found)) {
         for (int i = 1; i < shares.length; i++) {
           Linear.add(combined, shares[i], noises.value(i));
         }
@@ -190,7 +190,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       if (stage == 0) {
         Linear.close(start);
         start = x.dup();
-        sum = found.mul(1.0 / 6);
+        sum = Linear.times(1.0 / 6, found);
         noises.push(step.at(), found);
         return move(step, found, x);
       }

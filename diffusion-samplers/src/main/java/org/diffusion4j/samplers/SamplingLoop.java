@@ -255,7 +255,7 @@ final class SamplingLoop {
   }
 
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
-    try (INDArray t = Nd4j.valueArrayOf(new long[] {x.size(0)}, step.t(), DataType.FLOAT)) {
+    try (INDArray t = timesteps(x.size(0), step.t())) {
       requireGoingOn();
       calls++;
       INDArray output = answers.ask(x, t, condition, first, name(step.t()));
@@ -289,6 +289,12 @@ final class SamplingLoop {
         }
       }
     }
+  }
+
+  private static INDArray timesteps(long n, double t) {
+    float[] all = new float[(int) n];
+    Arrays.fill(all, (float) t);
+    return Nd4j.create(all, new long[] {n}, 'c');
   }
 
   private static INDArray channels(INDArray array, long first, long end) {

@@ -2,8 +2,8 @@ package org.diffusion4j.samplers;
 
 import java.util.Arrays;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** What is done to the clean samples that a step predicts, before they are used. Stateless. */
 @FunctionalInterface
@@ -32,7 +32,7 @@ public interface X0Correction {
     if (!(range > 0)) {
       throw new IllegalArgumentException("clip range must be positive but was " + range);
     }
-    return (x0, xt, level) -> clamp(x0, range);
+    return (x0, xt, level) -> Elements.clamp(x0, range);
   }
 
   /**
@@ -53,15 +53,10 @@ public interface X0Correction {
       for (int i = 0; i < x0.size(0); i++) {
         INDArray sample = x0.tensorAlongDimension(i, rest(x0.rank()));
         double threshold = Math.min(Math.max(quantile(sample, ratio), 1), limit);
-        clamp(sample, threshold);
+        Elements.clamp(sample, threshold);
         sample.divi(threshold);
       }
     };
-  }
-
-  private static void clamp(INDArray x, double range) {
-    Transforms.max(x, -range, false);
-    Transforms.min(x, range, false);
   }
 
   private static int[] rest(int rank) {

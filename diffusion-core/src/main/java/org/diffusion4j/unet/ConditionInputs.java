@@ -114,8 +114,7 @@ final class ConditionInputs {
         .ifPresent(part -> put(Graphs.PICTURES, "pictures", part.pictures(), inputs));
   }
 
-  private void addEmbeddings(
-      Embeddings part, Map<String, INDArray> inputs, List<INDArray> made) {
+  private void addEmbeddings(Embeddings part, Map<String, INDArray> inputs, List<INDArray> made) {
     INDArray tokens = part.tokens();
     put(Graphs.EMBEDDINGS, "embeddings", tokens, inputs);
     INDArray mask = part.mask();

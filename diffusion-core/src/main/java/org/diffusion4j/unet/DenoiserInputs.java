@@ -83,8 +83,7 @@ final class DenoiserInputs implements AutoCloseable {
   }
 
   private void addLabels(SameDiffDenoiser model, Condition condition, int n) {
-    boolean unlabelled =
-        condition.part(Condition.Labels.class).isEmpty() && model.hasNullClass();
+    boolean unlabelled = condition.part(Condition.Labels.class).isEmpty() && model.hasNullClass();
     Condition labels = unlabelled ? Condition.label(Condition.UNLABELLED, n) : condition;
     INDArray encoded = model.encode(labels.labels());
     made.add(encoded);

@@ -168,9 +168,7 @@ final class GraphRunner implements AutoCloseable {
     LossGradients gradients =
         Detached.get(
             () ->
-                run(
-                    executor ->
-                        executor.gradients(inputs, Graphs.OUTPUT, shape, loss, masks, of)));
+                run(executor -> executor.gradients(inputs, Graphs.OUTPUT, shape, loss, masks, of)));
     return new Gradients(
         gradients.losses(),
         gradients.gradients(),

@@ -403,7 +403,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     long[] shape = batch(n, outputShape());
     if (target.dataType() != DataType.FLOAT || !Arrays.equals(target.shape(), shape)) {
       throw new IllegalArgumentException(
-          "target must be FLOAT " + Arrays.toString(shape) + " but was " + DenoiserInputs.describe(target));
+          "target must be FLOAT "
+              + Arrays.toString(shape)
+              + " but was "
+              + DenoiserInputs.describe(target));
     }
   }
 

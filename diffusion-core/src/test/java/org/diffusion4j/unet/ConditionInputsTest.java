@@ -104,8 +104,7 @@ class ConditionInputsTest {
     for (int i = 0; i < n; i++) {
       labels[i] = i % 3;
     }
-    return Condition.several(
-        Condition.pictures(gaussian(7, n, 2, 4, 4)), Condition.labels(labels));
+    return Condition.several(Condition.pictures(gaussian(7, n, 2, 4, 4)), Condition.labels(labels));
   }
 
   private static void assertClose(INDArray actual, INDArray expected) {
@@ -118,8 +117,7 @@ class ConditionInputsTest {
     int n = (int) x.size(0);
     try (SameDiffDenoiser plan = make.get();
         SameDiffDenoiser session = PlanAndSession.inSession(make)) {
-      assertClose(
-          plan.predict(x, times(n), condition), session.predict(x, times(n), condition));
+      assertClose(plan.predict(x, times(n), condition), session.predict(x, times(n), condition));
       List<String> of = new ArrayList<>(plan.parameters().keySet());
       of.addAll(List.of(inputs));
       INDArray target = gaussian(8, x.shape());
@@ -164,8 +162,7 @@ class ConditionInputsTest {
       }
       INDArray before = model.predict(x, times(2), all);
       assertThat(
-              model.predict(
-                  x, times(2), Condition.embeddings(changed, all.mask(), all.pooled())))
+              model.predict(x, times(2), Condition.embeddings(changed, all.mask(), all.pooled())))
           .isEqualTo(before);
       assertThat(model.predict(x, times(2), Condition.embeddings(changed, null, all.pooled())))
           .isNotEqualTo(before);
@@ -179,11 +176,9 @@ class ConditionInputsTest {
       Embeddings some = embeddings(2);
       INDArray ones = Nd4j.ones(DataType.FLOAT, 2, TOKENS);
       assertThat(
-              model.predict(
-                  x, times(2), Condition.embeddings(some.tokens(), null, some.pooled())))
+              model.predict(x, times(2), Condition.embeddings(some.tokens(), null, some.pooled())))
           .isEqualTo(
-              model.predict(
-                  x, times(2), Condition.embeddings(some.tokens(), ones, some.pooled())));
+              model.predict(x, times(2), Condition.embeddings(some.tokens(), ones, some.pooled())));
     }
   }
 
@@ -226,8 +221,7 @@ class ConditionInputsTest {
       SamplingRequest request = SamplingRequest.builder(3).seed(1).condition(condition).build();
       INDArray samples = new DdimSampler(5).sample(guided, request).samples();
       assertThat(samples.shape()).containsExactly(3, FEATURES);
-      assertThat(samples)
-          .isNotEqualTo(new DdimSampler(5).sample(model, request).samples());
+      assertThat(samples).isNotEqualTo(new DdimSampler(5).sample(model, request).samples());
     }
   }
 
@@ -248,8 +242,7 @@ class ConditionInputsTest {
     }
   }
 
-  private static void assertRefused(
-      SameDiffDenoiser model, Condition condition, String message) {
+  private static void assertRefused(SameDiffDenoiser model, Condition condition, String message) {
     long[] shape = model.sampleShape();
     long[] batch = new long[shape.length + 1];
     System.arraycopy(shape, 0, batch, 1, shape.length);
@@ -279,8 +272,7 @@ class ConditionInputsTest {
           "pooled embeddings must be [n, 2] but were [2, 3]");
       assertRefused(
           pictures,
-          Condition.several(
-              Condition.labels(0, 1), Condition.pictures(gaussian(1, 2, 2, 4, 5))),
+          Condition.several(Condition.labels(0, 1), Condition.pictures(gaussian(1, 2, 2, 4, 5))),
           "pictures must be [n, 2, 4, 4] but were [2, 2, 4, 5]");
       assertRefused(
           pictures,

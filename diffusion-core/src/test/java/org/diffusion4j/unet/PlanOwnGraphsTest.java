@@ -80,8 +80,7 @@ class PlanOwnGraphsTest {
   @MethodSource("withControlFlow")
   void output_ofAGraphWithControlFlow_isThatOfTheSession(Supplier<SameDiff> graph) {
     try (GraphRunner runner = new GraphRunner(graph.get());
-        GraphRunner session =
-            PlanAndSession.inSession(() -> new GraphRunner(graph.get()))) {
+        GraphRunner session = PlanAndSession.inSession(() -> new GraphRunner(graph.get()))) {
       for (int n = 1; n <= 6; n++) {
         // Alternately below and above what a branch asks for.
         Map<String, INDArray> inputs = inputs(new Random(n), n, 6);

@@ -258,8 +258,7 @@ class UNetGradientTest {
       }
       INDArray error = graph.outputSingle(inputs, Graphs.OUTPUT).sub(target);
       INDArray seed = error.mul(2.0 / target.length());
-      SessionGraph session =
-          new SessionGraph(graph, () -> GraphRunner.copy(graph), List.of());
+      SessionGraph session = new SessionGraph(graph, () -> GraphRunner.copy(graph), List.of());
       return new Gradients(
           losses, session.gradients(inputs, Graphs.OUTPUT, seed, names()), () -> {});
     }

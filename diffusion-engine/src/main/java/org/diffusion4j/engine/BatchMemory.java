@@ -110,7 +110,8 @@ final class BatchMemory {
     double bytesOfSample = (double) arrays.bytes() / batch;
     int n = (int) Math.min(batch - 1, (double) batch * available / needed);
     while (n > 0) {
-      Division division = Division.of(n, arrays.shapes().divisible(), workers, keys, plans::footprint);
+      Division division =
+          Division.of(n, arrays.shapes().divisible(), workers, keys, plans::footprint);
       if (bytes(division) + bytesOfSample * n <= available) {
         return n;
       }

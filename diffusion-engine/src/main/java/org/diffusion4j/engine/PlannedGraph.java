@@ -224,8 +224,7 @@ public final class PlannedGraph implements GraphExecutor {
   private @Nullable Workspace run(Held held, CallerArrays arrays, Goal goal, Call call) {
     Division.KeyOfPart keys = (size, threads) -> arrays.key(size, threads, goal);
     Division division =
-        Division.of(
-            arrays.batch(), arrays.shapes().divisible(), workers, keys, held::footprint);
+        Division.of(arrays.batch(), arrays.shapes().divisible(), workers, keys, held::footprint);
     Map<PlanCache.Key, Integer> wanted = division.workspaces();
     Set<WeightCopy> packed = new LinkedHashSet<>();
     wanted.keySet().forEach(key -> packed.addAll(held.footprint(key).packed()));

@@ -54,8 +54,7 @@ class PlanCacheTest {
     long[] shape = key.shapes().get("x").stream().mapToLong(Long::longValue).toArray();
     Source source = new Source(graph, () -> graph, List.of());
     return Plan.of(
-        SameDiffPlanner.plan(
-            weights, source, Map.of("x", shape), key.goal(), Map.of("y", shape)),
+        SameDiffPlanner.plan(weights, source, Map.of("x", shape), key.goal(), Map.of("y", shape)),
         engine);
   }
 

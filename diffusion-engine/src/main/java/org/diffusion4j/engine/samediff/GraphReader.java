@@ -49,8 +49,16 @@ import org.nd4j.linalg.factory.Nd4j;
 final class GraphReader {
 
   /** Operations whose integers are values, not the shape of the result. */
-  private static final Set<String> READS_INTEGERS = Set.of(
-          "cast", "onehot", "mul_scalar", "add_scalar", "sub_scalar", "add", "subtract", "multiply");
+  private static final Set<String> READS_INTEGERS =
+      Set.of(
+          "cast",
+          "onehot",
+          "mul_scalar",
+          "add_scalar",
+          "sub_scalar",
+          "add",
+          "subtract",
+          "multiply");
 
   /** Smaller examples are not worth a question. */
   private static final long GATED_BYTES = 1 << 20;
@@ -359,8 +367,7 @@ final class GraphReader {
     boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
     flat &= !x.isWeight() && x.type() == DataType.FLOAT;
     values.put(
-        op.result(),
-        flat ? x.activationView(op.result(), shape) : x.view(op.result(), shape));
+        op.result(), flat ? x.activationView(op.result(), shape) : x.view(op.result(), shape));
     return true;
   }
 

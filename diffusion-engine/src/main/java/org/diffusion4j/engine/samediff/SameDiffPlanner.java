@@ -54,8 +54,7 @@ public final class SameDiffPlanner {
     return switch (placeholder.type()) {
       case FLOAT -> Value.activation(placeholder.name(), shape);
       case INT, LONG -> Value.plain(placeholder.name(), placeholder.type(), shape);
-      default ->
-          throw new UnplannableException(placeholder.name() + " is " + placeholder.type());
+      default -> throw new UnplannableException(placeholder.name() + " is " + placeholder.type());
     };
   }
 

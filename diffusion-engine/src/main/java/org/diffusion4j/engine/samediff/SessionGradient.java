@@ -85,13 +85,11 @@ final class SessionGradient {
     for (String name : op.out()) {
       seeds.add(seed(name));
     }
-    List<@Nullable SDVariable> terms =
-        op.is("gather") ? ofGather(op) : op.function().doDiff(seeds);
+    List<@Nullable SDVariable> terms = op.is("gather") ? ofGather(op) : op.function().doDiff(seeds);
     for (int i = 0; i < Math.min(terms.size(), op.in().size()); i++) {
       String input = op.in().get(i);
       SDVariable term = terms.get(i);
-      boolean wanted =
-          dependent.contains(input) && graph.getVariable(input).dataType().isFPType();
+      boolean wanted = dependent.contains(input) && graph.getVariable(input).dataType().isFPType();
       if (wanted && term != null) {
         gradients.merge(input, term, SDVariable::add);
       }

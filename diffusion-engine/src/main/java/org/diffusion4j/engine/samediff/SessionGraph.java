@@ -121,7 +121,8 @@ public final class SessionGraph implements GraphExecutor {
       Map<String, INDArray> all = new LinkedHashMap<>(inputs);
       all.putAll(masks.arrays());
       Map<String, INDArray> gradients = gradients(all, result, outputGradient, of);
-      return new LossGradients(losses, gradients, () -> gradients.values().forEach(INDArray::close));
+      return new LossGradients(
+          losses, gradients, () -> gradients.values().forEach(INDArray::close));
     }
   }
 
@@ -134,10 +135,7 @@ public final class SessionGraph implements GraphExecutor {
    * @return by name, in C order; owned by the caller
    */
   public synchronized Map<String, INDArray> gradients(
-      Map<String, INDArray> inputs,
-      String result,
-      INDArray outputGradient,
-      Collection<String> of) {
+      Map<String, INDArray> inputs, String result, INDArray outputGradient, Collection<String> of) {
     Map<String, INDArray> gradients = new LinkedHashMap<>();
     if (!of.isEmpty()) {
       requireOpen();
@@ -208,8 +206,7 @@ public final class SessionGraph implements GraphExecutor {
 
   /** Gradients are promised in C order. */
   private static INDArray plain(INDArray array) {
-    if (array.length() == 1
-        || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'))) {
+    if (array.length() == 1 || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'))) {
       return array;
     }
     try (array) {

@@ -9,7 +9,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * What a denoiser found in noisy samples, whatever it predicts.
  *
  * @param x0 the clean samples, corrected
- * @param epsilon the noise as it was predicted
+ * @param epsilon the noise as it was predicted; the output itself if that is noise
  * @param prediction what the output stands for
  * @param output the denoiser's output
  * @param ownsOutput whether it is closed with this
@@ -37,17 +37,19 @@ record Estimate(
       Level level,
       X0Correction correction) {
     INDArray x0 = prediction.x0(x, output, level.alphaBar());
-    INDArray epsilon = null;
+    INDArray epsilon = output;
     boolean done = false;
     try {
-      epsilon = prediction.epsilon(x, output, level.alphaBar());
+      if (prediction != Prediction.EPSILON) {
+        epsilon = prediction.epsilon(x, output, level.alphaBar());
+      }
       correction.correct(x0, x, level);
       done = true;
       return new Estimate(x0, epsilon, prediction, output, ownsOutput, variance, correction);
     } finally {
       if (!done) {
         x0.close();
-        if (epsilon != null) {
+        if (epsilon != output) {
           epsilon.close();
         }
       }
@@ -81,7 +83,9 @@ record Estimate(
   @Override
   public void close() {
     x0.close();
-    epsilon.close();
+    if (epsilon != output) {
+      epsilon.close();
+    }
     if (ownsOutput) {
       output.close();
     }

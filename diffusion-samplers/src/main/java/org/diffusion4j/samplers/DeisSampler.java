@@ -36,7 +36,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
    * @param steps in [1, T]
    */
   public DeisSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

@@ -120,7 +120,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
    * @param steps in [1, T]
    */
   public DpmSolverSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

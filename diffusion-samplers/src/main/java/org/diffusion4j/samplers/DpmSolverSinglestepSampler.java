@@ -28,7 +28,7 @@ public final class DpmSolverSinglestepSampler
    * @param steps calls of the denoiser, in [1, T]
    */
   public DpmSolverSinglestepSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

@@ -35,12 +35,12 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
   }
 
   /**
-   * With evenly spaced steps from T-1 to 0.
+   * With evenly spaced steps from T-1 down.
    *
    * @param steps in [1, T]
    */
   public EulerSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

@@ -30,12 +30,12 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
   }
 
   /**
-   * With evenly spaced steps from T-1 to 0.
+   * With evenly spaced steps from T-1 down.
    *
    * @param steps in [1, T]
    */
   public Kdpm2Sampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

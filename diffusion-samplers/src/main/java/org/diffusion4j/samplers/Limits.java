@@ -5,6 +5,13 @@ final class Limits {
 
   private Limits() {}
 
+  static int steps(int count) {
+    if (count < 1) {
+      throw new IllegalArgumentException("steps must be at least 1 but were " + count);
+    }
+    return count;
+  }
+
   static void order(int order, int max) {
     if (order < 1 || order > max) {
       throw new IllegalArgumentException("order must be in [1, " + max + "] but was " + order);

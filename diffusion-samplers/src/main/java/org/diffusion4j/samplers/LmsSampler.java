@@ -30,12 +30,12 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
   }
 
   /**
-   * With evenly spaced steps from T-1 to 0.
+   * With evenly spaced steps from T-1 down.
    *
    * @param steps in [1, T]
    */
   public LmsSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

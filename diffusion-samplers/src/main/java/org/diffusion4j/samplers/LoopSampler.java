@@ -1,14 +1,20 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A sampler on the shared loop: which steps it takes, and its formula. Immutable: every {@code
@@ -39,8 +45,14 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     }
   }
 
+  private static final Logger LOG = LoggerFactory.getLogger(LoopSampler.class);
+
+  /** Of {@link #growth}; that of the last of all steps of a cosine schedule is 31.6. */
+  private static final double LARGEST_GROWTH = 33;
+
   final O options;
   private final Function<O, S> make;
+  private final AtomicBoolean warned = new AtomicBoolean();
 
   /**
    * @param make the constructor
@@ -62,6 +74,52 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
   public S withCorrection(X0Correction correction) {
     Objects.requireNonNull(correction, "correction");
     return with(o -> o.correction = correction);
+  }
+
+  /**
+   * This sampler for a denoiser. One that predicts noise is not asked where x_0 does not follow
+   * from its predictions, unless the caller chose the steps; then a line of the log warns, once.
+   */
+  final LoopSampler<S, O> fitted(Denoiser model) {
+    NoiseSchedule schedule = model.schedule();
+    if (model.prediction() != Prediction.EPSILON || growth(schedule) <= LARGEST_GROWTH) {
+      return this;
+    }
+    if (options.timesteps.canBeLimited(schedule)) {
+      return with(o -> o.timesteps = o.timesteps.withLambdaMin(Timesteps.LAMBDA_MIN));
+    }
+    boolean doubtful = options.correction == NoCorrection.NONE && !startsFromSamples();
+    if (doubtful && !warned.getAndSet(true)) {
+      LOG.warn(warning(schedule));
+    }
+    return this;
+  }
+
+  final String warning(NoiseSchedule schedule) {
+    return String.format(
+        Locale.ROOT,
+        "%s: a step from lambda below %.1f multiplies the error of predicted noise by %.0f: use"
+            + " Timesteps.withLambdaMin(%2$.1f), clipping, or a model that predicts velocities",
+        getClass().getSimpleName(),
+        Timesteps.LAMBDA_MIN,
+        growth(schedule));
+  }
+
+  /**
+   * How much a step from below the limit of lambda, or to there, changes the share of signal at
+   * most; x_0 from predicted noise has its error multiplied by that.
+   */
+  private double growth(NoiseSchedule schedule) {
+    double most = 0;
+    for (Transition step : transitions(schedule)) {
+      boolean up = step.from().lambda() < step.to().lambda();
+      Level low = up ? step.from() : step.to();
+      Level high = up ? step.to() : step.from();
+      if (low.lambda() < Timesteps.LAMBDA_MIN) {
+        most = Math.max(most, high.signal() / low.signal());
+      }
+    }
+    return most;
   }
 
   /** The steps to take on a schedule. */

@@ -31,29 +31,26 @@ final class SamplerNames {
         "ddpm-posterior",
         (n, c) -> DdpmSampler.of(DdpmSampler.Variance.POSTERIOR, trailing(n)).withCorrection(c));
     MAKERS.put("ddim", (n, c) -> new DdimSampler(n).withCorrection(c));
-    MAKERS.put("euler", (n, c) -> new EulerSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("euler", (n, c) -> new EulerSampler(n).withCorrection(c));
     MAKERS.put(
-        "euler-ancestral",
-        (n, c) -> new EulerSampler(trailing(n)).withAncestralNoise().withCorrection(c));
+        "euler-ancestral", (n, c) -> new EulerSampler(n).withAncestralNoise().withCorrection(c));
     MAKERS.put("heun", (n, c) -> new HeunSampler(n).withCorrection(c));
-    MAKERS.put("kdpm2", (n, c) -> new Kdpm2Sampler(trailing(n)).withCorrection(c));
+    MAKERS.put("kdpm2", (n, c) -> new Kdpm2Sampler(n).withCorrection(c));
     MAKERS.put(
-        "kdpm2-ancestral",
-        (n, c) -> new Kdpm2Sampler(trailing(n)).withAncestralNoise().withCorrection(c));
-    MAKERS.put("lms", (n, c) -> new LmsSampler(trailing(n)).withCorrection(c));
+        "kdpm2-ancestral", (n, c) -> new Kdpm2Sampler(n).withAncestralNoise().withCorrection(c));
+    MAKERS.put("lms", (n, c) -> new LmsSampler(n).withCorrection(c));
     MAKERS.put("pndm", (n, c) -> new PndmSampler(n).withCorrection(c));
-    MAKERS.put("dpm++2m", (n, c) -> new DpmSolverSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("dpm++2m", (n, c) -> new DpmSolverSampler(n).withCorrection(c));
     MAKERS.put(
         "dpm++2m-sde",
         (n, c) ->
-            new DpmSolverSampler(trailing(n))
+            new DpmSolverSampler(n)
                 .withAlgorithm(DpmSolverSampler.Algorithm.SDE_DPM_SOLVER_PLUS_PLUS)
                 .withCorrection(c));
-    MAKERS.put(
-        "dpm++3m", (n, c) -> new DpmSolverSampler(trailing(n)).withOrder(3).withCorrection(c));
-    MAKERS.put("dpm++2s", (n, c) -> new DpmSolverSinglestepSampler(trailing(n)).withCorrection(c));
-    MAKERS.put("unipc", (n, c) -> new UniPcSampler(trailing(n)).withCorrection(c));
-    MAKERS.put("deis", (n, c) -> new DeisSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("dpm++3m", (n, c) -> new DpmSolverSampler(n).withOrder(3).withCorrection(c));
+    MAKERS.put("dpm++2s", (n, c) -> new DpmSolverSinglestepSampler(n).withCorrection(c));
+    MAKERS.put("unipc", (n, c) -> new UniPcSampler(n).withCorrection(c));
+    MAKERS.put("deis", (n, c) -> new DeisSampler(n).withCorrection(c));
     MAKERS.put("lcm", (n, c) -> new LcmSampler(n).withCorrection(c));
     MAKERS.put("tcd", (n, c) -> new TcdSampler(n).withCorrection(c));
   }

@@ -38,16 +38,16 @@ final class SamplingLoop {
   private int finished;
 
   private SamplingLoop(LoopSampler<?, ?> method, Denoiser model, SamplingRequest request) {
-    this.method = method;
     this.model = model;
     this.request = request;
     requireDescribed(model);
+    ZeroTerminalSnr.requireFits(model, method.transitions(model.schedule()));
+    this.method = method.fitted(model);
     recorder = new Recorder(request);
     answers = new Answers(model);
-    transitions = method.transitions(model.schedule());
+    transitions = this.method.transitions(model.schedule());
     sampleShape = model.sampleShape();
     method.requireFits(model);
-    ZeroTerminalSnr.requireFits(model, transitions);
     model.takes().require(request.condition(), request.count());
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {

@@ -51,13 +51,16 @@ record SchedulerSettings(SchedulerConfig config) {
     return isGiven(key) ? config.number(key, otherwise) : otherwise;
   }
 
-  /** The timesteps that {@code timestep_spacing} and {@code steps_offset} describe. */
+  /**
+   * The timesteps that {@code timestep_spacing} and {@code steps_offset} describe, all of them as
+   * in diffusers.
+   */
   Timesteps spaced(int steps, String byDefault) {
     String name = config.oneOf("timestep_spacing", byDefault, SPACINGS);
     Spacing spacing = Spacing.valueOf(name.toUpperCase(Locale.ROOT));
     // diffusers adds the offset to leading steps alone.
     int offset = spacing == Spacing.LEADING ? config.integer("steps_offset", 0) : 0;
-    return Timesteps.of(steps, spacing, offset);
+    return Timesteps.of(steps, spacing, offset).withLambdaMin(Double.NEGATIVE_INFINITY);
   }
 
   /** Whether noise levels are spaced, and not timesteps. */

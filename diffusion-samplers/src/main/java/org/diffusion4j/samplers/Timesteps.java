@@ -83,8 +83,15 @@ public final class Timesteps {
     MIN
   }
 
+  /**
+   * The limit of lambda that is used by default: Lu et al. 2023, appendix, for cosine schedules.
+   */
+  static final double LAMBDA_MIN = -5.1;
+
   private final Steps steps;
   private final @Nullable SigmaLevels sigmas;
+
+  /** NaN where it was left to the library. */
   private final double lambdaMin;
 
   private Timesteps(Steps steps, @Nullable SigmaLevels sigmas, double lambdaMin) {
@@ -94,7 +101,7 @@ public final class Timesteps {
   }
 
   private static Timesteps of(Steps steps) {
-    return new Timesteps(steps, null, Double.NEGATIVE_INFINITY);
+    return new Timesteps(steps, null, Double.NaN);
   }
 
   /** Every timestep, from T-1 to 0. */
@@ -127,7 +134,7 @@ public final class Timesteps {
               + " for "
               + spacing);
     }
-    Timesteps spaced = of(new Steps.Spaced(requireCount(count), spacing.steps, offset));
+    Timesteps spaced = of(new Steps.Spaced(Limits.steps(count), spacing.steps, offset));
     return spacing.sigmas == null ? spaced : spaced.with(spacing.sigmas);
   }
 
@@ -158,22 +165,20 @@ public final class Timesteps {
    * @param distilled how many those are, evenly spaced up to T-1; in [1, T]
    */
   public static Timesteps distilled(int count, int distilled) {
-    return of(new Steps.Distilled(requireCount(count), distilled));
-  }
-
-  private static int requireCount(int count) {
-    if (count < 1) {
-      throw new IllegalArgumentException("steps must be at least 1 but were " + count);
-    }
-    return count;
+    return of(new Steps.Distilled(Limits.steps(count), distilled));
   }
 
   /**
    * These without the timesteps whose lambda, half the logarithm of the signal-to-noise ratio, is
-   * below a limit, such as -5.1 for the cosine schedule (Lu et al. 2023, appendix). Those that
-   * remain are spaced anew. Noise levels of a list stay.
+   * below a limit. Those that remain are spaced anew. Noise levels of a list stay.
    *
-   * @param lambda at most the schedule's highest
+   * <p>By default the limit is -5.1 (Lu et al. 2023, appendix) where it is needed: for spaced noise
+   * levels, and for spaced timesteps if the denoiser predicts noise and the first step would begin
+   * below the limit and multiply the share of signal by more than 33. That is so with the cosine
+   * schedule, whose last lambda is -9.9. There x_0 follows from predicted noise with 20,000 times
+   * its error.
+   *
+   * @param lambda at most the schedule's highest; negative infinity for no limit at all
    */
   public Timesteps withLambdaMin(double lambda) {
     if (Double.isNaN(lambda)) {
@@ -198,9 +203,19 @@ public final class Timesteps {
     return descending(total, total);
   }
 
+  /** Whether a limit of lambda can be put in place: where none was chosen, and no steps. */
+  boolean canBeLimited(NoiseSchedule schedule) {
+    return Double.isNaN(lambdaMin)
+        && steps instanceof Steps.Spaced
+        && (sigmas == null || sigmas.list() == null)
+        && new SigmaCurve(schedule).stepsAbove(LAMBDA_MIN) > 0;
+  }
+
   /** The same without those of too low a lambda. */
   int[] descending(NoiseSchedule schedule) {
-    return requireSome(descending(last(new SigmaCurve(schedule)), schedule.steps()));
+    int[] t = descending(last(new SigmaCurve(schedule)), schedule.steps());
+    requireSome(t.length);
+    return t;
   }
 
   private int[] descending(int last, int total) {
@@ -213,7 +228,10 @@ public final class Timesteps {
 
   /** How many timesteps may be used. */
   private int last(SigmaCurve curve) {
-    int last = curve.stepsAbove(lambdaMin);
+    boolean spaced = sigmas != null && sigmas.spacing() != null;
+    double byDefault =
+        spaced && curve.stepsAbove(LAMBDA_MIN) > 0 ? LAMBDA_MIN : Double.NEGATIVE_INFINITY;
+    int last = curve.stepsAbove(Double.isNaN(lambdaMin) ? byDefault : lambdaMin);
     if (last < 1) {
       throw new IllegalArgumentException(
           "lambda must be at most the schedule's highest, "
@@ -222,11 +240,6 @@ public final class Timesteps {
               + lambdaMin);
     }
     return last;
-  }
-
-  private int[] requireSome(int[] t) {
-    requireSome(t.length);
-    return t;
   }
 
   private void requireSome(int count) {
@@ -241,28 +254,12 @@ public final class Timesteps {
 
   /** The moves from each timestep to the next, and from the last to the end. */
   List<Transition> down(NoiseSchedule schedule, Level end) {
-    int[] t = descending(schedule);
-    double[] times = new double[t.length];
-    Level[] levels = new Level[t.length + 1];
-    for (int i = 0; i < t.length; i++) {
-      times[i] = t[i];
-      levels[i] = Level.of(schedule.alphaBar(t[i]));
-    }
-    levels[t.length] = end;
-    return Transition.chain(times, levels);
+    return Transition.down(schedule, descending(schedule), end);
   }
 
   /** The same moves, walked back; the denoiser is asked about where they lead. */
   List<Transition> up(NoiseSchedule schedule, Level beginning) {
-    int[] t = descending(schedule);
-    double[] times = new double[t.length];
-    Level[] levels = new Level[t.length + 1];
-    levels[0] = beginning;
-    for (int i = 0; i < t.length; i++) {
-      times[i] = t[t.length - 1 - i];
-      levels[i + 1] = Level.of(schedule.alphaBar(t[t.length - 1 - i]));
-    }
-    return Transition.chain(times, levels);
+    return Transition.up(schedule, descending(schedule), beginning);
   }
 
   /** The noise levels of a method that visits both ends of the schedule. */
@@ -292,7 +289,7 @@ public final class Timesteps {
     return "Timesteps["
         + steps
         + (sigmas == null ? "" : ", " + sigmas)
-        + (lambdaMin == Double.NEGATIVE_INFINITY ? "" : ", lambda from " + lambdaMin)
+        + (!Double.isFinite(lambdaMin) ? "" : ", lambda from " + lambdaMin)
         + "]";
   }
 }

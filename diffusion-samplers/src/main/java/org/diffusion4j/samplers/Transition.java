@@ -2,6 +2,7 @@ package org.diffusion4j.samplers;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 
 /**
@@ -29,5 +30,29 @@ record Transition(int index, double t, Level at, Level from, Level to, boolean l
       steps.add(of(i, t[i], levels[i], levels[i + 1], i + 1 == t.length));
     }
     return steps;
+  }
+
+  /** The moves between descending timesteps, and from the last to the end. */
+  static List<Transition> down(NoiseSchedule schedule, int[] t, Level end) {
+    double[] times = new double[t.length];
+    Level[] levels = new Level[t.length + 1];
+    for (int i = 0; i < t.length; i++) {
+      times[i] = t[i];
+      levels[i] = Level.of(schedule.alphaBar(t[i]));
+    }
+    levels[t.length] = end;
+    return chain(times, levels);
+  }
+
+  /** The same moves, walked back; the denoiser is asked about where they lead. */
+  static List<Transition> up(NoiseSchedule schedule, int[] t, Level beginning) {
+    double[] times = new double[t.length];
+    Level[] levels = new Level[t.length + 1];
+    levels[0] = beginning;
+    for (int i = 0; i < t.length; i++) {
+      times[i] = t[t.length - 1 - i];
+      levels[i + 1] = Level.of(schedule.alphaBar(t[t.length - 1 - i]));
+    }
+    return chain(times, levels);
   }
 }

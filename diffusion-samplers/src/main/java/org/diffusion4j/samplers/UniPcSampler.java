@@ -59,7 +59,7 @@ public final class UniPcSampler extends LoopSampler<UniPcSampler, UniPcSampler.O
    * @param steps in [1, T]
    */
   public UniPcSampler(int steps) {
-    this(Timesteps.of(steps, Timesteps.Spacing.LINSPACE));
+    this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
   }
 
   /**

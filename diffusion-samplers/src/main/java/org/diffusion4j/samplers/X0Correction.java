@@ -20,7 +20,7 @@ public interface X0Correction {
 
   /** No correction. */
   static X0Correction none() {
-    return (x0, xt, level) -> {};
+    return NoCorrection.NONE;
   }
 
   /**

@@ -128,7 +128,7 @@ class SchedulerPairsTest {
     Map<String, Object> settings = withClass("PNDMScheduler");
     assertSame(
         Samplers.of(new SchedulerConfig("DPMSolverSinglestepScheduler", settings), 10),
-        new DpmSolverSinglestepSampler(10));
+        new DpmSolverSinglestepSampler(Timesteps.of(10, Spacing.LINSPACE)));
   }
 
   @Test
@@ -138,7 +138,7 @@ class SchedulerPairsTest {
     assertThat(settings).containsEntry("final_sigmas_type", "zero");
     assertSame(
         Samplers.of(new SchedulerConfig("UniPCMultistepScheduler", settings), 10),
-        new UniPcSampler(10));
+        new UniPcSampler(Timesteps.of(10, Spacing.LINSPACE)));
   }
 
   @Test

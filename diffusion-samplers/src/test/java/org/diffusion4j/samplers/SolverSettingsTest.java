@@ -34,16 +34,16 @@ class SolverSettingsTest {
   @Test
   void defaults_areThoseOfDiffusers() {
     Timesteps nodes = Timesteps.of(10, Spacing.LINSPACE);
-    assertSame("EulerDiscreteScheduler", new EulerSampler(10));
-    assertSame("EulerAncestralDiscreteScheduler", new EulerSampler(10).withAncestralNoise());
-    assertSame("HeunDiscreteScheduler", new HeunSampler(Timesteps.of(10, Spacing.LINSPACE)));
-    assertSame("LMSDiscreteScheduler", new LmsSampler(10));
-    assertSame("KDPM2DiscreteScheduler", new Kdpm2Sampler(10));
-    assertSame("KDPM2AncestralDiscreteScheduler", new Kdpm2Sampler(10).withAncestralNoise());
-    assertSame("DPMSolverMultistepScheduler", new DpmSolverSampler(10));
-    assertSame("DPMSolverSinglestepScheduler", new DpmSolverSinglestepSampler(10));
+    assertSame("EulerDiscreteScheduler", new EulerSampler(nodes));
+    assertSame("EulerAncestralDiscreteScheduler", new EulerSampler(nodes).withAncestralNoise());
+    assertSame("HeunDiscreteScheduler", new HeunSampler(nodes));
+    assertSame("LMSDiscreteScheduler", new LmsSampler(nodes));
+    assertSame("KDPM2DiscreteScheduler", new Kdpm2Sampler(nodes));
+    assertSame("KDPM2AncestralDiscreteScheduler", new Kdpm2Sampler(nodes).withAncestralNoise());
+    assertSame("DPMSolverMultistepScheduler", new DpmSolverSampler(nodes));
+    assertSame("DPMSolverSinglestepScheduler", new DpmSolverSinglestepSampler(nodes));
     assertSame("UniPCMultistepScheduler", new UniPcSampler(nodes));
-    assertSame("DEISMultistepScheduler", new DeisSampler(10));
+    assertSame("DEISMultistepScheduler", new DeisSampler(nodes));
     assertSame("LCMScheduler", new LcmSampler(10));
     assertSame("TCDScheduler", new TcdSampler(10));
     assertSame(
@@ -117,7 +117,7 @@ class SolverSettingsTest {
             .withFullOrderAtEnd());
     assertSame(
         Samplers.of(config("DPMSolverMultistepScheduler", "euler_at_final", true), 20),
-        new DpmSolverSampler(20).withEulerAtEnd());
+        new DpmSolverSampler(Timesteps.of(20, Spacing.LINSPACE)).withEulerAtEnd());
     assertSame(
         Samplers.of(
             config(
@@ -141,7 +141,7 @@ class SolverSettingsTest {
   @Test
   void thirdOrder_ofAConfigurationIsThePublishedOne() {
     SchedulerConfig config = config("DPMSolverMultistepScheduler", "solver_order", 3L);
-    DpmSolverSampler ours = new DpmSolverSampler(10).withOrder(3);
+    DpmSolverSampler ours = new DpmSolverSampler(Timesteps.of(10, Spacing.LINSPACE)).withOrder(3);
     assertSame(Samplers.of(config, 10), ours.withPublishedThirdOrder());
     assertThat(samples(Samplers.of(config, 10))).isNotEqualTo(samples(ours));
   }
@@ -151,7 +151,7 @@ class SolverSettingsTest {
     for (Object infinity : new Object[] {"-Infinity", "-inf", Double.NEGATIVE_INFINITY, null}) {
       assertSame(
           Samplers.of(config("DPMSolverMultistepScheduler", "lambda_min_clipped", infinity), 10),
-          new DpmSolverSampler(10));
+          new DpmSolverSampler(Timesteps.of(10, Spacing.LINSPACE)));
     }
   }
 

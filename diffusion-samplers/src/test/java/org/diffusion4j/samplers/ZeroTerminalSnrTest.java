@@ -31,7 +31,7 @@ class ZeroTerminalSnrTest {
         new EulerSampler(20),
         new EulerSampler(20).withFinalSigma(FinalSigma.MIN),
         new EulerSampler(20).withAncestralNoise(),
-        new HeunSampler(20),
+        new HeunSampler(Timesteps.of(20, Spacing.KARRAS).withLambdaMin(Double.NEGATIVE_INFINITY)),
         new LmsSampler(20),
         new Kdpm2Sampler(20),
         new Kdpm2Sampler(20).withAncestralNoise(),
@@ -92,7 +92,10 @@ class ZeroTerminalSnrTest {
     Timesteps leading = Timesteps.of(20, Spacing.LEADING);
     for (LoopSampler<?, ?> sampler :
         new LoopSampler<?, ?>[] {
-          new DdimSampler(leading, 0), new EulerSampler(leading), new PndmSampler(leading)
+          new DdimSampler(leading, 0),
+          new EulerSampler(leading),
+          new PndmSampler(leading),
+          new HeunSampler(20)
         }) {
       double[] values = sample(sampler, Prediction.EPSILON);
       assertThat(values[0]).as("mean").isBetween(0.15, 0.45);

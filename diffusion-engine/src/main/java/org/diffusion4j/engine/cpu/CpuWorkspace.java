@@ -114,9 +114,7 @@ final class CpuWorkspace implements Workspace {
   }
 
   long address(Value value) {
-    return value.storage().kind() == Storage.Kind.APART
-        ? Address.of(array(value, value.length()))
-        : address(value.storage());
+    return address(value.storage());
   }
 
   FloatBuffer floats(Value value) {

@@ -1,7 +1,4 @@
-/**
- * Turns the operations of a SameDiff graph into nodes, for given shapes of its placeholders, and
- * runs what has no plan in a session.
- */
+/** Turns the operations of a SameDiff graph into nodes, for given shapes of its placeholders. */
 @NullMarked
 package org.diffusion4j.engine.samediff;
 

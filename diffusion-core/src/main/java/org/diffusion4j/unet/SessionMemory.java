@@ -1,4 +1,4 @@
-package org.diffusion4j.engine.samediff;
+package org.diffusion4j.unet;
 
 import java.util.Arrays;
 import org.diffusion4j.internal.common.NativeMemory;

@@ -11,11 +11,11 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingException;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
@@ -137,9 +137,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
 
   /** The scale of each sample. */
   private double[] scales(INDArray t) {
-    double[] scales = t.toDoubleVector();
+    double[] scales = new double[Math.toIntExact(t.length())];
     for (int i = 0; i < scales.length; i++) {
-      scales[i] = scales[i] >= from && scales[i] <= to ? scale : 1;
+      double timestep = t.getDouble(i);
+      scales[i] = timestep >= from && timestep <= to ? scale : 1;
     }
     return scales;
   }
@@ -200,8 +201,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
   private INDArray inOneCall(
       INDArray xt, INDArray t, Condition condition, Condition away, double[] scales) {
     int n = scales.length;
-    try (INDArray xTwice = Nd4j.concat(0, xt, xt);
-        INDArray tTwice = Nd4j.concat(0, t, t);
+    try (INDArray xTwice = Elements.twice(xt);
+        INDArray tTwice = Elements.twice(t);
         Condition twice = Condition.concat(condition, away)) {
       INDArray both = model.predict(xTwice, tTwice, twice);
       try {

@@ -86,6 +86,8 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
       return next;
     }
     double kept = step.to().alphaBar() / below.alphaBar();
-    return Linear.addNoise(next.muli(Math.sqrt(kept)), Math.sqrt(1 - kept), noise);
+    try (next) {
+      return Linear.addNoise(Linear.times(Math.sqrt(kept), next), Math.sqrt(1 - kept), noise);
+    }
   }
 }

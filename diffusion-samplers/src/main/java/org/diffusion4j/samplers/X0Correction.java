@@ -54,7 +54,7 @@ public interface X0Correction {
         INDArray sample = x0.tensorAlongDimension(i, rest(x0.rank()));
         double threshold = Math.min(Math.max(quantile(sample, ratio), 1), limit);
         Elements.clamp(sample, threshold);
-        sample.divi(threshold);
+        Elements.divide(sample, threshold);
       }
     };
   }

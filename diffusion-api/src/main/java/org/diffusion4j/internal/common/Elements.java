@@ -89,6 +89,41 @@ public final class Elements {
     return x;
   }
 
+  /** Divides by a number in place. */
+  public static void divide(INDArray x, double divisor) {
+    if (!isPlain(x)) {
+      x.divi(divisor);
+      return;
+    }
+    float by = (float) divisor;
+    run(
+        true,
+        (pieces, n) -> {
+          for (int i = 0; i < n; i++) {
+            pieces[0][i] /= by;
+          }
+        },
+        x);
+  }
+
+  /** A new array of the values of {@code x} and behind them the same again, {@code [2 n, ...]}. */
+  public static INDArray twice(INDArray x) {
+    if (!isPlain(x)) {
+      return Nd4j.concat(0, x, x);
+    }
+    long[] shape = x.shape().clone();
+    shape[0] *= 2;
+    INDArray result = Nd4j.createUninitialized(DataType.FLOAT, shape, 'c');
+    Values to = new Values(result, 0);
+    Values from = new Values(x, 0);
+    long bytes = x.length() * Float.BYTES;
+    Pointer.memcpy(to, from, bytes);
+    Pointer.memcpy(new Values(result, x.length()), from, bytes);
+    Reference.reachabilityFence(x);
+    Reference.reachabilityFence(result);
+    return result;
+  }
+
   /** Replaces values outside of [-range, range] by the nearest end, in place. */
   public static void clamp(INDArray x, double range) {
     if (!isPlain(x)) {

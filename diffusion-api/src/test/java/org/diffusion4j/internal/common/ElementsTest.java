@@ -68,6 +68,10 @@ class ElementsTest {
       INDArray clamped = Transforms.min(Transforms.max(x, -0.9), 0.9);
       Elements.clamp(x, 0.9);
       assertSame(x, clamped);
+      INDArray divided = x.div(0.3);
+      Elements.divide(x, 0.3);
+      assertSame(x, divided);
+      assertSame(Elements.twice(x), Nd4j.concat(0, x, x));
     }
   }
 

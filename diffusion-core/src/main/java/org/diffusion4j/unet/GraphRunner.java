@@ -1,42 +1,35 @@
 package org.diffusion4j.unet;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.PlannedGraph;
-import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.graph.DropoutMasks;
-import org.diffusion4j.engine.graph.Losses;
+import org.diffusion4j.engine.graph.GraphExecutor;
+import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.samediff.SessionGraph;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.autodiff.listeners.At;
-import org.nd4j.autodiff.listeners.Operation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.array.SingleThreadArrayHolder;
-import org.nd4j.autodiff.samediff.internal.InferenceSession;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs a graph forward, and backward from a loss of its output: as a plan where one can be made,
- * any number of calls at once, and otherwise in SameDiff's sessions, one call at a time.
- *
- * <p>The sessions are our own, for SameDiff keeps one for each thread that ever asked it.
+ * Chooses what runs a graph: a plan where one can be made, any number of calls at once, and
+ * otherwise SameDiff's session, one call at a time. Owns the graph's arrays.
  */
 final class GraphRunner implements AutoCloseable {
 
@@ -46,26 +39,23 @@ final class GraphRunner implements AutoCloseable {
   static final String PROPERTY = "diffusion4j.executor";
 
   private final SameDiff graph;
-  private final InferenceSession forward;
-  private final @Nullable PlannedGraph planned;
-  private final Object differentiation = new Object();
+  private final @Nullable GraphExecutor planned;
+  private final GraphExecutor session;
   private final AtomicBoolean saidWhy = new AtomicBoolean();
-  private InferenceSession backward;
-  private @Nullable SameDiff copy;
-  private final Map<String, String> gradientNames = new HashMap<>();
   private final List<String> dropouts = new ArrayList<>();
   private final double dropout;
+  private @Nullable SameDiff scratch;
   private volatile boolean closed;
 
-  GraphRunner(SameDiff graph, long[] sampleShape) {
-    this(graph, sampleShape, 0);
+  GraphRunner(SameDiff graph) {
+    this(graph, 0);
   }
 
   /**
    * @param dropout probability of values to be dropped; if positive, placeholders whose names end
    *     in {@link Graphs#DROPOUT} stand for masks
    */
-  GraphRunner(SameDiff graph, long[] sampleShape, double dropout) {
+  GraphRunner(SameDiff graph, double dropout) {
     this.graph = graph;
     this.dropout = dropout;
     for (SDVariable variable : graph.variables()) {
@@ -73,167 +63,53 @@ final class GraphRunner implements AutoCloseable {
         dropouts.add(variable.name());
       }
     }
-    forward = session(graph);
-    addLoss(graph, sampleShape.length + 1);
-    backward = forward;
+    session = new SessionGraph(graph, () -> copy(graph), dropouts);
     planned =
         "session".equals(System.getProperty(PROPERTY))
             ? null
-            : PlannedGraph.of(graph, this::copy, dropouts).orElse(null);
+            : PlannedGraph.of(graph, this::scratch, dropouts).orElse(null);
   }
 
-  /** A loss whose gradient with respect to the output is what the placeholder is given. */
-  private static void addLoss(SameDiff graph, int rank) {
-    long[] shape = new long[rank];
-    Arrays.fill(shape, -1);
-    SDVariable output = graph.getVariable(Graphs.OUTPUT);
-    SDVariable gradient = graph.placeHolder(Graphs.OUTPUT_GRADIENT, output.dataType(), shape);
-    output.mul(gradient).sum().rename(Graphs.LOSS);
-    graph.setLossVariables(Graphs.LOSS);
+  /** A copy with the same arrays. */
+  static SameDiff copy(SameDiff graph) {
+    SameDiff copy = SameDiff.create();
+    copy.setArrayHolders(new SingleThreadArrayHolder(), new SingleThreadArrayHolder(), false);
+    graph.invokeGraphOn(copy);
+    return copy;
   }
 
-  /**
-   * @param shape of the output
-   */
-  INDArray output(Map<String, INDArray> placeholders, long[] shape) {
-    return output(placeholders, shape, Precision.FLOAT32);
-  }
-
-  /**
-   * @param shape of the output
-   * @param precision of convolutions, in plans alone
-   */
-  INDArray output(Map<String, INDArray> placeholders, long[] shape, Precision precision) {
-    return Detached.get(() -> outputDetached(placeholders, shape, precision));
-  }
-
-  private INDArray outputDetached(
-      Map<String, INDArray> placeholders, long[] shape, Precision precision) {
-    requireOpen();
-    if (planned != null) {
-      try {
-        return planned.output(placeholders, precision, Graphs.OUTPUT, shape);
-      } catch (UnplannableException e) {
-        sayWhy(e);
-      }
+  /** The copy to which plans add the gradients of operations. */
+  synchronized SameDiff scratch() {
+    SameDiff made = scratch;
+    if (made == null) {
+      made = copy(graph);
+      scratch = made;
     }
-    return outputOfSession(placeholders);
+    return made;
   }
 
-  private INDArray outputOfSession(Map<String, INDArray> placeholders) {
-    try (SessionMasks masks = new SessionMasks(graph, dropouts)) {
-      return outputOfSession(placeholders, masks);
-    }
-  }
-
-  private synchronized INDArray outputOfSession(
-      Map<String, INDArray> placeholders, SessionMasks masks) {
+  /** The plan, or the session where there is none, and says so once. */
+  private <T> T run(Function<GraphExecutor, T> call) {
     requireOpen();
-    Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
-    all.putAll(masks.arrays());
-    return result(run(forward, all, List.of(Graphs.OUTPUT)), Graphs.OUTPUT);
-  }
-
-  /** The mean squared error to a target, and its gradients. */
-  Gradients gradients(Map<String, INDArray> placeholders, INDArray target, Collection<String> of) {
-    SampleLoss loss = SampleLoss.meanSquaredError(target);
-    return gradients(placeholders, target.shape(), loss, null, of);
-  }
-
-  /**
-   * @param shape of the output
-   * @param drop which values are dropped, or null to keep everything
-   */
-  Gradients gradients(
-      Map<String, INDArray> placeholders,
-      long[] shape,
-      SampleLoss loss,
-      @Nullable Dropout drop,
-      Collection<String> of) {
-    return Detached.get(() -> gradientsDetached(placeholders, shape, loss, drop, of));
-  }
-
-  private Gradients gradientsDetached(
-      Map<String, INDArray> placeholders,
-      long[] shape,
-      SampleLoss loss,
-      @Nullable Dropout drop,
-      Collection<String> of) {
-    DropoutMasks masks =
-        drop == null || dropouts.isEmpty()
-            ? null
-            : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
-    requireOpen();
-    PlannedGraph plan = planned;
+    GraphExecutor plan = planned;
     if (plan != null) {
       try {
-        // Who asks for gradients again has used the last ones to change the weights.
-        plan.weightsChanged();
-        PlannedGraph.Result result =
-            plan.gradients(placeholders, Graphs.OUTPUT, shape, loss, masks, of);
-        return new Gradients(
-            result.losses(),
-            result.gradients(),
-            () -> {
-              result.close();
-              plan.weightsChanged();
-            });
+        return call.apply(plan);
       } catch (UnplannableException e) {
-        sayWhy(e);
+        // What cannot be planned for one batch is asked about again for another.
+        if (!saidWhy.getAndSet(true)) {
+          LOG.info("the graph runs in SameDiff's session, for {}", e.getMessage());
+        }
       }
     }
-    return gradientsOfSession(placeholders, loss, masks, of);
-  }
-
-  /** A session cannot stop in the middle: it runs forward twice, and asks the loss in between. */
-  private Gradients gradientsOfSession(
-      Map<String, INDArray> placeholders,
-      SampleLoss loss,
-      @Nullable DropoutMasks drop,
-      Collection<String> of) {
-    long batch = Objects.requireNonNull(placeholders.get(Graphs.SAMPLE)).size(0);
-    try (SessionMasks masks =
-            drop == null
-                ? new SessionMasks(graph, dropouts)
-                : new SessionMasks(graph, dropouts, drop, batch);
-        INDArray output = plain(outputOfSession(placeholders, masks));
-        INDArray outputGradient = Nd4j.createUninitialized(output.dataType(), output.shape())) {
-      Losses losses = new Losses(loss, Math.toIntExact(batch));
-      float[] outputs = floats(output);
-      float[] slopes = new float[outputs.length];
-      losses.askAll(outputs, slopes);
-      try (INDArray copy = Nd4j.create(slopes, output.shape(), 'c')) {
-        outputGradient.assign(copy);
-      }
-      Map<String, INDArray> all = new LinkedHashMap<>(placeholders);
-      all.putAll(masks.arrays());
-      all.put(Graphs.OUTPUT_GRADIENT, outputGradient);
-      Map<String, INDArray> gradients = gradientsOfSession(all, of);
-      return new Gradients(losses, gradients, () -> gradients.values().forEach(INDArray::close));
-    }
-  }
-
-  /** From a gradient of the output that is among the placeholders, in the graph's own type. */
-  synchronized Map<String, INDArray> gradientsOfSession(
-      Map<String, INDArray> placeholders, Collection<String> of) {
-    Map<String, INDArray> gradients = new LinkedHashMap<>();
-    if (!of.isEmpty()) {
-      requireOpen();
-      differentiate();
-      List<String> wanted = of.stream().map(this::gradientName).toList();
-      Map<String, INDArray> results = run(backward, placeholders, wanted);
-      for (String name : of) {
-        gradients.put(name, plain(result(results, gradientName(name))));
-      }
-    }
-    return gradients;
+    return call.apply(session);
   }
 
   boolean isClosed() {
     return closed;
   }
 
-  /** {@link PlannedGraph#heldBytes}; 0 without plans. */
+  /** {@link GraphExecutor#heldBytes} of plans; 0 without them. */
   long planBytes() {
     return planned == null ? 0 : planned.heldBytes();
   }
@@ -244,36 +120,75 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /**
-   * {@link PlannedGraph#bytes} of a forward run, or of gradients; empty for a session, which cannot
-   * tell.
+   * @param shape of the output
    */
-  OptionalLong bytes(Map<String, long[]> shapes, Collection<String> of) {
+  INDArray output(Map<String, INDArray> inputs, long[] shape) {
+    return output(inputs, shape, Precision.FLOAT32);
+  }
+
+  /**
+   * @param shape of the output
+   * @param precision of convolutions, in plans alone
+   */
+  INDArray output(Map<String, INDArray> inputs, long[] shape, Precision precision) {
+    Map<String, INDArray> outputs = outputs(inputs, Map.of(Graphs.OUTPUT, shape), precision);
+    return Objects.requireNonNull(outputs.get(Graphs.OUTPUT));
+  }
+
+  /**
+   * @param results their shapes by name
+   */
+  Map<String, INDArray> outputs(
+      Map<String, INDArray> inputs, Map<String, long[]> results, Precision precision) {
+    return Detached.get(() -> run(executor -> executor.outputs(inputs, results, precision)));
+  }
+
+  /** The mean squared error to a target, and its gradients. */
+  Gradients gradients(Map<String, INDArray> inputs, INDArray target, Collection<String> of) {
+    SampleLoss loss = SampleLoss.meanSquaredError(target);
+    return gradients(inputs, target.shape(), loss, null, of);
+  }
+
+  /**
+   * @param shape of the output
+   * @param drop which values are dropped, or null to keep everything
+   */
+  Gradients gradients(
+      Map<String, INDArray> inputs,
+      long[] shape,
+      SampleLoss loss,
+      @Nullable Dropout drop,
+      Collection<String> of) {
+    DropoutMasks masks =
+        drop == null || dropouts.isEmpty()
+            ? null
+            : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
+    // Who asks for gradients again has used the last ones to change the weights.
+    weightsChanged();
+    LossGradients gradients =
+        Detached.get(
+            () ->
+                run(executor -> executor.gradients(inputs, Graphs.OUTPUT, shape, loss, masks, of)));
+    return new Gradients(
+        gradients.losses(),
+        gradients.gradients(),
+        () -> {
+          gradients.close();
+          weightsChanged();
+        });
+  }
+
+  /** {@link GraphExecutor#bytes} of the output, or of its gradients; empty for a session. */
+  OptionalLong bytes(Map<String, long[]> inputs, long[] shape, Collection<String> of) {
     requireOpen();
-    PlannedGraph plan = planned;
+    GraphExecutor plan = planned;
     if (plan == null) {
       return OptionalLong.empty();
     }
     try {
-      return OptionalLong.of(Detached.get(() -> plan.bytes(shapes, Graphs.OUTPUT, of)));
+      return Detached.get(() -> plan.bytes(inputs, Map.of(Graphs.OUTPUT, shape), of));
     } catch (UnplannableException e) {
       return OptionalLong.empty();
-    }
-  }
-
-  /** The values in C order. */
-  private static float[] floats(INDArray array) {
-    try (INDArray copy = array.dup('c')) {
-      return copy.data().asFloat();
-    }
-  }
-
-  /** Gradients are promised in C order. */
-  private static INDArray plain(INDArray array) {
-    if (Address.isPlain(array)) {
-      return array;
-    }
-    try (array) {
-      return array.dup('c');
     }
   }
 
@@ -282,69 +197,6 @@ final class GraphRunner implements AutoCloseable {
     if (planned != null) {
       planned.weightsChanged();
     }
-  }
-
-  /** Once: what cannot be planned for one batch is asked about again for another. */
-  private void sayWhy(UnplannableException reason) {
-    if (!saidWhy.getAndSet(true)) {
-      LOG.info("the graph runs in SameDiff's session, for {}", reason.getMessage());
-    }
-  }
-
-  /** A copy with the same arrays, to which plans add the gradients of operations. */
-  SameDiff copy() {
-    synchronized (differentiation) {
-      SameDiff made = copy;
-      if (made == null) {
-        made = SameDiff.create();
-        made.setArrayHolders(new SingleThreadArrayHolder(), new SingleThreadArrayHolder(), false);
-        graph.invokeGraphOn(made);
-        copy = made;
-      }
-      return made;
-    }
-  }
-
-  /** With a lock of its own, for a plan that is being made may ask for it. */
-  private void differentiate() {
-    synchronized (differentiation) {
-      if (backward == forward) {
-        Quietly.run(() -> graph.createGradFunction(Graphs.SAMPLE));
-        for (SDVariable variable : graph.getFunction("grad").variables()) {
-          if (variable.dataType().isFPType() && graph.hasVariable(variable.name())) {
-            SDVariable gradient = graph.getVariable(variable.name()).gradient();
-            if (gradient != null) {
-              gradientNames.put(variable.name(), gradient.name());
-            }
-          }
-        }
-        backward = session(graph.getFunction("grad"));
-      }
-    }
-  }
-
-  private static InferenceSession session(SameDiff of) {
-    InferenceSession session = new InferenceSession(of);
-    session.setMmgr(new SessionMemory());
-    return session;
-  }
-
-  private static Map<String, INDArray> run(
-      InferenceSession session, Map<String, INDArray> placeholders, List<String> wanted) {
-    At at = At.builder().operation(Operation.INFERENCE).build();
-    return session.output(wanted, placeholders, null, List.of(), List.of(), at);
-  }
-
-  private String gradientName(String variable) {
-    String name = gradientNames.get(variable);
-    if (name == null) {
-      throw new IllegalArgumentException("the loss does not depend on " + variable);
-    }
-    return name;
-  }
-
-  private static INDArray result(Map<String, INDArray> results, String name) {
-    return Objects.requireNonNull(results.get(name), name);
   }
 
   void requireOpen() {
@@ -358,6 +210,7 @@ final class GraphRunner implements AutoCloseable {
     if (planned != null) {
       planned.close();
     }
+    session.close();
     synchronized (this) {
       if (!closed) {
         closed = true;

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import org.diffusion4j.Condition;
@@ -27,11 +28,27 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * A denoiser whose function is a SameDiff graph, which can be trained.
  *
- * <p>A graph of your own has a placeholder {@code sample} FLOAT {@code [-1, sampleShape...]}, a
- * placeholder {@code timestep} FLOAT {@code [-1, 1]}, an operation's result {@code output} of the
- * shape of {@code sample}, and, if it is conditional, a placeholder {@code class_labels} FLOAT
- * {@code [-1, classes]} that is given one-hot rows. Its variables are the weights. The names {@code
- * output_gradient} and {@code loss} are taken. The graph belongs to the denoiser from then on.
+ * <p>A graph of your own has an operation's result {@code output} of the shape of {@code sample},
+ * and these placeholders, the last five only if it takes such conditions:
+ *
+ * <table>
+ * <caption>Placeholders</caption>
+ * <tr><th>name<th>shape<th>what it is given
+ * <tr><td>{@code sample}<td>{@code [-1, sampleShape...]}<td>the noisy samples
+ * <tr><td>{@code timestep}<td>{@code [-1, 1]}<td>the timestep of each
+ * <tr><td>{@code class_labels}<td>{@code [-1, classes]}<td>a label of each as a one-hot row
+ * <tr><td>{@code encoder_hidden_states}<td>{@code [-1, tokens, width]}, where the number of tokens
+ *     may be -1<td>{@link Condition.Embeddings#tokens}
+ * <tr><td>{@code encoder_attention_mask}<td>{@code [-1, tokens]}<td>{@link
+ *     Condition.Embeddings#mask}, ones if there is none
+ * <tr><td>{@code text_embeds}<td>{@code [-1, width]}<td>{@link Condition.Embeddings#pooled}
+ * <tr><td>{@code pictures}<td>{@code [-1, channels, height, width]}, where height and width may be
+ *     -1<td>{@link Condition.Pictures#pictures}, as they are: the graph itself concatenates them
+ *     with the samples, or does with them what it likes
+ * </table>
+ *
+ * <p>All are FLOAT. The graph's variables are the weights. The graph belongs to the denoiser from
+ * then on.
  *
  * <p>Several threads may ask one denoiser for predictions. Nobody may ask while it is trained.
  *
@@ -47,6 +64,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final long[] sampleShape;
   private final int classes;
   private final boolean nullClass;
+  private final ConditionInputs conditions;
   private final Map<String, INDArray> parameters;
   private final Map<String, INDArray> weights;
   private final GraphRunner runner;
@@ -91,15 +109,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
                 + graph.variableMap().keySet());
       }
     }
-    for (String name : new String[] {Graphs.OUTPUT_GRADIENT, Graphs.LOSS}) {
-      if (graph.hasVariable(name)) {
-        throw new IllegalArgumentException(
-            "graph must have no variable named " + name + ", which training adds");
-      }
-    }
     int rows = graph.hasVariable(Graphs.CLASS) ? classes(graph.getVariable(Graphs.CLASS)) : 0;
     classes = nullClass ? rows - 1 : rows;
     this.nullClass = nullClass;
+    conditions = new ConditionInputs(graph);
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
@@ -112,7 +125,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
-    runner = new GraphRunner(graph, this.sampleShape, dropout);
+    runner = new GraphRunner(graph, dropout);
   }
 
   private static int classes(SDVariable labels) {
@@ -161,10 +174,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return classes;
   }
 
-  /** {@inheritDoc} It is known: labels of its classes, or nothing. */
+  /** {@inheritDoc} The placeholders of the graph say it. */
   @Override
   public Condition.Takes takes() {
-    return classes == 0 ? Condition.Takes.nothing() : Condition.Takes.labels(classes, nullClass);
+    return conditions.with(
+        classes == 0 ? Condition.Takes.nothing() : Condition.Takes.labels(classes, nullClass));
   }
 
   /**
@@ -220,9 +234,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return predict(xt, t, condition, Precision.FLOAT32);
   }
 
-  private INDArray predict(INDArray xt, INDArray t, Condition condition, Precision precision) {
-    try (Inputs inputs = new Inputs(xt, t, condition)) {
-      return runner.output(inputs.placeholders, batch(xt.size(0), outputShape()), precision);
+  INDArray predict(INDArray xt, INDArray t, Condition condition, Precision precision) {
+    try (DenoiserInputs inputs = inputs(xt, t, condition)) {
+      return runner.output(inputs.placeholders(), batch(xt.size(0), outputShape()), precision);
     }
   }
 
@@ -232,10 +246,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param t timestep of each sample, FLOAT {@code [n]}
-   * @param condition one label per sample, or none
+   * @param condition what the model {@link #takes()}
    * @param target what the output should be, FLOAT {@code [n, outputShape...]}
    * @param of names of the weights whose gradients are wanted; {@code sample} asks for that of
-   *     {@code xt}
+   *     {@code xt}, the name of a placeholder for embeddings or pictures for that of these
    * @return to be closed by the caller
    * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
    * @throws IllegalStateException if this denoiser is closed
@@ -243,13 +257,14 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   public Gradients gradients(
       INDArray xt, INDArray t, Condition condition, INDArray target, Collection<String> of) {
     for (String name : of) {
-      if (!parameters.containsKey(name) && !name.equals(Graphs.SAMPLE)) {
+      boolean input = name.equals(Graphs.SAMPLE) || conditions.names().contains(name);
+      if (!parameters.containsKey(name) && !input) {
         throw new IllegalArgumentException("no weight is named " + name);
       }
     }
-    try (Inputs inputs = new Inputs(xt, t, condition)) {
+    try (DenoiserInputs inputs = inputs(xt, t, condition)) {
       requireTarget(target, xt.size(0));
-      return runner.gradients(inputs.placeholders, target, of);
+      return runner.gradients(inputs.placeholders(), target, of);
     }
   }
 
@@ -263,7 +278,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param t timestep of each sample, FLOAT {@code [n]}
-   * @param condition one label per sample, or none
+   * @param condition what the model {@link #takes()}
    * @param loss of each sample, added up; what it throws is thrown
    * @return to be closed by the caller
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
@@ -292,9 +307,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       SampleLoss loss,
       Collection<String> of,
       @Nullable Dropout dropout) {
-    try (Inputs inputs = new Inputs(xt, t, condition)) {
+    try (DenoiserInputs inputs = inputs(xt, t, condition)) {
       long[] shape = batch(xt.size(0), outputShape());
-      return runner.gradients(inputs.placeholders, shape, loss, dropout, of);
+      return runner.gradients(inputs.placeholders(), shape, loss, dropout, of);
     }
   }
 
@@ -307,42 +322,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *     the graph runs in SameDiff's session
    */
   public Denoiser inBfloat16() {
-    if (!CpuEngine.isFast(Precision.BFLOAT16) || predictionBytes(1).isEmpty()) {
+    if (!CpuEngine.isFast(Precision.BFLOAT16) || bytes(1, 1, Set.of()).isEmpty()) {
       throw new UnsupportedOperationException(
           "bfloat16 must have a graph that runs as a plan on a processor with AVX512-BF16 or AMX");
     }
-    SameDiffDenoiser full = this;
-    return new Denoiser() {
-      @Override
-      public NoiseSchedule schedule() {
-        return full.schedule();
-      }
-
-      @Override
-      public long[] sampleShape() {
-        return full.sampleShape();
-      }
-
-      @Override
-      public Prediction prediction() {
-        return full.prediction();
-      }
-
-      @Override
-      public boolean learnsVariance() {
-        return full.learnsVariance();
-      }
-
-      @Override
-      public Condition.Takes takes() {
-        return full.takes();
-      }
-
-      @Override
-      public INDArray predict(INDArray xt, INDArray t, Condition condition) {
-        return full.predict(xt, t, condition, Precision.BFLOAT16);
-      }
-    };
+    return new Bfloat16Denoiser(this);
   }
 
   /**
@@ -350,16 +334,17 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * caller, in bytes. Nothing of it is allocated to find out.
    *
    * @param n samples at once
-   * @return empty if the graph runs in SameDiff's session, which cannot tell
+   * @return empty if the graph runs in SameDiff's session, which cannot tell, or if it leaves the
+   *     number of tokens or the size of pictures open
    */
   @Override
   public OptionalLong predictionBytes(int n) {
-    return bytes(n, Set.of());
+    return bytes(n, 0, Set.of());
   }
 
   /** {@link #predictionBytes}, of {@link #gradients} of every weight. */
   public OptionalLong gradientBytes(int n) {
-    return bytes(n, parameters.keySet());
+    return bytes(n, 0, parameters.keySet());
   }
 
   /** The native memory of the weights in bytes; 0 once this denoiser is closed. */
@@ -378,7 +363,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return runner.planBytes();
   }
 
-  private OptionalLong bytes(int n, Set<String> of) {
+  /**
+   * @param open what stands for sizes that the graph leaves open, or 0
+   */
+  private OptionalLong bytes(int n, int open, Set<String> of) {
     if (n < 1) {
       throw new IllegalArgumentException("samples must be at least 1 but were " + n);
     }
@@ -388,8 +376,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     if (classes > 0) {
       shapes.put(Graphs.CLASS, new long[] {n, encodedWidth()});
     }
-    shapes.put(Graphs.OUTPUT, batch(n, outputShape()));
-    return runner.bytes(shapes, of);
+    Optional<Map<String, long[]>> more = conditions.shapes(n, open);
+    if (more.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    shapes.putAll(more.get());
+    return runner.bytes(shapes, batch(n, outputShape()), of);
   }
 
   private static long[] batch(long n, long[] shape) {
@@ -411,7 +403,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     long[] shape = batch(n, outputShape());
     if (target.dataType() != DataType.FLOAT || !Arrays.equals(target.shape(), shape)) {
       throw new IllegalArgumentException(
-          "target must be FLOAT " + Arrays.toString(shape) + " but was " + describe(target));
+          "target must be FLOAT "
+              + Arrays.toString(shape)
+              + " but was "
+              + DenoiserInputs.describe(target));
     }
   }
 
@@ -420,55 +415,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return sampleShape;
   }
 
-  /** The arrays of one call, checked and brought to the placeholders' shapes. */
-  private final class Inputs implements AutoCloseable {
-
-    final Map<String, INDArray> placeholders = new LinkedHashMap<>();
-
-    Inputs(INDArray xt, INDArray t, Condition condition) {
-      requireSamples(xt);
-      long n = xt.size(0);
-      if (t.dataType() != DataType.FLOAT || t.rank() != 1 || t.size(0) != n) {
-        throw new IllegalArgumentException(
-            "timesteps must be FLOAT [" + n + "] but were " + describe(t));
-      }
-      for (float timestep : t.toFloatVector()) {
-        if (!(timestep >= 0 && timestep <= schedule.steps() - 1)) {
-          throw new IllegalArgumentException(
-              "timestep must be in [0, " + (schedule.steps() - 1) + "] but was " + timestep);
-        }
-      }
-      placeholders.put(Graphs.SAMPLE, xt);
-      placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
-      takes().require(condition, Math.toIntExact(n));
-      if (condition.isNone() && nullClass) {
-        condition = Condition.label(Condition.UNLABELLED, Math.toIntExact(n));
-      }
-      if (classes > 0) {
-        placeholders.put(Graphs.CLASS, encode(condition.labels()));
-      }
-    }
-
-    private void requireSamples(INDArray xt) {
-      boolean fits = xt.dataType() == DataType.FLOAT && xt.rank() == sampleShape.length + 1;
-      fits = fits && xt.size(0) > 0;
-      for (int d = 0; fits && d < sampleShape.length; d++) {
-        fits = xt.size(d + 1) == sampleShape[d];
-      }
-      if (!fits) {
-        String shape = Arrays.toString(sampleShape);
-        throw new IllegalArgumentException(
-            "samples must be FLOAT [n, " + shape.substring(1) + " but were " + describe(xt));
-      }
-    }
-
-    @Override
-    public void close() {
-      INDArray labels = placeholders.get(Graphs.CLASS);
-      if (labels != null) {
-        labels.close();
-      }
-    }
+  private DenoiserInputs inputs(INDArray xt, INDArray t, Condition condition) {
+    return new DenoiserInputs(this, conditions, xt, t, condition);
   }
 
   /** The columns of {@link #encode}. */
@@ -485,10 +433,6 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       rows[i * width + (unlabelled ? classes : labels[i])] = 1;
     }
     return Nd4j.create(rows, new long[] {labels.length, width}, 'c');
-  }
-
-  private static String describe(INDArray array) {
-    return array.dataType() + " " + Arrays.toString(array.shape());
   }
 
   /**

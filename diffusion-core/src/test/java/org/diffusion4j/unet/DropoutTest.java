@@ -17,6 +17,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.samediff.SessionMasks;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -252,7 +253,7 @@ class DropoutTest {
       }
     }
     double step = 1e-5;
-    try (GraphRunner runner = new GraphRunner(graph, new long[3], config.dropout());
+    try (GraphRunner runner = new GraphRunner(graph, config.dropout());
         Gradients gradients = runner.gradients(inputs, target.shape(), error, DROPOUT, names)) {
       double analytic = 0;
       Map<INDArray, INDArray> direction = new IdentityHashMap<>();

@@ -2,6 +2,9 @@ package org.diffusion4j.unet;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -36,8 +39,8 @@ class EngineStateTest {
   @Test
   void gradients_ofManyBatchSizes_leaveTheCopyOfTheGraphAsItWas() {
     List<String> names = List.copyOf(model.parameters().keySet());
-    try (GraphRunner runner = new GraphRunner(OwnGraphs.everything().get(), new long[1])) {
-      SameDiff copy = runner.copy();
+    try (GraphRunner runner = new GraphRunner(OwnGraphs.everything().get())) {
+      SameDiff copy = runner.scratch();
       int ops = copy.getOps().size();
       int variables = copy.variables().size();
       for (int n = 1; n <= 6; n++) {
@@ -68,5 +71,26 @@ class EngineStateTest {
     }
     gradients.close();
     y.close();
+  }
+
+  @Test
+  void gradients_inASession_printNothing() {
+    PrintStream real = System.out;
+    ByteArrayOutputStream written = new ByteArrayOutputStream();
+    PrintStream ours = new PrintStream(written, true, StandardCharsets.UTF_8);
+    System.setOut(ours);
+    try (SameDiffDenoiser session = PlanAndSession.inSession(EngineStateTest::mlp);
+        Gradients gradients =
+            session.gradients(samples(2), times(2), Condition.none(), samples(2))) {
+      assertThat(gradients.of()).isNotEmpty();
+      assertThat(System.out).isSameAs(ours);
+    } finally {
+      System.setOut(real);
+    }
+    assertThat(written.toString(StandardCharsets.UTF_8)).isEmpty();
+  }
+
+  private static SameDiffDenoiser mlp() {
+    return Mlp.create(new MlpConfig(6, 4, 1), NoiseSchedule.linear(100), 1);
   }
 }

@@ -33,8 +33,8 @@ final class PlanAndSession implements AutoCloseable {
       }
     }
     names.add(Graphs.SAMPLE);
-    plan = new GraphRunner(planned, new long[sampleRank]);
-    session = inSession(() -> new GraphRunner(graph.get(), new long[sampleRank]));
+    plan = new GraphRunner(planned);
+    session = inSession(() -> new GraphRunner(graph.get()));
     assertThat(plan.isPlanned()).isTrue();
     assertThat(session.isPlanned()).isFalse();
   }

@@ -83,8 +83,8 @@ class PlanGroupNormTest {
     Map<String, INDArray> doubles = new HashMap<>();
     inputs.forEach((name, array) -> doubles.put(name, array.castTo(DataType.DOUBLE)));
 
-    try (GraphRunner plan = new GraphRunner(single, new long[3]);
-        GraphRunner session = new GraphRunner(exact, new long[3]);
+    try (GraphRunner plan = new GraphRunner(single);
+        GraphRunner session = new GraphRunner(exact);
         Gradients actual = plan.gradients(inputs, target, names);
         Gradients expected = session.gradients(doubles, target.castTo(DataType.DOUBLE), names)) {
       // Written out in elementary operations its gradient could not be planned.

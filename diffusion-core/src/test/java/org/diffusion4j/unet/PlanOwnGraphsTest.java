@@ -79,9 +79,8 @@ class PlanOwnGraphsTest {
   @ParameterizedTest
   @MethodSource("withControlFlow")
   void output_ofAGraphWithControlFlow_isThatOfTheSession(Supplier<SameDiff> graph) {
-    try (GraphRunner runner = new GraphRunner(graph.get(), new long[1]);
-        GraphRunner session =
-            PlanAndSession.inSession(() -> new GraphRunner(graph.get(), new long[1]))) {
+    try (GraphRunner runner = new GraphRunner(graph.get());
+        GraphRunner session = PlanAndSession.inSession(() -> new GraphRunner(graph.get()))) {
       for (int n = 1; n <= 6; n++) {
         // Alternately below and above what a branch asks for.
         Map<String, INDArray> inputs = inputs(new Random(n), n, 6);
@@ -95,7 +94,7 @@ class PlanOwnGraphsTest {
 
   @Test
   void output_ofDropout_keepsSomeValuesAndDropsOthersAnewEachTime() {
-    try (GraphRunner runner = new GraphRunner(OwnGraphs.dropout().get(), new long[1])) {
+    try (GraphRunner runner = new GraphRunner(OwnGraphs.dropout().get())) {
       Map<String, INDArray> inputs = inputs(new Random(1), 50, 6);
       INDArray x = inputs.get(Graphs.SAMPLE).dup();
       INDArray first = runner.output(inputs, new long[] {50, 6});

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
 import org.diffusion4j.engine.graph.Losses;
+import org.diffusion4j.engine.samediff.SessionGraph;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -184,7 +185,7 @@ class UNetGradientTest {
 
     Model(UNetConfig config, DataType type) {
       graph = UNetGraph.build(config, new Layers(7, type));
-      runner = new GraphRunner(graph, new long[3]);
+      runner = new GraphRunner(graph);
     }
 
     List<String> names() {
@@ -256,9 +257,10 @@ class UNetGradientTest {
         losses.ask(i, new float[0], new float[0]);
       }
       INDArray error = graph.outputSingle(inputs, Graphs.OUTPUT).sub(target);
-      Map<String, INDArray> all = new HashMap<>(inputs);
-      all.put(Graphs.OUTPUT_GRADIENT, error.mul(2.0 / target.length()));
-      return new Gradients(losses, runner.gradientsOfSession(all, names()), () -> {});
+      INDArray seed = error.mul(2.0 / target.length());
+      SessionGraph session = new SessionGraph(graph, () -> GraphRunner.copy(graph), List.of());
+      return new Gradients(
+          losses, session.gradients(inputs, Graphs.OUTPUT, seed, names()), () -> {});
     }
 
     double loss(Map<String, INDArray> inputs, INDArray target) {

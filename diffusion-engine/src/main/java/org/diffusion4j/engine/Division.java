@@ -2,7 +2,12 @@ package org.diffusion4j.engine;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.IntFunction;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.TooLargeException;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.internal.common.Shown;
 
 /**
  * How a batch is divided: in parts of two sizes at most, the larger first, of which so many run at
@@ -25,6 +30,58 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
     return new Division(batch, count, Math.min(count, threads), openMp, bySize::get);
   }
 
+  /**
+   * One part a thread, more if those would be too large for a plan, and one if the samples depend
+   * on each other.
+   *
+   * @param divisible whether the caller's arrays allow parts
+   * @param footprints what plans take; asked of those that are used last
+   * @throws UnplannableException if not even one sample has a plan
+   * @throws IllegalStateException if a batch that cannot be divided is too large for one plan
+   */
+  static Division of(
+      int batch,
+      boolean divisible,
+      Workers workers,
+      KeyOfPart keys,
+      Function<PlanCache.Key, Footprint> footprints) {
+    int count = Math.min(batch, workers.threads());
+    while (divisible) {
+      try {
+        Division division = of(batch, count, workers.threads(), keys);
+        boolean batchwise =
+            footprints.apply(division.key(0)).batchwise()
+                && footprints.apply(division.key(count - 1)).batchwise();
+        if (count == 1 || batchwise) {
+          return division;
+        }
+        break;
+      } catch (TooLargeException e) {
+        if (count == batch) {
+          throw new UnplannableException(Shown.text(e.getMessage(), 200));
+        }
+        count = (int) Math.min(batch, 2L * count);
+      }
+    }
+    return undivided(batch, workers, keys, footprints);
+  }
+
+  private static Division undivided(
+      int batch, Workers workers, KeyOfPart keys, Function<PlanCache.Key, Footprint> footprints) {
+    Division division = of(batch, 1, workers.threads(), keys);
+    try {
+      // Throws if it is too large.
+      Footprint unused = footprints.apply(division.key(0));
+      return division;
+    } catch (TooLargeException e) {
+      throw new IllegalStateException(
+          "a batch of "
+              + batch
+              + " cannot be divided, for its samples depend on each other, and is too large: "
+              + e.getMessage());
+    }
+  }
+
   /** Says which plan a part of so many samples has, whose operations may use so many threads. */
   interface KeyOfPart {
     PlanCache.Key key(int size, int threads);
@@ -42,6 +99,12 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
 
   PlanCache.Key key(int part) {
     return keys.apply(size(part));
+  }
+
+  /** The workspaces that a run needs, by plan. */
+  Map<PlanCache.Key, Integer> workspaces() {
+    // That in which gradients are added up is kept while others run.
+    return workspaces(key(0).goal().gradients() ? 1 : 0);
   }
 
   /**

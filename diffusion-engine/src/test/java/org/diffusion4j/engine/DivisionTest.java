@@ -14,7 +14,7 @@ class DivisionTest {
 
   private static PlanCache.Key key(int size, int threads) {
     return new PlanCache.Key(
-        Map.of("x", List.of((long) size)), threads, Goal.result("y", Precision.FLOAT32));
+        Map.of("x", List.of((long) size)), threads, Goal.forward(List.of("y"), Precision.FLOAT32));
   }
 
   @Property

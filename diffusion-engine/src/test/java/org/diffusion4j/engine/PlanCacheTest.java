@@ -47,14 +47,15 @@ class PlanCacheTest {
   private static PlanCache.Key key(int batch) {
     List<Long> shape = List.of((long) batch, 4L);
     return new PlanCache.Key(
-        Map.of("x", shape, "y", shape), 1, Goal.result("y", Precision.FLOAT32));
+        Map.of("x", shape, "y", shape), 1, Goal.forward(List.of("y"), Precision.FLOAT32));
   }
 
   private synchronized Plan plan(PlanCache.Key key) {
     long[] shape = key.shapes().get("x").stream().mapToLong(Long::longValue).toArray();
     Source source = new Source(graph, () -> graph, List.of());
     return Plan.of(
-        SameDiffPlanner.plan(weights, source, Map.of("x", shape), key.goal(), shape), engine);
+        SameDiffPlanner.plan(weights, source, Map.of("x", shape), key.goal(), Map.of("y", shape)),
+        engine);
   }
 
   private Plan make(PlanCache.Key key) {

@@ -47,8 +47,15 @@ class PlanMemoryTest {
 
   private INDArray output(int batch) {
     try (INDArray x = Nd4j.ones(DataType.FLOAT, batch, FEATURES)) {
-      return plan.output(Map.of("x", x), Precision.FLOAT32, "y", batch, FEATURES);
+      return plan.outputs(
+              Map.of("x", x), Map.of("y", new long[] {batch, FEATURES}), Precision.FLOAT32)
+          .get("y");
     }
+  }
+
+  private long bytes(int batch) {
+    long[] shape = {batch, FEATURES};
+    return plan.bytes(Map.of("x", shape), Map.of("y", shape), Set.of()).orElseThrow();
   }
 
   @Test
@@ -85,9 +92,7 @@ class PlanMemoryTest {
   @Test
   void bytes_coverTheValuesThatLiveAtOnce() {
     long values = (long) BATCH * FEATURES * Float.BYTES;
-    Map<String, long[]> shapes =
-        Map.of("x", new long[] {BATCH, FEATURES}, "y", new long[] {BATCH, FEATURES});
-    assertThat(plan.bytes(shapes, "y", Set.of())).isBetween(2 * values, 3 * values);
+    assertThat(bytes(BATCH)).isBetween(2 * values, 3 * values);
   }
 
   @Test
@@ -100,26 +105,22 @@ class PlanMemoryTest {
 
   @Test
   void output_afterABatchThatWasRefused_isAsBefore() {
-    long[] shape = {4, FEATURES};
-    Map<String, long[]> shapes = Map.of("x", shape, "y", shape);
-    long bytes = plan.bytes(shapes, "y", Set.of());
+    long bytes = bytes(4);
     try (INDArray before = output(4)) {
       available = 4 << 20;
       assertThatIllegalStateException().isThrownBy(() -> output(BATCH));
       try (INDArray after = output(4)) {
         assertThat(after).isEqualTo(before);
       }
-      assertThat(plan.bytes(shapes, "y", Set.of())).isEqualTo(bytes);
+      assertThat(bytes(4)).isEqualTo(bytes);
     }
   }
 
   @Test
   void bytes_ofABatchTooLargeForOnePlanAThread_areThoseOfTheSmallerParts() {
     int batch = 1 << 21;
-    Map<String, long[]> shapes =
-        Map.of("x", new long[] {batch, FEATURES}, "y", new long[] {batch, FEATURES});
     long values = (long) batch * FEATURES * Float.BYTES;
-    assertThat(plan.bytes(shapes, "y", Set.of())).isBetween(1L << 30, 3 * values);
+    assertThat(bytes(batch)).isBetween(1L << 30, 3 * values);
   }
 
   @Test

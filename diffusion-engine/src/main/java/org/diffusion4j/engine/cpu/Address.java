@@ -2,9 +2,11 @@ package org.diffusion4j.engine.cpu;
 
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
+import java.nio.LongBuffer;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -33,6 +35,11 @@ public final class Address extends FloatPointer {
   /** The integers starting at an address. */
   public static IntBuffer ints(long address, long count) {
     return new IntPointer(new Address(address)).capacity(count).asBuffer();
+  }
+
+  /** The long integers from an address on. */
+  public static LongBuffer longs(long address, long count) {
+    return new LongPointer(new Address(address)).capacity(count).asBuffer();
   }
 
   /** The address of the first value of an array in C order. */

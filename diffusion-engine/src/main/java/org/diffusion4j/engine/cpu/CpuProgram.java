@@ -12,6 +12,7 @@ import org.diffusion4j.engine.graph.Arena;
 import org.diffusion4j.engine.graph.Node;
 import org.diffusion4j.engine.graph.Program;
 import org.diffusion4j.engine.graph.Storage;
+import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.graph.Weights;
 
 /** The kernels of nodes, in order, and their memory layout. */
@@ -24,6 +25,7 @@ final class CpuProgram implements Program {
   private final long gradientFloats;
   private final KernelContext context;
   private final Arena arena;
+  private final long bytesApart;
   private final Set<PackedWeight> copies = new LinkedHashSet<>();
 
   CpuProgram(
@@ -43,6 +45,20 @@ final class CpuProgram implements Program {
       copies.addAll(kernel.packed());
     }
     arena = new Arena(nodes, node -> kernel(node).scratch(), List.of());
+    bytesApart = bytesApart(nodes);
+  }
+
+  /** What is not FLOAT has arrays of its own. */
+  private static long bytesApart(List<Node> nodes) {
+    Map<Storage, Long> bytes = new IdentityHashMap<>();
+    for (Node node : nodes) {
+      for (Value value : node.outputs()) {
+        if (value.storage().kind() == Storage.Kind.APART) {
+          bytes.put(value.storage().root(), value.length() * value.type().width());
+        }
+      }
+    }
+    return bytes.values().stream().mapToLong(Long::longValue).sum();
   }
 
   private Kernel kernel(Node node) {
@@ -56,7 +72,7 @@ final class CpuProgram implements Program {
 
   @Override
   public long workspaceBytes() {
-    return (arena.floats() + gradientFloats) * Float.BYTES;
+    return (arena.floats() + gradientFloats) * Float.BYTES + bytesApart;
   }
 
   @Override

@@ -114,7 +114,9 @@ final class CpuWorkspace implements Workspace {
   }
 
   long address(Value value) {
-    return address(value.storage());
+    return value.storage().kind() == Storage.Kind.APART
+        ? Address.of(array(value, value.length()))
+        : address(value.storage());
   }
 
   FloatBuffer floats(Value value) {

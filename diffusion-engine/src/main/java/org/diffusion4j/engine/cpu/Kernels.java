@@ -10,6 +10,7 @@ import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.ConvolutionInputGradient;
 import org.diffusion4j.engine.graph.ConvolutionWeightGradient;
 import org.diffusion4j.engine.graph.DropoutOp;
+import org.diffusion4j.engine.graph.Gather;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.GroupNormGradient;
 import org.diffusion4j.engine.graph.Load;
@@ -42,6 +43,8 @@ final class Kernels {
           kernel(ColumnSums.class, ColumnSumsKernel::of),
           kernel(GroupNorm.class, GroupNormKernel::of),
           kernel(GroupNormGradient.class, GroupNormGradientKernel::of),
+          kernel(Gather.class, GatherKernel::of),
+          kernel(Gather.Gradient.class, GatherKernel::gradient),
           kernel(Softmax.class, Softmaxes::forward),
           kernel(SoftmaxGradient.class, Softmaxes::gradient),
           kernel(Affine.class, Elementwise::affine),

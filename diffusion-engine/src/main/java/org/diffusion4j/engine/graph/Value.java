@@ -55,7 +55,9 @@ public final class Value {
 
   /** A new value with the layout of this one. */
   public Value likeThis(String otherName) {
-    return new Value(otherName, shape, type, channelsLast, new Storage(length()));
+    return type == DataType.FLOAT
+        ? new Value(otherName, shape, type, channelsLast, new Storage(length()))
+        : plain(otherName, type, shape);
   }
 
   /** A new value for the gradient with respect to this one, with the same layout. */

@@ -15,6 +15,7 @@ import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.Concat;
 import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.DropoutOp;
+import org.diffusion4j.engine.graph.Gather;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Nd4jOp;
@@ -48,7 +49,16 @@ import org.nd4j.linalg.factory.Nd4j;
 final class GraphReader {
 
   /** Operations whose integers are values, not the shape of the result. */
-  private static final Set<String> READS_INTEGERS = Set.of("cast", "onehot", "mul_scalar");
+  private static final Set<String> READS_INTEGERS =
+      Set.of(
+          "cast",
+          "onehot",
+          "mul_scalar",
+          "add_scalar",
+          "sub_scalar",
+          "add",
+          "subtract",
+          "multiply");
 
   /** Smaller examples are not worth a question. */
   private static final long GATED_BYTES = 1 << 20;
@@ -265,7 +275,7 @@ final class GraphReader {
       return;
     }
     boolean floats = op.in().stream().allMatch(name -> value(name).type() == DataType.FLOAT);
-    boolean done = floats && emitKnown(op);
+    boolean done = floats ? emitKnown(op) : emitWithIntegers(op);
     if (!done) {
       emitNd4j(op);
     }
@@ -275,6 +285,8 @@ final class GraphReader {
     return switch (op.kind()) {
       case "identity" -> emitView(op, value(op.in().get(0)));
       case "reshape" -> emitReshape(op);
+      // ND4J itself would leave their result where the input lies.
+      case "expand_dims", "squeeze" -> emitReshape(op, shapeOfResult(op));
       case "conv2d" -> emitConvolution(op);
       case "matmul" -> emitMatmul(op);
       case "swish" -> emitSilu(op);
@@ -292,6 +304,29 @@ final class GraphReader {
       case "avgpool2d" -> emitPooling(op);
       default -> false;
     };
+  }
+
+  private boolean emitWithIntegers(Op op) {
+    return switch (op.kind()) {
+      case "identity" -> emitView(op, value(op.in().get(0)));
+      case "reshape" -> emitReshape(op);
+      case "expand_dims", "squeeze" -> emitReshape(op, shapeOfResult(op));
+      case "gather" -> emitGather(op);
+      default -> false;
+    };
+  }
+
+  private boolean emitGather(Op op) {
+    Value table = value(op.in().get(0));
+    Value rows = value(op.in().get(1));
+    boolean ofRows = op.in().size() == 2 && Arrays.equals(op.integers(), new long[] {0});
+    if (!ofRows || table.type() != DataType.FLOAT || table.rank() == 0 || rows.rank() == 0) {
+      return false;
+    }
+    long[] row = Arrays.copyOfRange(table.shape(), 1, table.rank());
+    long[] shape = Longs.concat(rows.shape(), row);
+    add(new Gather(plain(table), rows, Value.plain(op.result(), DataType.FLOAT, shape)));
+    return true;
   }
 
   private boolean emitView(Op op, Value x) {
@@ -312,22 +347,42 @@ final class GraphReader {
     if (op.in().size() != 1 || op.integers().length < 2 || op.integers()[0] != -'c') {
       return false;
     }
+    return emitReshape(op, Arrays.copyOfRange(op.integers(), 1, op.integers().length));
+  }
+
+  /**
+   * @param sizes of which one may be negative, for what is left
+   */
+  private boolean emitReshape(Op op, long[] sizes) {
     Value x = plain(value(op.in().get(0)));
-    long[] shape = Arrays.copyOfRange(op.integers(), 1, op.integers().length);
     long known = 1;
-    for (long size : shape) {
+    for (long size : sizes) {
       known *= size < 0 ? 1 : size;
     }
+    long[] shape = sizes.clone();
     for (int d = 0; d < shape.length; d++) {
       shape[d] = shape[d] < 0 ? x.length() / known : shape[d];
     }
-    boolean open = op.integers()[1] < 0;
-    batchwise &= x.isWeight() || (open && x.rank() > 0 && shape[0] == x.size(0));
+    batchwise &= x.isWeight() || keepsBatch(op, sizes, x, shape);
     boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
-    Value view =
-        flat && !x.isWeight() ? x.activationView(op.result(), shape) : x.view(op.result(), shape);
-    values.put(op.result(), view);
+    flat &= !x.isWeight() && x.type() == DataType.FLOAT;
+    values.put(
+        op.result(), flat ? x.activationView(op.result(), shape) : x.view(op.result(), shape));
     return true;
+  }
+
+  /** Whether the first dimension stays, and not only for this size of it. */
+  private static boolean keepsBatch(Op op, long[] sizes, Value x, long[] shape) {
+    int rank = Math.max(x.rank(), shape.length);
+    boolean open =
+        op.is("reshape")
+            ? sizes.length > 0 && sizes[0] < 0
+            : Arrays.stream(op.integers()).allMatch(axis -> axis % rank != 0);
+    return open && op.integers().length > 0 && x.rank() > 0 && shape[0] == x.size(0);
+  }
+
+  private long[] shapeOfResult(Op op) {
+    return shapes(op.function(), List.of(plain(value(op.in().get(0))))).get(0).getShape();
   }
 
   private boolean emitConvolution(Op op) {

@@ -70,6 +70,9 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     if (function == null) {
       throw new UnplannableException("ND4J does not know how " + node.name() + " came to be");
     }
+    if (function.opName().equals("gather")) {
+      throw new UnplannableException("ND4J adds the gradient of a gather to wrong rows");
+    }
     GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
     List<SDVariable> seeds = new ArrayList<>();
     for (Value output : node.outputs()) {

@@ -30,7 +30,7 @@ public final class SameDiffPlanner {
 
   private SameDiffPlanner(
       Weights weights, Source source, Map<String, long[]> placeholders, Goal goal) {
-    Set<String> results = Set.of(goal.result());
+    Set<String> results = goal.results();
     Nd4jGradient nd4j = new Nd4jGradient(source.gradientGraph(), weights);
     reader = new GraphReader(weights, nd4j, goal.precision());
     reader.dropouts(source.dropouts(), goal.drops());
@@ -38,7 +38,7 @@ public final class SameDiffPlanner {
     placeholders.forEach(
         (name, shape) -> {
           boolean used = !ops.consumers(name).isEmpty();
-          Value value = Value.activation(name, shape.clone());
+          Value value = input(source.placeholder(name), shape.clone());
           reader.define(name, value);
           int caller = caller(name);
           if (used) {
@@ -50,23 +50,38 @@ public final class SameDiffPlanner {
     batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
   }
 
+  private static Value input(Placeholder placeholder, long[] shape) {
+    return switch (placeholder.type()) {
+      case FLOAT -> Value.activation(placeholder.name(), shape);
+      case INT, LONG -> Value.plain(placeholder.name(), placeholder.type(), shape);
+      default -> throw new UnplannableException(placeholder.name() + " is " + placeholder.type());
+    };
+  }
+
   /**
    * Reads a graph. The gradients of variables lie in the workspace, those of placeholders go to the
    * caller's arrays.
    *
    * @param placeholders their shapes by name, without those of dropouts
-   * @param shape what the result must be, the batch first
+   * @param results what their shapes must be, the batch first
    * @throws UnplannableException if only SameDiff's session can run the graph
    */
   public static NodeGraph plan(
-      Weights weights, Source source, Map<String, long[]> placeholders, Goal goal, long[] shape) {
+      Weights weights,
+      Source source,
+      Map<String, long[]> placeholders,
+      Goal goal,
+      Map<String, long[]> results) {
     SameDiffPlanner planner = new SameDiffPlanner(weights, source, placeholders, goal);
-    Value result = planner.result(goal.result(), shape);
-    if (goal.gradients()) {
-      planner.differentiate(result, goal.of());
-    } else {
-      planner.nodes.add(new Store(planner.caller(goal.result()), result));
-    }
+    results.forEach(
+        (name, shape) -> {
+          Value result = planner.result(name, shape);
+          if (goal.gradients()) {
+            planner.differentiate(result, goal.of());
+          } else {
+            planner.nodes.add(new Store(planner.caller(name), result));
+          }
+        });
     return new NodeGraph(planner.nodes, planner.callers, goal.gradients(), planner.batchwise);
   }
 
@@ -85,6 +100,12 @@ public final class SameDiffPlanner {
 
   private void differentiate(Value output, Set<String> of) {
     List<Value> wanted = of.stream().map(reader::value).toList();
+    for (Value value : wanted) {
+      if (value.type() != DataType.FLOAT) {
+        throw new IllegalArgumentException(
+            "gradients must be of what is FLOAT but " + value.name() + " is " + value.type());
+      }
+    }
     Value seed = output.gradient();
     Tape tape = new Tape();
     tape.run(nodes, wanted, output, seed);

@@ -1,8 +1,10 @@
 package org.diffusion4j.engine.samediff;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.linalg.api.buffer.DataType;
 
 /**
  * The graph that plans are made from.
@@ -10,10 +12,26 @@ import org.nd4j.autodiff.samediff.SameDiff;
  * @param graph the operations
  * @param gradientGraph gives a copy of the graph, to which gradients are added, if it is needed
  * @param dropouts placeholders, factors of images, that stand for the masks of dropout layers
+ * @param placeholders all placeholders by name
  */
-public record Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
+public record Source(
+    SameDiff graph,
+    Supplier<SameDiff> gradientGraph,
+    List<String> dropouts,
+    Map<String, Placeholder> placeholders) {
 
   public Source {
     dropouts = List.copyOf(dropouts);
+    placeholders = Map.copyOf(placeholders);
+  }
+
+  public Source(SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
+    this(graph, gradientGraph, dropouts, Placeholder.of(graph));
+  }
+
+  /** An input; what the graph does not declare as one is taken for a batch of FLOAT. */
+  public Placeholder placeholder(String name) {
+    Placeholder placeholder = placeholders.get(name);
+    return placeholder == null ? new Placeholder(name, DataType.FLOAT, true) : placeholder;
   }
 }

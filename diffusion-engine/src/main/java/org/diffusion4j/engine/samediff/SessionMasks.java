@@ -1,4 +1,4 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.engine.samediff;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,19 +10,19 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** What SameDiff's session is given for the placeholders of dropout layers. */
-final class SessionMasks implements AutoCloseable {
+public final class SessionMasks implements AutoCloseable {
 
   private final Map<String, INDArray> arrays = new LinkedHashMap<>();
 
   /** Ones, which keep everything. */
-  SessionMasks(SameDiff graph, List<String> dropouts) {
+  public SessionMasks(SameDiff graph, List<String> dropouts) {
     for (String name : dropouts) {
       arrays.put(name, Nd4j.ones(graph.getVariable(name).dataType(), 1, 1, 1, 1));
     }
   }
 
   /** The masks of a batch, those of plans. */
-  SessionMasks(SameDiff graph, List<String> dropouts, DropoutMasks masks, long batch) {
+  public SessionMasks(SameDiff graph, List<String> dropouts, DropoutMasks masks, long batch) {
     for (int layer = 0; layer < dropouts.size(); layer++) {
       SDVariable placeholder = graph.getVariable(dropouts.get(layer));
       long[] shape = placeholder.placeholderShape().clone();
@@ -32,7 +32,7 @@ final class SessionMasks implements AutoCloseable {
     }
   }
 
-  Map<String, INDArray> arrays() {
+  public Map<String, INDArray> arrays() {
     return arrays;
   }
 

@@ -1,4 +1,4 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.engine.samediff;
 
 import java.util.Arrays;
 import org.diffusion4j.internal.common.NativeMemory;

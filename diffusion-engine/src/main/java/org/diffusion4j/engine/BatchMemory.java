@@ -1,0 +1,122 @@
+package org.diffusion4j.engine;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.diffusion4j.engine.cpu.Workers;
+import org.diffusion4j.engine.graph.WeightCopy;
+import org.diffusion4j.internal.common.MemoryLedger;
+import org.diffusion4j.internal.common.MemoryRefusedException;
+import org.diffusion4j.internal.common.NativeMemory;
+
+/** The memory that the run of a batch needs: foreseen, taken before the run, or refused. */
+final class BatchMemory {
+
+  /** Results and copies that are smaller are not worth a question: the gate keeps a margin. */
+  private static final long GATED_BYTES = 1 << 20;
+
+  private final PlanCache plans;
+  private final MemoryLedger ledger;
+  private final Workers workers;
+
+  BatchMemory(PlanCache plans, MemoryLedger ledger, Workers workers) {
+    this.plans = plans;
+    this.ledger = ledger;
+    this.workers = workers;
+  }
+
+  /** All that the runs of a batch need beside the caller's arrays. */
+  long bytes(Division division) {
+    Set<WeightCopy> packed = new HashSet<>();
+    long bytes = 0;
+    for (Map.Entry<PlanCache.Key, Integer> entry : division.workspaces().entrySet()) {
+      Footprint footprint = plans.footprint(entry.getKey());
+      bytes += entry.getValue() * footprint.workspaceBytes();
+      packed.addAll(footprint.packed());
+    }
+    for (WeightCopy weight : packed) {
+      bytes += weight.bytes();
+    }
+    return bytes;
+  }
+
+  /**
+   * Takes all memory that the run of a batch needs, and brings packed weights up to date.
+   *
+   * @param keys the plans for batches of other sizes
+   * @param wanted workspaces
+   * @param old packed weights that the caller must write
+   * @throws MemoryRefusedException if there is too little, with the batch for which there is enough
+   */
+  void take(
+      Held held,
+      CallerArrays arrays,
+      Division.KeyOfPart keys,
+      Map<PlanCache.Key, Integer> wanted,
+      List<WeightCopy> old,
+      long version) {
+    Map<PlanCache.Key, Integer> missing = held.take(wanted);
+    long ours = 0;
+    for (Map.Entry<PlanCache.Key, Integer> entry : missing.entrySet()) {
+      ours += entry.getValue() * held.footprint(entry.getKey()).workspaceBytes();
+    }
+    for (WeightCopy weight : old) {
+      ours += weight.isAllocated() ? 0 : weight.bytes();
+    }
+    long callers = arrays.bytes();
+    long needed = NativeMemory.sum(ours, callers);
+    if (ours == 0 && callers < GATED_BYTES) {
+      arrays.allocate();
+      pack(old, version);
+      return;
+    }
+    Optional<MemoryLedger.Claim> claim = ledger.claim(needed);
+    if (claim.isEmpty()) {
+      throw refused(arrays, keys, needed);
+    }
+    try (MemoryLedger.Claim claimed = claim.get()) {
+      arrays.allocate();
+      held.make(missing, workers);
+      pack(old, version);
+    }
+  }
+
+  private void pack(List<WeightCopy> old, long version) {
+    if (!old.isEmpty()) {
+      workers.together(
+          old.size(),
+          (start, end) -> {
+            old.subList(start, end).forEach(weight -> weight.update(version));
+            return 0;
+          });
+    }
+  }
+
+  private MemoryRefusedException refused(
+      CallerArrays arrays, Division.KeyOfPart keys, long needed) {
+    int batch = arrays.batch();
+    long available = ledger.available();
+    long fits = largestThatFits(arrays, keys, needed, available);
+    return new MemoryRefusedException(
+        NativeMemory.refusal("a batch of " + batch, needed, available)
+            + (fits > 0 ? "; a batch of " + fits + " fits" : "; not even a batch of 1 fits"));
+  }
+
+  private int largestThatFits(
+      CallerArrays arrays, Division.KeyOfPart keys, long needed, long available) {
+    int batch = arrays.batch();
+    double bytesOfSample = (double) arrays.bytes() / batch;
+    int n = (int) Math.min(batch - 1, (double) batch * available / needed);
+    while (n > 0) {
+      Division division =
+          Division.of(n, arrays.shapes().divisible(), workers, keys, plans::footprint);
+      if (bytes(division) + bytesOfSample * n <= available) {
+        return n;
+      }
+      n = Math.min(n - 1, (int) (n * 15L / 16));
+    }
+    return 0;
+  }
+}

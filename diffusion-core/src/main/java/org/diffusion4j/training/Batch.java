@@ -95,10 +95,10 @@ final class Batch implements AutoCloseable {
     int[] classes;
     try (INDArray indices = labels.argMax(1);
         INDArray largest = labels.max(1)) {
-      classes = indices.toIntVector();
-      float[] marks = largest.toFloatVector();
+      classes = new int[Math.toIntExact(indices.length())];
       for (int i = 0; i < classes.length; i++) {
-        if (!(marks[i] > 0)) {
+        classes[i] = indices.getInt(i);
+        if (!(largest.getFloat(i) > 0)) {
           if (!model.hasNullClass()) {
             throw new IllegalArgumentException(
                 "labels must be one-hot, for the model has no null class, but sample "

@@ -74,7 +74,8 @@ final class DenoiserInputs implements AutoCloseable {
       throw new IllegalArgumentException(
           "timesteps must be FLOAT [" + n + "] but were " + describe(t));
     }
-    for (float timestep : t.toFloatVector()) {
+    for (int i = 0; i < n; i++) {
+      float timestep = t.getFloat(i);
       if (!(timestep >= 0 && timestep <= steps - 1)) {
         throw new IllegalArgumentException(
             "timestep must be in [0, " + (steps - 1) + "] but was " + timestep);

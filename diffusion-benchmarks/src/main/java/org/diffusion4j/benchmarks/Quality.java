@@ -3,6 +3,7 @@ package org.diffusion4j.benchmarks;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -12,11 +13,14 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
+import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.samplers.X0Correction;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -32,6 +36,7 @@ public final class Quality implements Callable<Integer> {
 
   private static final long REFERENCE_SEED = 0;
   private static final long SEED = 1;
+  private static final int IN_PICTURE = 20;
 
   /** A variance of DDPM. */
   enum Reference {
@@ -76,6 +81,22 @@ public final class Quality implements Callable<Integer> {
   private Reference reference = Reference.POSTERIOR;
 
   @Option(
+      names = "--reference-steps",
+      converter = AtLeastOne.class,
+      description = "Steps of the reference; default all of the schedule.")
+  private @Nullable Integer referenceSteps;
+
+  @Option(
+      names = "--unclipped",
+      description = "Samplers are made with their number of steps alone; the reference clips.")
+  private boolean unclipped;
+
+  @Option(
+      names = "--picture",
+      description = "A .png file for the first samples of each sampler, a row each.")
+  private @Nullable Path picture;
+
+  @Option(
       names = "--batch",
       defaultValue = "64",
       converter = AtLeastOne.class,
@@ -89,6 +110,7 @@ public final class Quality implements Callable<Integer> {
   private ComputeType precision = ComputeType.FLOAT32;
 
   private final PrintStream out;
+  private final List<INDArray> rows = new ArrayList<>();
 
   Quality(PrintStream out) {
     this.out = out;
@@ -113,12 +135,14 @@ public final class Quality implements Callable<Integer> {
         }
       }
       X0Correction clipping = Samplers.correction(trained.scheduler());
-      Sampler ddpm = Samplers.named(reference.method, total, clipping);
+      int most = referenceSteps == null ? total : Math.min(referenceSteps, total);
+      Sampler ddpm = Samplers.named(reference.method, most, clipping);
       Made real = sample(trained, ddpm, REFERENCE_SEED);
       Distances distances =
           new Distances(new SlicedWasserstein(real.pixels()), new PcaFrechet(real.pixels()));
+      X0Correction correction = unclipped ? X0Correction.none() : clipping;
       out.printf(
-          "# %s: %d samples, reference %s in %d steps%n", directory, n, reference.method, total);
+          "# %s: %d samples, reference %s in %d steps%n", directory, n, reference.method, most);
       out.println(header(steps));
       Made again = sample(trained, ddpm, SEED);
       Measured floor = distances.of(again);
@@ -126,9 +150,15 @@ public final class Quality implements Callable<Integer> {
       for (String method : samplers != null ? samplers : SamplerOverhead.usual()) {
         List<Measured> cells =
             steps.stream()
-                .map(s -> distances.of(sample(trained, Samplers.named(method, s, clipping), SEED)))
+                .map(
+                    s -> distances.of(sample(trained, Samplers.named(method, s, correction), SEED)))
                 .toList();
         out.println(row(method, cells));
+      }
+      if (picture != null) {
+        int each = Math.min(n, IN_PICTURE);
+        // The first two rows are the reference and the reference again.
+        ImageFiles.writeGrid(picture, Nd4j.concat(0, rows.toArray(INDArray[]::new)), each, 2);
       }
     }
     return 0;
@@ -156,6 +186,9 @@ public final class Quality implements Callable<Integer> {
     SamplingRequest request =
         SamplingRequest.builder(n).seed(seed).batchSize(batch).condition(condition).build();
     try (SamplingResult result = sampler.sample(precision.of(trained.model()), request)) {
+      if (picture != null) {
+        rows.add(result.samples().get(NDArrayIndex.interval(0, Math.min(n, IN_PICTURE))).dup());
+      }
       int batches = (n + batch - 1) / batch;
       return new Made(pixels(result.samples()), result.denoiserCalls() / batches);
     }

@@ -2,13 +2,16 @@ package org.diffusion4j.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.unet.UNet;
@@ -33,16 +36,7 @@ class QualityTest {
 
   @Test
   void table_hasARowForTheFloorAndForEachSampler() throws Exception {
-    UNetConfig config =
-        UNetConfig.builder(1, 8, 8)
-            .blockOutChannels(8, 16)
-            .layersPerBlock(1)
-            .normGroups(4)
-            .classes(3)
-            .build();
-    try (UNet model = UNet.create(config, NoiseSchedule.cosine(9), 1)) {
-      PretrainedModel.of(model).save(directory);
-    }
+    saveModel();
     assertThat(run("--n=10", "--batch=4", "--steps=2,3", "--samplers=ddpm,dpm-solver,heun"))
         .as(err.toString())
         .isZero();
@@ -57,6 +51,41 @@ class QualityTest {
     assertThat(lines.get(5)).matches("\\| dpm-solver \\| 2, 3 \\|" + cell.repeat(4));
     assertThat(lines.get(6)).matches("\\| heun \\| 3, 5 \\|" + cell.repeat(4));
     assertThat(lines.subList(3, 7)).noneMatch(line -> line.contains(" 0.0000 "));
+  }
+
+  @Test
+  void picture_hasARowForEachSamplerAndTheReference() throws Exception {
+    saveModel();
+    Path picture = directory.resolve("samples.png");
+    assertThat(
+            run(
+                "--n=4",
+                "--steps=2",
+                "--samplers=ddim,euler",
+                "--reference-steps=3",
+                "--unclipped",
+                "--picture=" + picture))
+        .as(err.toString())
+        .isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("reference ddpm-posterior in 3 steps");
+    BufferedImage image = ImageIO.read(picture.toFile());
+    // Cells of 16 pixels, and lines of 1 around and between them.
+    assertThat(image.getWidth()).isEqualTo(4 * 16 + 5);
+    assertThat(image.getHeight()).isEqualTo(4 * 16 + 5);
+  }
+
+  private void saveModel() throws IOException {
+    UNetConfig config =
+        UNetConfig.builder(1, 8, 8)
+            .blockOutChannels(8, 16)
+            .layersPerBlock(1)
+            .normGroups(4)
+            .classes(3)
+            .build();
+    try (UNet model = UNet.create(config, NoiseSchedule.cosine(9), 1)) {
+      PretrainedModel.of(model).save(directory);
+    }
   }
 
   @Test

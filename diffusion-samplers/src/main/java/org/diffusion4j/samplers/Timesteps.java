@@ -203,12 +203,14 @@ public final class Timesteps {
     return descending(total, total);
   }
 
-  /** Whether a limit of lambda can be put in place: where none was chosen, and no steps. */
+  /** Whether a limit of lambda can be put in place: none was chosen, no list, and steps remain. */
   boolean canBeLimited(NoiseSchedule schedule) {
+    boolean listed = steps instanceof Steps.Listed || (sigmas != null && sigmas.list() != null);
+    int last = new SigmaCurve(schedule).stepsAbove(LAMBDA_MIN);
     return Double.isNaN(lambdaMin)
-        && steps instanceof Steps.Spaced
-        && (sigmas == null || sigmas.list() == null)
-        && new SigmaCurve(schedule).stepsAbove(LAMBDA_MIN) > 0;
+        && !listed
+        && last > 0
+        && steps.whole(last, schedule.steps()).length > 0;
   }
 
   /** The same without those of too low a lambda. */

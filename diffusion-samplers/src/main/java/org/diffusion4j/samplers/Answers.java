@@ -9,20 +9,20 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Asks a denoiser, and holds it to its contract.
+ * Calls a denoiser and checks its contract.
  *
- * <p>An answer is closed when the next one is there: a denoiser that returns the same array each
- * time keeps it.
+ * <p>A result is closed after the next call. If the denoiser returns the same array each time, it
+ * is not closed.
  */
 final class Answers implements AutoCloseable {
 
-  /** How many values of the input are looked at again. */
+  /** Number of values of the input that are compared after the call. */
   private static final int PROBES = 32;
 
   private final Denoiser model;
   private @Nullable INDArray newest;
 
-  /** Whether it came more than once, so that it is the denoiser's. */
+  /** Whether it was returned more than once, so that the denoiser owns it. */
   private boolean kept;
 
   Answers(Denoiser model) {
@@ -30,11 +30,11 @@ final class Answers implements AutoCloseable {
   }
 
   /**
-   * The denoiser's output, which stays valid until it is asked again, and is closed by this object
-   * or by nobody.
+   * Calls the denoiser. The result is valid until the next call and must not be closed by the
+   * caller.
    *
    * @param first index of the batch's first sample
-   * @param time the timestep as a message names it
+   * @param time the timestep as text, for messages
    */
   INDArray ask(INDArray x, INDArray t, Condition condition, int first, String time) {
     float[] before = probe(x);
@@ -100,7 +100,7 @@ final class Answers implements AutoCloseable {
     }
   }
 
-  /** Some values, evenly over the array. */
+  /** Some values, evenly spaced over the array. */
   private static float[] probe(INDArray x) {
     if (x.wasClosed()) {
       return new float[0];

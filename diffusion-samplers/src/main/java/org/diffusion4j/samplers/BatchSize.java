@@ -4,13 +4,13 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.internal.common.NativeMemory;
 
-/** How many samples a run gives its denoiser at once, so that it stays within its memory. */
+/** Chooses a run's batch size so that it stays within its memory limit. */
 final class BatchSize {
 
   /**
-   * The most arrays of a batch's size that a run has at once, what the denoiser takes left out: the
-   * state, the output (twice the size if it learns the variance), both estimates, the noise, the
-   * next state, a term of a sum, a copy for {@code keepPartial}, and what a method remembers.
+   * The maximum number of arrays of the size of a batch in a run, without the denoiser's: the
+   * state, the output (twice the size with a learned variance), both estimates, the noise, the next
+   * state, a term of a sum, a copy for {@code keepPartial}, and the history of a method.
    */
   static final int ARRAYS = 16;
 
@@ -23,17 +23,17 @@ final class BatchSize {
     this.request = request;
     this.model = model;
     sampleBytes = NativeMemory.product(NativeMemory.product(model.sampleShape()), Float.BYTES);
-    // A cancelled run copies its finished samples.
+    // A cancelled run copies the finished samples.
     kept = 1 + (request.keepsPartial() ? 1 : 0) + 2 * Recorder.length(request, steps);
   }
 
   /**
-   * The request's batch size, or the largest below it that fits its memory limit.
+   * The request's batch size, or the largest smaller one that fits its memory limit.
    *
-   * @param steps of the run
-   * @throws IllegalArgumentException if not even one sample at a time fits, or if the model cannot
-   *     tell
-   * @throws IllegalStateException if there is no memory for all samples
+   * @param steps number of steps of the run
+   * @throws IllegalArgumentException if not even a batch of 1 fits, or if the model does not know
+   *     its memory
+   * @throws IllegalStateException if there is too little memory for all samples
    */
   static int of(SamplingRequest request, Denoiser model, int steps) {
     int most = Math.min(request.batchSize(), request.count());
@@ -46,7 +46,9 @@ final class BatchSize {
     return n;
   }
 
-  /** Of the arrays alone: a model looks after itself, and may have kept what it used before. */
+  /**
+   * Checks only the arrays: a model checks its own memory and may reuse memory of earlier calls.
+   */
   private void requireMemory(int n) {
     String what = request.trajectoryEvery() > 0 ? "samples and their trajectory" : "samples";
     NativeMemory.require(
@@ -78,11 +80,11 @@ final class BatchSize {
     return fits;
   }
 
-  /** What a run with batches of a size takes. */
+  /** The memory of a run with a batch size. */
   private long bytes(int n) {
     int rest = request.count() % n;
-    // Cautious: a model may keep what it used for the others while the last batch, which is
-    // smaller, runs, though it has its weights but once.
+    // A conservative estimate: during the last, smaller batch a model may still hold the memory for
+    // the other batches, except a second copy of its weights.
     long model = NativeMemory.sum(predictionBytes(n), rest == 0 ? 0 : predictionBytes(rest));
     long arrays = (long) kept * request.count() + (long) ARRAYS * n;
     return NativeMemory.sum(model, NativeMemory.product(sampleBytes, arrays));

@@ -10,7 +10,7 @@ final class BetaQuantile {
 
   private BetaQuantile() {}
 
-  /** The value below which lies a share of the distribution, in [0, 1]. */
+  /** The quantile for a probability in [0, 1]. */
   static double of(double share) {
     if (share > 0.5) {
       return 1 - of(1 - share); // it is symmetric

@@ -19,23 +19,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * A conditional denoiser whose predictions lean further towards the condition: classifier-free
- * guidance (Ho and Salimans 2022).
+ * Classifier-free guidance (Ho and Salimans 2022): a conditional denoiser whose predictions are
+ * moved further towards the condition.
  *
- * <p>Where {@code c} is the output for the condition and {@code u} the output for none, the guided
- * output is {@code u + scale (c - u)}. Scale 1 is the model as it is, 0 the unconditional model;
- * the paper's {@code w} is {@code scale - 1} (equation 6). Epsilon, x_0 and velocity are affine
- * functions of each other whose constant term depends on x_t and t alone; the weights {@code scale}
- * and {@code 1 - scale} add up to 1; so whichever the model predicts, the guided prediction is the
- * same.
+ * <p>With the conditional output {@code c} and the unconditional output {@code u}, the guided
+ * output is {@code u + scale (c - u)}. Scale 1 is the conditional model, scale 0 the unconditional
+ * one; the paper's {@code w} is {@code scale - 1} (equation 6). The guided prediction is the same
+ * for models of epsilon, x_0 and velocity: they are affine functions of each other whose constant
+ * term depends only on x_t and t, and the weights {@code scale} and {@code 1 - scale} add up to 1.
  *
- * <p>The condition may be of any kind. The model is asked about it and about its {@linkplain
- * Condition#unconditional unconditional} counterpart, which it must take, as one that was trained
- * with some labels left out does: {@link Condition#none()} for all, {@link Condition#UNLABELLED}
- * for one. Only the prediction is guided; a variance that the model learned is that of the
- * condition.
+ * <p>The condition may be of any kind. The model is called with the condition and with its
+ * {@linkplain Condition#unconditional unconditional} counterpart, which it must accept: {@link
+ * Condition#none()} for all samples, {@link Condition#UNLABELLED} for one. Models trained with
+ * label dropout do. Only the prediction is guided; a learned variance is that of the condition.
  *
- * <p>Immutable, and as safe for several threads as the model, which it does not own.
+ * <p>Immutable, and thread-safe if the model is. It does not own the model.
  */
 public final class ClassifierFreeGuidance implements Denoiser {
 
@@ -58,10 +56,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
   }
 
   /**
-   * A model with guidance and nothing else.
+   * A guided model with default settings.
    *
-   * @param model a conditional model that takes samples without a label
-   * @param scale at least 0; 1 is the model as it is
+   * @param model a conditional model that accepts samples without a label
+   * @param scale at least 0; 1 is the conditional model
    */
   public static ClassifierFreeGuidance of(Denoiser model, double scale) {
     return builder(model, scale).build();
@@ -70,8 +68,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
   /**
    * A builder of a guided model.
    *
-   * @param model a conditional model that takes samples without a label
-   * @param scale at least 0; 1 is the model as it is
+   * @param model a conditional model that accepts samples without a label
+   * @param scale at least 0; 1 is the conditional model
    */
   public static Builder builder(Denoiser model, double scale) {
     return new Builder(model, scale);
@@ -105,11 +103,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
   /**
    * {@inheritDoc}
    *
-   * <p>Where guidance has nothing to do, at scale 0 or 1, outside the timesteps, or where the
-   * condition and its opposite are the same, the model is asked once for each sample, and otherwise
-   * for both.
+   * <p>If guidance has no effect (scale 0 or 1, timesteps outside the interval, equal conditions),
+   * the model is evaluated once per sample, otherwise twice.
    *
-   * @throws SamplingException if the model returns another shape or type than it must
+   * @throws SamplingException if the model returns a wrong shape or type
    */
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
@@ -149,7 +146,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
     return Arrays.stream(scales).allMatch(s -> s == value);
   }
 
-  /** What guidance leads away from: the negative condition, and of other kinds the opposite. */
+  /**
+   * The condition that guidance leads away from: the negative condition, and for other kinds the
+   * unconditional counterpart.
+   */
   private Condition away(Condition condition, int n) {
     List<Condition> parts = new ArrayList<>();
     boolean done = false;
@@ -170,7 +170,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
   }
 
-  /** In a call of its own a model is asked with none where no sample has a label. */
+  /** In a separate call none() is used if no sample has a label. */
   private static Condition alone(Condition away) {
     return away instanceof Condition.Labels && away.equals(away.unconditional())
         ? Condition.none()
@@ -216,7 +216,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
   }
 
-  /** A denoiser may return what it was given. */
+  /** A denoiser may return its input. */
   private static void close(@Nullable INDArray output, INDArray input) {
     if (output != null && output != input && output.closeable()) {
       output.close();
@@ -253,13 +253,13 @@ public final class ClassifierFreeGuidance implements Denoiser {
       return once;
     }
     if (twoCalls) {
-      // Both outputs, and a copy of one.
+      // Both outputs and a copy of one.
       return OptionalLong.of(once.getAsLong() + 3 * n * output);
     }
     OptionalLong twice = model.predictionBytes(Math.multiplyExact(2, n));
     return twice.isEmpty()
         ? twice
-        // Where guidance has nothing to do the model runs with n and may keep what it used for 2 n.
+        // Without guidance the model runs with batch size n and may still hold the memory for 2 n.
         : OptionalLong.of(once.getAsLong() + twice.getAsLong() + 2 * n * sample + 3 * n * output);
   }
 
@@ -268,7 +268,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     return "ClassifierFreeGuidance[scale=" + scale + ", rescale=" + formula.rescale() + "]";
   }
 
-  /** Collects the settings of a guided model. */
+  /** Builds a guided model. */
   public static final class Builder {
 
     private final Denoiser model;
@@ -288,10 +288,10 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     /**
-     * Sets how far the guided output of each sample is brought back to the standard deviation of
-     * the conditional one, against overexposure: Lin et al. 2024, section 3.4. By default 0, not at
-     * all. At scales 0 and 1 it does nothing. Unlike the guidance, it depends on what the model
-     * predicts.
+     * Rescales the guided output of each sample towards the standard deviation of the conditional
+     * one, which reduces overexposure: Lin et al. 2024, section 3.4. By default 0, no rescaling. It
+     * has no effect at scales 0 and 1. Unlike guidance itself, its result depends on the kind of
+     * prediction.
      *
      * @param phi in [0, 1]; the paper recommends 0.7
      */
@@ -304,8 +304,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     /**
-     * Sets the timesteps in which guidance acts, both ends included; beyond them the model is as it
-     * is (Kynkäänniemi et al. 2024). By default all.
+     * Sets the interval of timesteps with guidance, including both ends; outside, the conditional
+     * model is used (Kynkäänniemi et al. 2024). By default all timesteps.
      *
      * @param first at least 0
      * @param last at least {@code first}, at most T-1
@@ -328,7 +328,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     /**
-     * Sets a class that guidance leads away from, in place of samples without a label.
+     * Sets a class that guidance leads away from, instead of the unconditional prediction.
      *
      * @param label in [0, classes)
      */
@@ -337,11 +337,12 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     /**
-     * Sets a condition that guidance leads away from, in place of the {@linkplain
-     * Condition#unconditional unconditional} one: a negative prompt. Conditions of other kinds have
-     * their own counterpart.
+     * Sets a condition that guidance leads away from, instead of the {@linkplain
+     * Condition#unconditional unconditional} one: a negative prompt. For other kinds of conditions
+     * the unconditional counterpart is used.
      *
-     * @param one of one sample; its arrays stay the caller's and open as long as this model is used
+     * @param one a condition for one sample; the caller owns its arrays and keeps them open as long
+     *     as this model is used
      */
     public Builder negative(Condition one) {
       one.requireCount(1);
@@ -350,8 +351,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     /**
-     * Has the model asked twice with the batch instead of once with a batch of twice the size:
-     * slower, in less memory. A sampler that is cancelled ends after both.
+     * Calls the model twice with the batch instead of once with a batch of twice the size: slower,
+     * but needs less memory. A cancelled sampler ends after both calls.
      */
     public Builder twoCalls() {
       twoCalls = true;
@@ -361,8 +362,8 @@ public final class ClassifierFreeGuidance implements Denoiser {
     /**
      * The guided model.
      *
-     * @throws IllegalArgumentException if the model takes no labels, not the negative one, or no
-     *     samples without a label; at scale 1 these are not needed
+     * @throws IllegalArgumentException if the model does not accept labels, the negative label, or
+     *     samples without a label; at scale 1 this is not required
      */
     public ClassifierFreeGuidance build() {
       if (scale != 1) {

@@ -7,8 +7,8 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * DDIM backwards (Song et al. 2021, section 4.3): takes samples, the request's start, to the noise
- * from which {@link DdimSampler} with eta 0 and the same timesteps makes them.
+ * DDIM inversion (Song et al. 2021, section 4.3): converts samples, the request's start, to the
+ * noise from which {@link DdimSampler} with eta 0 and the same timesteps reproduces them.
  */
 public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversion.Options> {
 
@@ -28,14 +28,14 @@ public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversio
   /**
    * With chosen steps.
    *
-   * @param timesteps to visit, those of the sampler to be inverted
+   * @param timesteps those of the sampler to invert
    */
   public DdimInversion(Timesteps timesteps) {
     this(new Options(timesteps));
   }
 
   /**
-   * This method with another share of signal in the samples that it is given.
+   * A copy with another alphaBar of the given samples.
    *
    * @param alphaBar in (0, 1]
    */

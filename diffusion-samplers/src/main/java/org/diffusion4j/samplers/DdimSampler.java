@@ -7,7 +7,8 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The implicit model: DDIM (Song et al. 2021), equation 12, which walks DDPM's path in fewer steps.
+ * Denoising diffusion implicit models: DDIM (Song et al. 2021), equation 12. Needs fewer steps than
+ * DDPM.
  */
 public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Options> {
 
@@ -29,7 +30,7 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
   }
 
   /**
-   * Deterministic, with evenly spaced steps from T-1 down.
+   * Deterministic, with trailing steps from T-1 down.
    *
    * @param steps in [1, T]
    */
@@ -38,10 +39,10 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
   }
 
   /**
-   * With evenly spaced steps from T-1 down.
+   * With trailing steps from T-1 down.
    *
    * @param steps in [1, T]
-   * @param eta how random, in [0, 1]: 0 deterministic, 1 as DDPM with the posterior variance
+   * @param eta randomness in [0, 1]: 0 is deterministic, 1 is DDPM with the posterior variance
    */
   public DdimSampler(int steps, double eta) {
     this(Timesteps.of(steps, Timesteps.Spacing.TRAILING), eta);
@@ -51,37 +52,37 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
    * With chosen steps.
    *
    * @param timesteps to visit
-   * @param eta how random, in [0, 1]
+   * @param eta randomness, in [0, 1]
    */
   public DdimSampler(Timesteps timesteps, double eta) {
     this(new Options(timesteps, eta));
   }
 
   /**
-   * This sampler with a correction of the predicted clean samples, such as clipping. The noise is
-   * taken anew from the corrected samples, as GLIDE does: what was predicted beside samples beyond
-   * the range, as guided ones are, does not fit the corrected ones.
+   * A copy with a correction of the predicted clean samples, such as clipping. The noise is
+   * recomputed from the corrected samples, as in GLIDE: if predicted samples are out of range, as
+   * with guidance, the predicted noise does not fit the corrected samples.
    */
   @Override
   public DdimSampler withCorrection(X0Correction correction) {
     return super.withCorrection(correction).with(o -> o.corrects = true);
   }
 
-  /** This sampler with the noise as it was predicted, whatever the correction: as in diffusers. */
+  /** A copy that uses the predicted noise also with a correction, as diffusers does. */
   public DdimSampler withPredictedEpsilon() {
     return with(o -> o.predictedEpsilon = true);
   }
 
-  /** This sampler with the noise taken anew from the corrected samples, which is the default. */
+  /** A copy that recomputes the noise from the corrected samples; this is the default. */
   public DdimSampler withEpsilonFromCorrected() {
     return with(o -> o.predictedEpsilon = false);
   }
 
   /**
-   * This sampler with another share of signal at the end of its last step.
+   * A copy with another alphaBar at the end of the last step.
    *
-   * @param alphaBar in (0, 1]; checkpoints that were trained with {@code set_alpha_to_one=false}
-   *     want the schedule's {@code alphaBar(0)}
+   * @param alphaBar in (0, 1]; for checkpoints with {@code set_alpha_to_one=false} use the
+   *     schedule's {@code alphaBar(0)}
    */
   public DdimSampler withFinalAlphaBar(double alphaBar) {
     Limits.alphaBar("final alphaBar", alphaBar);
@@ -107,7 +108,7 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
     double alphaBar = step.from().alphaBar();
     double alphaBarNext = step.to().alphaBar();
     double variance = (1 - alphaBarNext) / (1 - alphaBar) * (1 - alphaBar / alphaBarNext);
-    // Below 0 where the last step leaves more noise than it found.
+    // Negative if the last step leaves more noise than there was before.
     double sigma = options.eta * Math.sqrt(Math.max(variance, 0));
 
     double x0Share = Math.sqrt(alphaBarNext);

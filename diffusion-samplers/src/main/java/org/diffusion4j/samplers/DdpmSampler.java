@@ -10,11 +10,11 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /**
- * Ancestral sampling: DDPM (Ho et al. 2020), algorithm 2, with every step or with fewer.
+ * Ancestral sampling: DDPM (Ho et al. 2020), algorithm 2, with all steps or fewer.
  *
  * <p>The reverse step has the mean of q(x_{t-1} | x_t, x_0), equation 7, at the predicted x_0,
- * which is {@code (x_t - beta_t / sqrt(1 - alphaBar_t) epsilon) / sqrt(alpha_t)}; no noise is added
- * at the last step.
+ * which is {@code (x_t - beta_t / sqrt(1 - alphaBar_t) epsilon) / sqrt(alpha_t)}; the last step
+ * adds no noise.
  */
 public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Options> {
 
@@ -25,9 +25,9 @@ public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Opti
     /** The posterior variance {@code beta_t (1 - alphaBar_{t-1}) / (1 - alphaBar_t)}. */
     POSTERIOR,
     /**
-     * Between the two, as the denoiser says: {@code exp(u log beta + (1 - u) log posterior)} with
-     * {@code u = (v + 1) / 2}, Nichol and Dhariwal 2021, equation 15. Only for denoisers that
-     * {@linkplain Denoiser#learnsVariance() learn the variance}.
+     * Between the two, as predicted by the denoiser: {@code exp(u log beta + (1 - u) log
+     * posterior)} with {@code u = (v + 1) / 2}, Nichol and Dhariwal 2021, equation 15. Only for
+     * denoisers that {@linkplain Denoiser#learnsVariance() learn the variance}.
      */
     LEARNED_RANGE
   }
@@ -46,19 +46,19 @@ public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Opti
     super(options, DdpmSampler::new);
   }
 
-  /** Every step, with variance beta_t. */
+  /** All steps, with variance beta_t. */
   public static DdpmSampler withBeta() {
     return of(Variance.BETA, Timesteps.all());
   }
 
-  /** Every step, with the posterior variance. */
+  /** All steps, with the posterior variance. */
   public static DdpmSampler withPosteriorVariance() {
     return of(Variance.POSTERIOR, Timesteps.all());
   }
 
   /**
-   * Some steps; between two that are apart, beta is {@code 1 - alphaBar_t / alphaBar_previous}
-   * (Nichol and Dhariwal 2021, section 4).
+   * Some steps; beta between two timesteps is {@code 1 - alphaBar_t / alphaBar_previous} (Nichol
+   * and Dhariwal 2021, section 4).
    *
    * @param variance of the reverse step
    * @param timesteps to visit

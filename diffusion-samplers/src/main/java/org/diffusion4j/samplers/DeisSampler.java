@@ -8,9 +8,9 @@ import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The exponential integrator with polynomials in the logarithm of sigma: DEIS (Zhang and Chen
- * 2023), log-rho. The polynomial through the last noises, integrated over the step; it ends at the
- * noise of the schedule's first step.
+ * DEIS (Zhang and Chen 2023), log-rho variant: an exponential integrator with polynomials in the
+ * logarithm of sigma. It integrates the polynomial through the last noise predictions over the
+ * step. It ends at the noise level of the schedule's first step.
  */
 public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Options> {
 
@@ -49,7 +49,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
   }
 
   /**
-   * This sampler with another order; 2 is the default.
+   * A copy with another order; 2 is the default.
    *
    * @param order in [1, 3]
    */
@@ -59,7 +59,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
   }
 
   /**
-   * This sampler with full order to the end. By default the last two steps of fewer than 15 are of
+   * A copy with full order to the end. By default, with fewer than 15 steps the last two are of
    * order 2 and 1.
    */
   public DeisSampler withFullOrderAtEnd() {
@@ -122,11 +122,11 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
 
   /**
    * The integrals over a step of the Lagrange polynomials in the logarithm of sigma, equation 15.
-   * With u from 0 to 1 on the way, that of {@code sigma u^n} is {@code end length n!
-   * phi_{n+1}(-length)}, whose differences at the ends would cancel.
+   * With u from 0 to 1 over the step, the integral of {@code sigma u^n} is {@code end length n!
+   * phi_{n+1}(-length)}; the difference of antiderivatives would cancel.
    *
-   * @param sigmas where the noises were found, that of the step's beginning first
-   * @param end the step's
+   * @param sigmas of the noise predictions, beginning with that at the start of the step
+   * @param end sigma at the end of the step
    */
   static double[] shares(double[] sigmas, double end) {
     int order = sigmas.length;
@@ -146,7 +146,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
     return shares;
   }
 
-  /** The coefficients of the polynomial that is 1 at the j-th place and 0 at the others. */
+  /** The coefficients of the polynomial that is 1 at the j-th point and 0 at the others. */
   private static double[] lagrange(double[] u, int j) {
     double[] coefficients = new double[u.length];
     coefficients[0] = 1;

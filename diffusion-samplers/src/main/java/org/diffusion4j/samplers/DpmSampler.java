@@ -10,7 +10,7 @@ import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** What the multistep and the singlestep DPM-Solver have in common. */
+/** Common parts of the multistep and the singlestep DPM-Solver. */
 abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Options>
     extends LoopSampler<S, O> {
 
@@ -41,9 +41,9 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
   }
 
   /**
-   * This sampler for another equation or prediction; DPM-Solver++ is the default. The stochastic
-   * ones need many more steps if they are singlestep, for the noise on the way is not that of the
-   * whole group.
+   * A copy with another algorithm; DPM-Solver++ is the default. In singlestep samplers the
+   * stochastic algorithms need many more steps, because the noise of single steps is not that of
+   * the whole group.
    */
   public S withAlgorithm(Algorithm algorithm) {
     Objects.requireNonNull(algorithm, "algorithm");
@@ -51,7 +51,7 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
   }
 
   /**
-   * This sampler with another order; 2 is the default.
+   * A copy with another order; 2 is the default.
    *
    * @param order in [1, 3]
    */
@@ -60,14 +60,14 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
     return with(o -> o.order = order);
   }
 
-  /** This sampler with Heun's form of its steps of order 2 in place of the midpoint's. */
+  /** A copy with steps of order 2 in Heun's form instead of the midpoint form. */
   public S withHeunSteps() {
     return with(o -> o.heun = true);
   }
 
   /**
-   * This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default, and is
-   * not for the algorithms in epsilon.
+   * A copy with another end of the last step. {@link FinalSigma#ZERO} is the default and cannot be
+   * used with algorithms in epsilon.
    */
   public S withFinalSigma(FinalSigma end) {
     Objects.requireNonNull(end, "end");
@@ -98,8 +98,8 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
   }
 
   /**
-   * Checks that the stochastic equation in epsilon leaves noise alone in short steps: one of length
-   * h in lambda multiplies it by {@code 2 - e^h}.
+   * Checks that steps of the stochastic equation in epsilon are short where there is only noise: a
+   * step of length h in lambda multiplies it by {@code 2 - e^h}.
    */
   private List<Transition> requireStable(List<Transition> steps) {
     Level from = steps.get(0).from();

@@ -8,17 +8,17 @@ import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The multistep solvers DPM-Solver and DPM-Solver++ (Lu et al. 2022 and 2023) with one call of the
- * denoiser a step: by default DPM-Solver++(2M), which serves well from 10 to 25 steps.
+ * The multistep solvers DPM-Solver and DPM-Solver++ (Lu et al. 2022 and 2023), with one denoiser
+ * call per step. The default is DPM-Solver++(2M), which is good with 10 to 25 steps.
  */
 public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolverSampler.Options> {
 
   /**
-   * Which equation DPM-Solver solves, and in which prediction. Each is an exponential integrator
-   * over {@code h}, the difference of lambda.
+   * The equation that DPM-Solver solves, and the prediction that it integrates. Each is an
+   * exponential integrator over {@code h}, the difference of lambda.
    */
   public enum Algorithm {
-    /** The probability flow, in epsilon: DPM-Solver (Lu et al. 2022), equation 3.4. */
+    /** The probability flow ODE, in epsilon: DPM-Solver (Lu et al. 2022), equation 3.4. */
     DPM_SOLVER {
       @Override
       Shares shares(Level from, Level to) {
@@ -27,7 +27,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       }
     },
 
-    /** The probability flow, in x_0: DPM-Solver++ (Lu et al. 2023), equation 9. */
+    /** The probability flow ODE, in x_0: DPM-Solver++ (Lu et al. 2023), equation 9. */
     DPM_SOLVER_PLUS_PLUS {
       @Override
       Shares shares(Level from, Level to) {
@@ -36,7 +36,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       }
     },
 
-    /** The reverse stochastic equation, in epsilon: DPM-Solver++, equation 17. */
+    /** The reverse SDE, in epsilon: DPM-Solver++, equation 17. */
     SDE_DPM_SOLVER {
       @Override
       Shares shares(Level from, Level to) {
@@ -49,7 +49,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       }
     },
 
-    /** The reverse stochastic equation, in x_0: DPM-Solver++, equation 18. */
+    /** The reverse SDE, in x_0: DPM-Solver++, equation 18. */
     SDE_DPM_SOLVER_PLUS_PLUS {
       @Override
       Shares shares(Level from, Level to) {
@@ -63,9 +63,9 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
     };
 
     /**
-     * What a step consists of.
+     * The coefficients of a step.
      *
-     * @param x share of the samples
+     * @param x coefficient of the samples
      * @param d0 of the prediction m at the step's start
      * @param d1 of its first derivative times h
      * @param d2 of its second derivative times h^2
@@ -73,7 +73,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
      */
     record Shares(double x, double d0, double d1, double d2, double noise) {
 
-      /** Where the prediction's share of the move is {@code -weight z phi_1(z)}. */
+      /** The coefficients if that of the prediction is {@code -weight z phi_1(z)}. */
       static Shares of(double x, double weight, double z, double noise) {
         double scale = -weight * z;
         return new Shares(
@@ -91,7 +91,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       return this == SDE_DPM_SOLVER || this == SDE_DPM_SOLVER_PLUS_PLUS;
     }
 
-    /** What is integrated, as a new array. */
+    /** The quantity that is integrated, as a new array. */
     INDArray prediction(Estimate estimate, INDArray x, Level at) {
       return inX0() ? estimate.x0().dup() : estimate.direction(x, at);
     }
@@ -133,22 +133,22 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
   }
 
   /**
-   * This sampler with full order to the end. By default the last two steps of fewer than 15 are of
-   * order 2 and 1, and the last of any number is of order 1 if it ends at no noise.
+   * A copy with full order to the end. By default, with fewer than 15 steps the last two are of
+   * order 2 and 1, and a last step that ends at noise level 0 is always of order 1.
    */
   public DpmSolverSampler withFullOrderAtEnd() {
     return with(o -> o.lowerOrderAtEnd = false);
   }
 
-  /** This sampler with a last step of order 1 whatever the number of steps. */
+  /** A copy with a last step of order 1 for any number of steps. */
   public DpmSolverSampler withEulerAtEnd() {
     return with(o -> o.eulerAtEnd = true);
   }
 
   /**
-   * This sampler with the weight of the second derivative in third-order steps that the published
-   * code of DPM-Solver++ and diffusers have. It is half of what the paper's integral gives, which
-   * leaves the method of order 2: see docs/decisions/0010.
+   * A copy whose third-order steps have the weight of the second derivative from the published code
+   * of DPM-Solver++ and diffusers. It is half of the paper's integral, so the method is only of
+   * order 2: see docs/decisions/0010.
    */
   public DpmSolverSampler withPublishedThirdOrder() {
     return with(o -> o.published = true);
@@ -162,8 +162,8 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
   /**
    * The order of a step.
    *
-   * @param index its number of {@code count}
-   * @param known how many predictions there are
+   * @param index number of the step, of {@code count}
+   * @param known number of predictions
    */
   private int orderOf(int index, int count, int known) {
     boolean lowers = options.lowerOrderAtEnd && count < FEW_STEPS;
@@ -185,7 +185,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       predictions = new History(options.order);
     }
 
-    /** Lu et al. 2023, algorithm 2, and its third order. */
+    /** Lu et al. 2023, algorithm 2, and its third-order variant. */
     @Override
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
       Level from = step.from();
@@ -213,12 +213,12 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       return options.addNoise(next, shares, noise);
     }
 
-    /** The share of half the second derivative times h^2. */
+    /** The coefficient of half the second derivative times h^2. */
     private double curvature(Algorithm.Shares shares, Level to) {
       if (!options.published) {
         return 2 * shares.d2();
       }
-      // The published code of the stochastic one has a half with the wrong sign, too.
+      // In the published code of the stochastic variant, one half also has the wrong sign.
       return options.algorithm == Algorithm.SDE_DPM_SOLVER_PLUS_PLUS
           ? shares.d2() - to.signal()
           : shares.d2();

@@ -10,10 +10,9 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The singlestep solvers DPM-Solver-2 and -3 and DPM-Solver++(2S) (Lu et al. 2022 and 2023): the
- * steps form groups of as many steps as the order. The last step of a group starts again where the
- * group began and uses all predictions of the group. The steps of a group need not be of equal
- * length.
+ * The singlestep solvers DPM-Solver-2 and -3 and DPM-Solver++(2S) (Lu et al. 2022 and 2023): steps
+ * form groups; the size of a group is the order. The last step of a group starts from the beginning
+ * of the group and uses all its predictions. The steps of a group can have different lengths.
  */
 public final class DpmSolverSinglestepSampler
     extends DpmSampler<DpmSolverSinglestepSampler, DpmSampler.Options> {
@@ -25,7 +24,7 @@ public final class DpmSolverSinglestepSampler
   /**
    * With evenly spaced steps from T-1 down.
    *
-   * @param steps calls of the denoiser, in [1, T]
+   * @param steps number of denoiser calls, in [1, T]
    */
   public DpmSolverSinglestepSampler(int steps) {
     this(Timesteps.of(steps, Timesteps.Spacing.TRAILING));
@@ -41,8 +40,8 @@ public final class DpmSolverSinglestepSampler
   }
 
   /**
-   * This sampler with a last step of order 1 where it would complete a group. Whatever ends at no
-   * noise does so with such a step.
+   * A copy with a last step of order 1 even if it completes a group. A step that ends at noise
+   * level 0 is always of order 1.
    */
   public DpmSolverSinglestepSampler withLowerOrderAtEnd() {
     return with(o -> o.lowerOrderAtEnd = true);
@@ -55,8 +54,8 @@ public final class DpmSolverSinglestepSampler
   }
 
   /**
-   * Whether the first step leaves noise without any signal, and the method extrapolates noise: the
-   * step is so long in lambda that nothing may be extrapolated over it.
+   * Whether the first step starts from noise without signal and the method extrapolates noise: the
+   * step is too long in lambda for extrapolation.
    */
   private boolean fromNoiseAlone(List<Transition> steps) {
     double alphaBar = steps.get(0).from().alphaBar();
@@ -65,7 +64,7 @@ public final class DpmSolverSinglestepSampler
         && steps.size() > 1;
   }
 
-  /** A step of order 1, and then {@link #orders}. */
+  /** A step of order 1, followed by {@link #orders}. */
   private int[] afterOneAlone(int count) {
     int[] orders = new int[count];
     orders[0] = 1;
@@ -73,7 +72,7 @@ public final class DpmSolverSinglestepSampler
     return orders;
   }
 
-  /** Of each step: 1, 2, ... up to the order, and again. */
+  /** The order of each step: 1, 2, ... up to the order, repeated. */
   private int[] orders(int count) {
     int order = options.order;
     int[] orders = new int[count];
@@ -143,7 +142,7 @@ public final class DpmSolverSinglestepSampler
       }
     }
 
-    /** The divided difference between the group's start and the i-th newest, times h. */
+    /** The divided difference between the group's start and the i-th newest prediction, times h. */
     private INDArray difference(int i, Level from, INDArray m, double h) {
       double r = (predictions.level(i).lambda() - from.lambda()) / h;
       return Linear.combine(1 / r, predictions.value(i), -1 / r, m);

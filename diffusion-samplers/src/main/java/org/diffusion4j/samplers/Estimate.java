@@ -6,16 +6,16 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What a denoiser found in noisy samples, whatever it predicts.
+ * The estimates of x_0 and epsilon that follow from a denoiser's output.
  *
  * @param x0 the clean samples, corrected
- * @param epsilon the noise as it was predicted; the output itself if that is noise
- * @param prediction what the output stands for
+ * @param epsilon the noise as predicted; the output itself if the denoiser predicts noise
+ * @param prediction what the denoiser predicts
  * @param output the denoiser's output
- * @param ownsOutput whether it is closed with this
- * @param variance for each value where the variance lies between its limits, from a denoiser that
- *     learns it
- * @param correction what was done to {@code x0}
+ * @param ownsOutput whether the output is closed with this
+ * @param variance the learned interpolation between the limits of the variance, for each value, or
+ *     null
+ * @param correction the correction that was applied to {@code x0}
  */
 record Estimate(
     INDArray x0,
@@ -27,7 +27,7 @@ record Estimate(
     X0Correction correction)
     implements AutoCloseable {
 
-  /** The estimate that an output stands for; it owns the variance, and the output if told so. */
+  /** The estimate from an output. It owns the variance, and optionally the output. */
   static Estimate of(
       Prediction prediction,
       INDArray x,
@@ -56,7 +56,7 @@ record Estimate(
     }
   }
 
-  /** The clean samples, corrected, if the output were about other samples. */
+  /** The corrected clean samples that follow if the output is applied to other samples. */
   INDArray x0In(INDArray x, Level level) {
     INDArray other = prediction.x0(x, output, level.alphaBar());
     boolean done = false;
@@ -72,9 +72,9 @@ record Estimate(
   }
 
   /**
-   * The noise that the corrected clean samples leave in the samples, {@code (x - signal x_0) /
-   * noise}, which is the direction of the probability flow, d(x / signal) / d sigma: Karras et al.
-   * 2022, equation 3.
+   * The noise that follows from the corrected clean samples, {@code (x - signal x_0) / noise}. This
+   * is the direction of the probability flow, d(x / signal) / d sigma: Karras et al. 2022, equation
+   * 3.
    */
   INDArray direction(INDArray x, Level level) {
     return Linear.combine(1 / level.noise(), x, -level.signal() / level.noise(), x0);

@@ -12,8 +12,9 @@ import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Euler's method on the probability flow: EDM (Karras et al. 2022), algorithm 2 without its
- * correction. Of order 1; with the same timesteps the same as {@link DdimSampler} with eta 0.
+ * Euler's method for the probability flow ODE: EDM (Karras et al. 2022), algorithm 2 without its
+ * second-order correction. It is of order 1, and with equal timesteps the same as {@link
+ * DdimSampler} with eta 0.
  */
 public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.Options> {
 
@@ -52,14 +53,15 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
     this(new Options(timesteps));
   }
 
-  /** This sampler with another end of its last step. */
+  /** A copy with another end of the last step. */
   public EulerSampler withFinalSigma(FinalSigma end) {
     Objects.requireNonNull(end, "end");
     return with(o -> o.end = end);
   }
 
   /**
-   * This sampler with noise added anew before each step: algorithm 2. Not for the ancestral one.
+   * A copy that adds new noise before each step: algorithm 2. Cannot be combined with ancestral
+   * noise.
    */
   public EulerSampler withChurn(Churn churn) {
     Objects.requireNonNull(churn, "churn");
@@ -71,25 +73,25 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
   }
 
   /**
-   * {@link #withChurn} as in diffusers, which adds the noise after the denoiser was asked, so that
-   * the denoiser does not see it.
+   * {@link #withChurn} as in diffusers: the noise is added after the denoiser call, so the denoiser
+   * does not see it.
    */
   EulerSampler withUnseenChurn(Churn churn) {
     return withChurn(churn).with(o -> o.unseenChurn = true);
   }
 
   /**
-   * This sampler with noise: each step goes below the next noise level and adds noise up to it, as
-   * much as DDPM's posterior has (k-diffusion's Euler ancestral).
+   * A copy with ancestral noise: each step goes below the next noise level and adds noise up to it,
+   * as much as DDPM's posterior has (k-diffusion's Euler ancestral).
    */
   public EulerSampler withAncestralNoise() {
     return with(o -> o.ancestral = true);
   }
 
   /**
-   * This sampler with the logarithms of its noise levels evenly from the schedule's highest to its
-   * lowest, whatever the timesteps that the denoiser is asked about: {@code
-   * interpolation_type="log_linear"} of diffusers, which existing checkpoints may want.
+   * A copy with noise levels that are evenly spaced in the logarithm from the schedule's highest to
+   * its lowest, for any timesteps of the denoiser calls: {@code interpolation_type="log_linear"} of
+   * diffusers, for existing checkpoints.
    */
   EulerSampler withLogLinearLevels() {
     return with(o -> o.logLinear = true);
@@ -139,7 +141,7 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
       return EulerSampler::step;
     }
     if (options.unseenChurn) {
-      // diffusers counts one level more where they are log-linear.
+      // diffusers counts one level more if they are log-linear.
       int parts = steps.size() + (options.logLinear ? 1 : 0);
       return (step, estimate, x, noise) -> unseen(step, estimate, x, noise, parts);
     }
@@ -186,7 +188,10 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
     }
   }
 
-  /** What the output says of the noisier samples; diffusers scales velocities as before. */
+  /**
+   * The clean samples that follow for the noisier samples; diffusers scales velocities as without
+   * the noise.
+   */
   private static INDArray x0(Estimate estimate, INDArray noisier, Level from, Level raised) {
     if (estimate.prediction() != Prediction.VELOCITY) {
       return estimate.x0In(noisier, raised);

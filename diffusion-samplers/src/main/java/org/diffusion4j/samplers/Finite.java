@@ -3,7 +3,7 @@ package org.diffusion4j.samplers;
 import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Whether arrays hold numbers that are neither infinite nor NaN. */
+/** Checks that arrays contain no infinity and no NaN. */
 final class Finite {
 
   private Finite() {}

@@ -4,20 +4,21 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Moves along the probability flow in the coordinates of k-diffusion, {@code x / signal = x_0 +
- * sigma epsilon}, where its derivative by sigma is the noise: Karras et al. 2022, equation 3.
+ * Moves along the probability flow ODE in the coordinates of k-diffusion, {@code x / signal = x_0 +
+ * sigma epsilon}, in which the derivative with respect to sigma is the noise: Karras et al. 2022,
+ * equation 3.
  */
 final class Flow {
 
   private Flow() {}
 
   /**
-   * Euler's step: {@code x / signal + (sigma' - sigma) direction}, written with the clean samples.
+   * Euler's step {@code x / signal + (sigma' - sigma) direction}, written with the clean samples.
    *
    * @param x at the level {@code from}
-   * @param sigma where the step ends
-   * @param to the level in whose scale the result is, that of {@code sigma} or a higher one to
-   *     which noise is still to be added
+   * @param sigma the end of the step
+   * @param to the level that determines the result's scale: that of {@code sigma}, or a higher one
+   *     if noise will be added
    */
   static INDArray euler(INDArray x, INDArray x0, Level from, double sigma, Level to) {
     double kept = sigma / from.sigma();
@@ -31,14 +32,14 @@ final class Flow {
   }
 
   /**
-   * The noise that an ancestral step from one sigma to another adds: the deviation of DDPM's
-   * posterior (k-diffusion).
+   * The standard deviation of the noise that an ancestral step adds: that of DDPM's posterior
+   * (k-diffusion).
    */
   static double up(double from, double to) {
     return to * Math.sqrt(from * from - to * to) / from;
   }
 
-  /** Where an ancestral step goes before, {@code sqrt(to^2 - up^2)}. */
+  /** The sigma of an ancestral step before noise is added, {@code sqrt(to^2 - up^2)}. */
   static double down(double from, double to) {
     return to * to / from;
   }

@@ -4,7 +4,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * How guidance combines two outputs: Ho and Salimans 2022, equation 6, and Lin et al. 2024,
+ * Combines two outputs to a guided one: Ho and Salimans 2022, equation 6, and Lin et al. 2024,
  * equations 13 to 16.
  *
  * @param rescale phi of Lin et al., in [0, 1]
@@ -15,8 +15,8 @@ record GuidanceFormula(double rescale, boolean learnsVariance) {
   /**
    * The guided output.
    *
-   * @param c the output for the condition, {@code [n, ...]}; left unchanged
-   * @param u the output that guidance leads away from, of the same shape; left unchanged
+   * @param c the conditional output, {@code [n, ...]}; not changed
+   * @param u the output that guidance leads away from, of the same shape; not changed
    * @param scales one per sample
    * @return a new array of the same shape
    */
@@ -24,7 +24,7 @@ record GuidanceFormula(double rescale, boolean learnsVariance) {
     float[] result = values(c);
     float[] other = values(u);
     int length = result.length / scales.length;
-    // In C order a sample's prediction lies before its variance.
+    // In C order a sample's prediction precedes its variance.
     int guided = learnsVariance ? length / 2 : length;
     for (int i = 0; i < scales.length; i++) {
       if (scales[i] != 1) {

@@ -11,24 +11,24 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Heun's method on the probability flow: EDM (Karras et al. 2022), algorithms 1 and 2. Of order 2;
- * asks the denoiser twice for each step but the last.
+ * Heun's method for the probability flow ODE: EDM (Karras et al. 2022), algorithms 1 and 2. It is
+ * of order 2 and calls the denoiser twice per step, except in the last.
  */
 public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Options> {
 
   /**
-   * How much noise is added anew before a step: EDM (Karras et al. 2022), algorithm 2.
+   * New noise before each step: EDM (Karras et al. 2022), algorithm 2.
    *
-   * @param amount S_churn, at least 0; divided among the steps, and at most {@code sqrt(2) - 1} of
-   *     sigma a step
+   * @param amount S_churn, at least 0; divided among the steps, at most {@code sqrt(2) - 1} of
+   *     sigma per step
    * @param sigmaMin S_tmin, the lowest sigma at which it is added, at least 0
    * @param sigmaMax S_tmax, the highest
-   * @param noise S_noise, the standard deviation of the new noise, positive; a little above 1 makes
-   *     up for denoisers that take too much away
+   * @param noise S_noise, the standard deviation of the new noise, positive; values slightly above
+   *     1 compensate for denoisers that remove too much noise
    */
   public record Churn(double amount, double sigmaMin, double sigmaMax, double noise) {
 
-    /** None. */
+    /** No churn. */
     public static final Churn NONE = of(0);
 
     public Churn {
@@ -47,30 +47,28 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
       }
     }
 
-    /** Of an amount, at every sigma, with standard noise. */
+    /** Churn of an amount, at every sigma, with standard noise. */
     public static Churn of(double amount) {
       return new Churn(amount, 0, Double.POSITIVE_INFINITY, 1);
     }
 
-    /** By what factor sigma grows in one of some steps, less 1. */
+    /** The factor by which sigma increases in a step, minus 1. */
     double gamma(double sigma, int steps) {
       return sigma >= sigmaMin && sigma <= sigmaMax
           ? Math.min(amount / steps, Math.sqrt(2) - 1)
           : 0;
     }
 
-    /**
-     * The level to which it raises another in one of some steps; the same where it adds nothing.
-     */
+    /** The increased noise level; unchanged if no noise is added. */
     Level raised(Level level, int steps) {
       double gamma = gamma(level.sigma(), steps);
       return gamma == 0 ? level : Level.ofSigma(level.sigma() * (1 + gamma));
     }
 
     /**
-     * Samples at a raised level.
+     * Samples at the increased level.
      *
-     * @param x at the level {@code from}; left unchanged
+     * @param x at the level {@code from}; not changed
      * @return new samples
      */
     INDArray addTo(INDArray x, Level from, Level raised, Supplier<INDArray> drawn) {
@@ -95,8 +93,8 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
   }
 
   /**
-   * With Karras's noise levels, for which the algorithm was made: where levels are farther apart,
-   * as those of evenly spaced timesteps are at first, the second stage overshoots.
+   * With Karras's noise levels, for which the algorithm was designed. With levels that are farther
+   * apart, as for evenly spaced timesteps at high noise, the second stage overshoots.
    *
    * @param steps in [1, T]
    */
@@ -113,7 +111,7 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
     this(new Options(timesteps));
   }
 
-  /** This sampler with noise added anew before each step: algorithm 2. */
+  /** A copy that adds new noise before each step: algorithm 2. */
   public HeunSampler withChurn(Churn churn) {
     Objects.requireNonNull(churn, "churn");
     return with(o -> o.churn = churn);
@@ -124,7 +122,7 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
     return options.churn.amount() > 0 ? ", " + options.churn : "";
   }
 
-  /** A step of two stages goes to the next level, is asked there, and goes there again. */
+  /** A step has two stages: both lead to the next level; the second uses the prediction there. */
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
     List<Transition> stages = new ArrayList<>();

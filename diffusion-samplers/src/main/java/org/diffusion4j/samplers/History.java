@@ -5,7 +5,7 @@ import java.util.List;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The last predictions of a multistep method and where they were made. Owns its arrays. */
+/** The last predictions of a multistep method and their noise levels. Owns its arrays. */
 final class History implements AutoCloseable {
 
   private record Entry(Level level, INDArray value) {}
@@ -14,13 +14,13 @@ final class History implements AutoCloseable {
   private final int capacity;
 
   /**
-   * @param capacity how many are kept, at least 1
+   * @param capacity maximum number of predictions, at least 1
    */
   History(int capacity) {
     this.capacity = capacity;
   }
 
-  /** Remembers the newest, and forgets the oldest if there are too many. */
+  /** Adds the newest and removes the oldest if there are too many. */
   void push(Level level, INDArray value) {
     entries.add(0, new Entry(level, value));
     if (entries.size() > capacity) {
@@ -32,12 +32,12 @@ final class History implements AutoCloseable {
     return entries.size();
   }
 
-  /** The {@code i}-th before the newest. */
+  /** The {@code i}-th prediction before the newest. */
   INDArray value(int i) {
     return entries.get(i).value;
   }
 
-  /** Where {@link #value} was predicted. */
+  /** The noise level of {@link #value}. */
   Level level(int i) {
     return entries.get(i).level;
   }

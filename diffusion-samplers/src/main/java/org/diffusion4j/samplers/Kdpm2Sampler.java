@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The midpoint method on the probability flow, the middle being that of the logarithms of sigma:
- * DPM-Solver-2 (Lu et al. 2022) in the form of k-diffusion. Of order 2; asks the denoiser twice for
- * each step but the last.
+ * The midpoint method for the probability flow ODE, with the midpoint in the logarithm of sigma:
+ * DPM-Solver-2 (Lu et al. 2022) in the form of k-diffusion. It is of order 2 and calls the denoiser
+ * twice per step, except in the last.
  */
 public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.Options> {
 
@@ -48,8 +48,8 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
   }
 
   /**
-   * This sampler with noise: each step goes below the next noise level and adds noise up to it, as
-   * {@link EulerSampler#withAncestralNoise} does.
+   * A copy with ancestral noise: each step goes below the next noise level and adds noise up to it,
+   * as {@link EulerSampler#withAncestralNoise} does.
    */
   public Kdpm2Sampler withAncestralNoise() {
     return with(o -> o.ancestral = true);
@@ -60,7 +60,10 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
     return options.ancestral ? ", ancestral" : "";
   }
 
-  /** A step of two stages goes to the middle, is asked there, and goes all the way. */
+  /**
+   * A step has two stages: one leads to the midpoint, the other uses the prediction there for the
+   * whole step.
+   */
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
     SigmaCurve curve = new SigmaCurve(schedule);
@@ -80,7 +83,7 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
     return stages;
   }
 
-  /** Where a step ends before noise is added. */
+  /** The sigma of a step before noise is added. */
   private double end(Level from, Level to) {
     return options.ancestral ? Flow.down(from.sigma(), to.sigma()) : to.sigma();
   }

@@ -7,9 +7,8 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Multistep sampling of a consistency model: LCM (Luo et al. 2023), algorithm 3. The model goes to
- * clean samples at once, and noise is added down to the next level. For networks that were
- * distilled for it.
+ * Multistep sampling of a consistency model: LCM (Luo et al. 2023), algorithm 3. Each step predicts
+ * clean samples and adds noise of the next level. For networks that were distilled for this method.
  */
 public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options> {
 
@@ -30,7 +29,7 @@ public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options
   }
 
   /**
-   * With evenly spaced ones of the 50 steps of the usual distillation.
+   * With evenly spaced steps among the usual 50 of the distillation.
    *
    * @param steps in [1, 50]
    */
@@ -48,9 +47,9 @@ public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options
   }
 
   /**
-   * This sampler with another scale of t in the boundary condition; 10 is the default.
+   * A copy with another scale of t in the boundary condition; 10 is the default.
    *
-   * @param scale positive; the larger, the less of the noisy samples is kept
+   * @param scale positive; with larger values less of the noisy samples is kept
    */
   public LcmSampler withTimestepScale(double scale) {
     if (!(scale > 0 && scale < Double.POSITIVE_INFINITY)) {

@@ -1,6 +1,6 @@
 package org.diffusion4j.samplers;
 
-/** Checks of what samplers are told. */
+/** Checks of samplers' settings. */
 final class Limits {
 
   private Limits() {}

@@ -5,7 +5,7 @@ import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** What methods do with arrays: linear combinations, and closing. */
+/** Operations on arrays: linear combinations, and closing. */
 final class Linear {
 
   private Linear() {}
@@ -32,14 +32,14 @@ final class Linear {
     }
   }
 
-  /** Closes an array, if there is one. */
+  /** Closes an array if it is not null. */
   static void close(@Nullable INDArray array) {
     if (array != null) {
       array.close();
     }
   }
 
-  /** The solution of {@code a x = b} by Gauss's elimination with pivots; both are overwritten. */
+  /** Solves {@code a x = b} by Gaussian elimination with pivoting; both are overwritten. */
   static double[] solve(double[][] a, double[] b) {
     int n = b.length;
     for (int k = 0; k < n; k++) {

@@ -8,9 +8,9 @@ import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The linear multistep method of Adams and Bashforth on the probability flow (k-diffusion's LMS):
- * the polynomial through the last directions, integrated over the step. Of the order that is asked
- * for, with one call of the denoiser a step.
+ * The linear multistep method of Adams and Bashforth for the probability flow ODE (k-diffusion's
+ * LMS). It integrates the polynomial through the last directions over the step, with one denoiser
+ * call per step.
  */
 public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options> {
 
@@ -48,9 +48,9 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
   }
 
   /**
-   * This sampler with another order; 4 is the default.
+   * A copy with another order; 4 is the default.
    *
-   * @param order how many directions are used, in [1, 4]
+   * @param order number of directions, in [1, 4]
    */
   public LmsSampler withOrder(int order) {
     Limits.order(order, MAX_ORDER);
@@ -93,7 +93,9 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
       return next;
     }
 
-    /** The integral of the j-th Lagrange polynomial. Simpson's rule is exact up to degree 3. */
+    /**
+     * The integral of the j-th Lagrange polynomial. Simpson's rule is exact for degrees up to 3.
+     */
     private double integral(int j, double a, double b) {
       return (b - a) / 6 * (lagrange(j, a) + 4 * lagrange(j, (a + b) / 2) + lagrange(j, b));
     }

@@ -4,12 +4,12 @@ package org.diffusion4j.samplers;
  * The functions of exponential integrators, {@code phi_1(z) = (e^z - 1) / z} and {@code
  * phi_{k+1}(z) = (phi_k(z) - 1 / k!) / z}: Hochbruck and Ostermann 2010, equation 2.11.
  *
- * <p>The recursion subtracts numbers that are nearly equal where z is small. There it is the series
- * {@code phi_k(z) = sum_j z^j / (j + k)!}.
+ * <p>For small z the recursion subtracts nearly equal numbers. There it uses the series {@code
+ * phi_k(z) = sum_j z^j / (j + k)!}.
  */
 final class Phi {
 
-  /** Below it the series, which then has terms of nearly equal size; above it the recursion. */
+  /** The series is used below this value, the recursion above. */
   private static final double SMALL = 2;
 
   private static final int TERMS = 30;
@@ -17,7 +17,7 @@ final class Phi {
   private Phi() {}
 
   /**
-   * phi_k(z), to some units of the last place for k up to 5.
+   * phi_k(z), accurate to a few units in the last place for k up to 5.
    *
    * @param k at least 1
    * @param z any number

@@ -12,12 +12,13 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The pseudo linear multistep method: PNDM (Liu et al. 2022). It combines the last four noises by
- * Adams and Bashforth, equation 12, and moves as DDIM does, equation 11.
+ * The pseudo linear multistep method: PNDM (Liu et al. 2022). It combines the last four noise
+ * predictions with the method of Adams and Bashforth, equation 12, and moves like DDIM, equation
+ * 11.
  *
- * <p>Its first step, from which there is nothing to combine, is done twice, as in latent
- * diffusion's PLMS; or the first three are pseudo Runge-Kutta steps of four calls each, equation
- * 13.
+ * <p>At the beginning there are no predictions to combine. So the first step is done twice, as in
+ * latent diffusion's PLMS, or the first three steps are pseudo Runge-Kutta steps of four calls
+ * each, equation 13.
  */
 public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Options> {
 
@@ -39,8 +40,8 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   /**
-   * With evenly spaced steps down to 0, which begin below T-1: the first step is taken twice, and
-   * that goes wrong where there is hardly any signal.
+   * With leading steps, which start below T-1: the first step is done twice, which fails where
+   * there is hardly any signal.
    *
    * @param steps in [1, T]
    */
@@ -57,13 +58,13 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
     this(new Options(timesteps));
   }
 
-  /** This sampler with three pseudo Runge-Kutta steps at the beginning; of at least four steps. */
+  /** A copy with three pseudo Runge-Kutta steps at the beginning; needs at least four steps. */
   public PndmSampler withRungeKuttaStart() {
     return with(o -> o.rungeKutta = true);
   }
 
   /**
-   * This sampler with another share of signal at the end of its last step.
+   * A copy with another alphaBar at the end of the last step.
    *
    * @param alphaBar in (0, 1]; diffusers' default is the schedule's {@code alphaBar(0)}
    */
@@ -73,8 +74,8 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   /**
-   * This sampler with the outputs of a denoiser that predicts velocities combined, and turned to
-   * noise where the step starts, as diffusers does. It is less exact than combining the noises.
+   * A copy for denoisers that predict velocities: combines velocities and converts the result to
+   * noise at the step's start, as diffusers does. This is less accurate than combining noises.
    */
   public PndmSampler withCombinedVelocities() {
     return with(o -> o.combinesOutputs = true);
@@ -118,12 +119,12 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
     return stages;
   }
 
-  /** What a move by noises begins with must have a share of signal, however small. */
+  /** A move that uses noise predictions must start with some signal. */
   private static Level withSignal(Level level) {
     return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_SHARE) : level;
   }
 
-  /** Twice to the middle and twice all the way, each time from where the move starts. */
+  /** Two stages to the midpoint and two to the end, each from the start of the move. */
   private static void addStages(
       List<Transition> stages, NoiseSchedule schedule, Transition move, Level from, double next) {
     int k = stages.size();
@@ -144,7 +145,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
 
     private static final int STAGES = 4;
 
-    /** The methods of Adams and Bashforth of order 1 to 4. */
+    /** The coefficients of Adams and Bashforth's methods of order 1 to 4. */
     private static final double[][] ADAMS_BASHFORTH = {
       {1},
       {3.0 / 2, -1.0 / 2},
@@ -211,7 +212,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       }
     }
 
-    /** Equation 11, which is DDIM's step. */
+    /** Equation 11: DDIM's step. */
     private INDArray move(Transition step, INDArray found, INDArray x) {
       Level from = step.from();
       Level to = step.to();

@@ -11,7 +11,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** Keeps what a request asked to keep of a run's steps, and frees what was not taken from it. */
+/** Keeps the steps that a request asked for, and frees those that were not taken. */
 final class Recorder implements SamplingListener, AutoCloseable {
 
   private final int every;
@@ -24,7 +24,7 @@ final class Recorder implements SamplingListener, AutoCloseable {
     keepsNewest = request.keepsPartial();
   }
 
-  /** How many of a run's steps are kept in a trajectory. */
+  /** The number of steps of a run that are kept in a trajectory. */
   static int length(SamplingRequest request, int steps) {
     int every = request.trajectoryEvery();
     return every == 0 ? 0 : (steps - 1) / every + 1;
@@ -73,14 +73,14 @@ final class Recorder implements SamplingListener, AutoCloseable {
     return array.get(NDArrayIndex.interval(first, first + n));
   }
 
-  /** The trajectory, from now on the caller's. */
+  /** The trajectory; the caller then owns it. */
   List<SamplingResult.Snapshot> takeTrajectory() {
     List<SamplingResult.Snapshot> taken = trajectory;
     trajectory = List.of();
     return taken;
   }
 
-  /** The batch at work after its newest step, if that is kept; from now on the caller's. */
+  /** The current batch after its last step, if it is kept; the caller then owns it. */
   SamplingResult.@Nullable Snapshot takeNewest() {
     SamplingResult.Snapshot taken = newest;
     newest = null;

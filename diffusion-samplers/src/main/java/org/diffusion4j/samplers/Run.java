@@ -3,14 +3,14 @@ package org.diffusion4j.samplers;
 import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A method at work on one batch, with what it remembers from step to step. */
+/** A run of a method on one batch, with the state that it keeps between steps. */
 @FunctionalInterface
 interface Run extends AutoCloseable {
 
   /**
-   * What is done to the samples before the denoiser sees them, such as adding noise.
+   * Changes the samples before the denoiser call, for example adds noise.
    *
-   * @param x left unchanged
+   * @param x not changed
    * @return {@code x} itself, or new samples at the level {@link Transition#at()}
    */
   default INDArray before(Transition step, INDArray x, Supplier<INDArray> noise) {
@@ -18,17 +18,17 @@ interface Run extends AutoCloseable {
   }
 
   /**
-   * One step.
+   * Performs a step.
    *
-   * @param step from where to where
-   * @param estimate what the denoiser found in {@code x}; closed after the step
-   * @param x the samples; left unchanged, and closed after the step
-   * @param noise gives standard normal noise of the shape of {@code x}, to be closed
+   * @param step the transition
+   * @param estimate the estimates for {@code x}; closed after the step
+   * @param x the samples; not changed, and closed after the step
+   * @param noise returns standard normal noise of the shape of {@code x}, which must be closed
    * @return new samples
    */
   INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise);
 
-  /** Frees what was remembered. */
+  /** Frees the state. */
   @Override
   default void close() {}
 }

@@ -9,24 +9,23 @@ import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.common.Shown;
 
 /**
- * The samplers by name, and those that diffusers' scheduler configurations describe, with all their
- * settings. What is not supported is refused by its name.
+ * Creates samplers by name, and from diffusers' scheduler configurations with all their settings.
+ * Unsupported settings are refused with a message that names them.
  */
 public final class Samplers {
 
   private static final Set<String> VARIANCES =
       Set.of("fixed_small", "fixed_small_log", "fixed_large", "learned_range");
 
-  /** How much of the noise a {@code TCDScheduler} replaces unless it is told. */
+  /** The default of eta in {@code TCDScheduler}. */
   private static final double TCD_ETA = 0.3;
 
   private Samplers() {}
 
   /**
-   * A sampler by its name, with the steps that serve it best, and without a correction.
+   * A sampler by name, with the best spacing for it and without a correction.
    *
-   * @param name one of {@link #names()}, or another usual name of one: {@code euler-a}, {@code
-   *     dpm2}, {@code dpm2-a}
+   * @param name one of {@link #names()}, or an alias: {@code euler-a}, {@code dpm2}, {@code dpm2-a}
    * @param steps in [1, T]
    * @throws IllegalArgumentException if there is no such sampler; the message lists all
    */
@@ -35,7 +34,7 @@ public final class Samplers {
   }
 
   /**
-   * A sampler by its name, with the steps that serve it best.
+   * A sampler by name, with the best spacing for it.
    *
    * @param name one of {@link #names()}
    * @param steps in [1, T]
@@ -55,11 +54,11 @@ public final class Samplers {
   /**
    * The sampler that a configuration describes.
    *
-   * <p>Settings that a class does not have in diffusers are passed over, as by {@code
-   * Other.from_config(scheduler.config)} there, so that the settings of one scheduler can be given
-   * to another by {@code new SchedulerConfig(other, settings)}; a line of the log names them.
+   * <p>Settings that a scheduler does not have in diffusers are ignored and named in a log line. So
+   * the settings of one scheduler can be given to another by {@code new SchedulerConfig(other,
+   * settings)}, as {@code Other.from_config(scheduler.config)} does in diffusers.
    *
-   * @param config of a scheduler that has a sampler here: see docs/interchange.md
+   * @param config of a supported scheduler: see docs/interchange.md
    * @param steps in [1, T]
    * @throws IllegalArgumentException if the class or a setting is not supported
    */
@@ -168,7 +167,7 @@ public final class Samplers {
             .oneOf("interpolation_type", "linear", Set.of("linear", "log_linear"))
             .equals("log_linear");
     boolean spaced = settings.spacesSigmas();
-    // Log-linear levels are the schedule's whatever the timesteps, and others lie between them.
+    // Log-linear levels are those of the schedule for any timesteps; other levels lie between them.
     Timesteps timesteps =
         logLinear && spaced
             ? new SchedulerSettings(config.with("timestep_spacing", "linspace")).nodes(steps, time)
@@ -212,8 +211,8 @@ public final class Samplers {
   }
 
   /**
-   * The correction of predicted samples that a configuration asks for: dynamic thresholding,
-   * clipping unless it says otherwise, or none.
+   * The correction of predicted samples in a configuration: dynamic thresholding, clipping (the
+   * default) or none.
    *
    * @param config of any scheduler
    */

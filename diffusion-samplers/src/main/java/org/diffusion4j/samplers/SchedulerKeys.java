@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which settings each of diffusers' schedulers has and uses. What it was given beyond them, as by
- * {@code Other.from_config(scheduler.config)}, it passes over; so does this library.
+ * The settings that each of diffusers' schedulers uses. diffusers ignores others, for example after
+ * {@code Other.from_config(scheduler.config)}; so does this library.
  */
 final class SchedulerKeys {
 
@@ -40,7 +40,10 @@ final class SchedulerKeys {
           "final_sigmas_type",
           "lambda_min_clipped");
 
-  /** Those of the schedule and of the model; and flow matching, which nothing here does. */
+  /**
+   * Settings of the noise schedule and the model, and those of flow matching, which is not
+   * supported.
+   */
   private static final List<String> OF_ALL =
       List.of(
           "num_train_timesteps",
@@ -114,14 +117,14 @@ final class SchedulerKeys {
     return Map.entry(className, Set.copyOf(all));
   }
 
-  /** The classes that have a sampler here. */
+  /** The supported classes. */
   static Set<String> classes() {
     return USED.keySet();
   }
 
   /**
-   * A configuration without what a scheduler does not use. One line of the log names what is passed
-   * over, unless it is off.
+   * A configuration without the settings that a scheduler does not use. One log line names the
+   * ignored settings, except those that are off.
    *
    * @param className of the scheduler, one of {@link #classes}
    */

@@ -3,12 +3,12 @@ package org.diffusion4j.samplers;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 
-/** The noise level sigma of a schedule, between its timesteps too. */
+/** The noise level sigma of a schedule, also between timesteps. */
 final class SigmaCurve {
 
   /**
-   * The share of signal in place of none at the end of a schedule of zero terminal SNR, where sigma
-   * would be infinite: the smallest number of half precision.
+   * The alphaBar that replaces 0 at the end of a schedule with zero terminal SNR, where sigma would
+   * be infinite: the smallest number of half precision.
    */
   static final double SMALLEST_SHARE = 0x1p-24;
 
@@ -30,14 +30,17 @@ final class SigmaCurve {
     return sigmas[sigmas.length - 1];
   }
 
-  /** Sigma at t, linear between timesteps. */
+  /** Sigma at t, interpolated linearly between timesteps. */
   double sigma(double t) {
     int below = Math.min((int) t, sigmas.length - 1);
     int above = Math.min(below + 1, sigmas.length - 1);
     return sigmas[below] + (t - below) * (sigmas[above] - sigmas[below]);
   }
 
-  /** Where sigma lies, its logarithm being linear between timesteps; within [0, T-1]. */
+  /**
+   * The timestep of a sigma, with its logarithm interpolated linearly between timesteps; in [0,
+   * T-1].
+   */
   double t(double sigma) {
     if (sigmas.length == 1) {
       return 0;
@@ -51,7 +54,7 @@ final class SigmaCurve {
     return below + Math.min(Math.max(share, 0), 1);
   }
 
-  /** How many timesteps have a lambda of at least a limit. */
+  /** The number of timesteps with a lambda of at least a limit. */
   int stepsAbove(double lambda) {
     int count = 0;
     while (count < sigmas.length && -Math.log(sigmas[count]) >= lambda) {

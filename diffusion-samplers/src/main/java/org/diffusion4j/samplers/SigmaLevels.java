@@ -4,13 +4,13 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which noise levels a sampler visits in place of those of its timesteps.
+ * The noise levels of a sampler that differ from those of its timesteps.
  *
- * @param spacing how they lie, or null for those of a list or of the timesteps
- * @param list the levels themselves, or null
- * @param min the lowest, or NaN for that of the timesteps
- * @param max the highest, or NaN for that of the timesteps
- * @param time which timestep the denoiser is asked about
+ * @param spacing their spacing, or null for those of a list or of the timesteps
+ * @param list the levels, or null
+ * @param min the lowest level, or NaN for that of the timesteps
+ * @param max the highest level, or NaN for that of the timesteps
+ * @param time which timestep the denoiser gets
  */
 record SigmaLevels(
     @Nullable SigmaSpacing spacing,
@@ -23,7 +23,7 @@ record SigmaLevels(
     return new SigmaLevels(spacing, null, Double.NaN, Double.NaN, SigmaTime.BETWEEN);
   }
 
-  /** The levels of the timesteps, at which the denoiser is asked about other times. */
+  /** The levels of the timesteps, with other timesteps for the denoiser. */
   static SigmaLevels ofTimesteps(SigmaTime time) {
     return new SigmaLevels(null, null, Double.NaN, Double.NaN, time);
   }

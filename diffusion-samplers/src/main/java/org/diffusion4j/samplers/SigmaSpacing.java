@@ -3,8 +3,8 @@ package org.diffusion4j.samplers;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * How noise levels lie between the highest and the lowest: {@link Timesteps.Spacing} says which is
- * which.
+ * The spacing of noise levels between the highest and the lowest; documented in {@link
+ * Timesteps.Spacing}.
  */
 enum SigmaSpacing {
   KARRAS {

@@ -1,29 +1,31 @@
 package org.diffusion4j.samplers;
 
-/** Which timestep the denoiser is asked about at a noise level between two. */
+/** Which timestep the denoiser gets at a noise level between two timesteps. */
 enum SigmaTime {
-  /** The place between them. */
+  /** The interpolated timestep. */
   BETWEEN {
     @Override
     double of(double t, double sigma) {
       return t;
     }
   },
-  /** The nearer one. */
+  /** The nearer timestep. */
   NEAREST {
     @Override
     double of(double t, double sigma) {
       return Math.rint(t);
     }
   },
-  /** The lower one. */
+  /** The lower timestep. */
   LOWER {
     @Override
     double of(double t, double sigma) {
       return Math.floor(t);
     }
   },
-  /** None: a quarter of sigma's logarithm, for networks trained as in EDM, table 1. */
+  /**
+   * A quarter of sigma's logarithm instead of a timestep, for networks trained as in EDM, table 1.
+   */
   QUARTER_LOG {
     @Override
     double of(double t, double sigma) {

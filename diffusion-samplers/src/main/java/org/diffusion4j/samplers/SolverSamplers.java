@@ -14,7 +14,10 @@ final class SolverSamplers {
   private static final Set<String> DPM_ALGORITHMS =
       Set.of("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "deis");
 
-  /** Those after which a configuration of one of these schedulers is read as one of another. */
+  /**
+   * The solver types with which a configuration of one of these schedulers is read as one of
+   * another.
+   */
   private static final Set<String> SOLVER_TYPES =
       Set.of("midpoint", "heun", "logrho", "bh1", "bh2");
 
@@ -22,7 +25,7 @@ final class SolverSamplers {
 
   static DpmSolverSampler multistep(SchedulerConfig config, int steps) {
     SchedulerSettings settings = new SchedulerSettings(config);
-    // diffusers leaves out the rounding for the cosine schedule; making it whole rounds down.
+    // diffusers does not round for the cosine schedule; the conversion to integers rounds down.
     boolean cosine =
         !settings.isGiven("trained_betas")
             && config.text("beta_schedule", "linear").equals("squaredcos_cap_v2");
@@ -75,13 +78,13 @@ final class SolverSamplers {
       requireEnd(settings, "predict_x0 false");
       sampler = sampler.withEpsilon();
     }
-    // What ends at no noise must do so with a step of order 1. diffusers divides by 0 instead.
+    // A step that ends at noise level 0 must be of order 1. diffusers divides by 0 instead.
     boolean lower =
         config.flag("lower_order_final", true) || settings.finalSigma() == FinalSigma.ZERO;
     return lower ? sampler : sampler.withFullOrderAtEnd();
   }
 
-  /** Noise cannot be integrated up to where there is none. */
+  /** Noise predictions cannot be integrated up to noise level 0. */
   private static void requireEnd(SchedulerSettings settings, String setting) {
     if (settings.finalSigma() == FinalSigma.ZERO) {
       throw new IllegalArgumentException(

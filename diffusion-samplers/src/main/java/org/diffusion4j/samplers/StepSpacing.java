@@ -2,7 +2,7 @@ package org.diffusion4j.samplers;
 
 import java.util.stream.IntStream;
 
-/** How timesteps are spaced: {@link Timesteps.Spacing} says which is which. */
+/** The spacing of timesteps; documented in {@link Timesteps.Spacing}. */
 enum StepSpacing {
   LEADING {
     @Override
@@ -67,15 +67,15 @@ enum StepSpacing {
 
   abstract int[] descending(int total, int n);
 
-  /** Perhaps between timesteps, both ends included. */
+  /** Evenly spaced times including both ends; they may be fractional. */
   double[] nodes(int total, int n) {
     return IntStream.of(descending(total, n)).asDoubleStream().toArray();
   }
 
   /**
-   * The upper ends of {@code n} parts, or fewer, of the way from {@code last - 1} to 0.
+   * The upper ends of at most {@code n} parts of the interval from {@code last - 1} to 0.
    *
-   * @param last how many timesteps are used, at most {@code total}
+   * @param last number of timesteps that are used, at most {@code total}
    */
   double[] intervals(int last, int total, int n) {
     if (n >= last) {

@@ -9,8 +9,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Strategic stochastic sampling of a trajectory consistency model: TCD (Zheng et al. 2024),
- * algorithm 4. The model goes below the next level, and noise is added up to it. For networks that
- * were distilled for it.
+ * algorithm 4. Each step goes below the next noise level, and noise is added up to it. For networks
+ * that were distilled for this method.
  */
 public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options> {
 
@@ -32,7 +32,7 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
   }
 
   /**
-   * With evenly spaced ones of the 50 steps of the usual distillation, and eta 0.3.
+   * With evenly spaced steps among the usual 50 of the distillation, and eta 0.3.
    *
    * @param steps in [1, 50]
    */
@@ -44,8 +44,8 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
    * With chosen steps.
    *
    * @param timesteps to visit
-   * @param eta how far below the next timestep the model goes, in [0, 1]: 0 deterministic, 1 to the
-   *     clean samples; gamma of the paper
+   * @param eta how far each step goes below the next timestep, in [0, 1]: 0 is deterministic, 1
+   *     goes to the clean samples; gamma in the paper
    */
   public TcdSampler(Timesteps timesteps, double eta) {
     this(new Options(timesteps, eta));
@@ -56,13 +56,13 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
     return ", eta=" + options.eta;
   }
 
-  /** The last step ends at timestep 0, as the distillation does. */
+  /** The last step ends at timestep 0, as in the distillation. */
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
     return options.timesteps.down(schedule, Level.of(schedule.alphaBar(0)));
   }
 
-  /** How far each step goes before noise is added: to {@code floor((1 - eta) t)}. */
+  /** The end of each step before noise is added: {@code floor((1 - eta) t)}. */
   private List<Level> below(NoiseSchedule schedule) {
     List<Level> levels = new ArrayList<>();
     int[] t = options.timesteps.descending(schedule);

@@ -6,7 +6,9 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A walk of {@link UniPcSampler}. The algorithms and equations are those of the paper. */
+/**
+ * A run of {@link UniPcSampler}. The numbers of algorithms and equations are those of the paper.
+ */
 final class UniPc implements Run {
 
   private final UniPcSampler.Options options;
@@ -36,7 +38,7 @@ final class UniPc implements Run {
     return predict(step.to(), corrected);
   }
 
-  /** UniP, algorithm 2, with the simplification for order 2. */
+  /** The predictor UniP, algorithm 2, simplified for order 2. */
   private INDArray predict(Level to, INDArray x) {
     Parts parts = new Parts(to, lastOrder);
     INDArray next = parts.firstOrder(x);
@@ -48,7 +50,9 @@ final class UniPc implements Run {
     return next;
   }
 
-  /** UniC, algorithm 1: the step that led here once more, with what was found here. */
+  /**
+   * The corrector UniC, algorithm 1: repeats the previous step, using the prediction at its end.
+   */
   private INDArray correct(Level here, INDArray found) {
     Parts parts = new Parts(here, lastOrder);
     INDArray next = parts.firstOrder(Objects.requireNonNull(before));
@@ -60,7 +64,7 @@ final class UniPc implements Run {
     return next;
   }
 
-  /** A step from the newest prediction's level with those before it. */
+  /** A step from the level of the newest prediction, using those before it. */
   private final class Parts {
 
     private final Level from;
@@ -68,7 +72,7 @@ final class UniPc implements Run {
     private final double h;
     private final double[] r;
 
-    /** What the weighted differences are multiplied with. */
+    /** The factor of the weighted differences. */
     private final double scale;
 
     Parts(Level to, int order) {
@@ -94,8 +98,8 @@ final class UniPc implements Run {
     /**
      * The weights a: {@code sum_k r_k^(i-1) a_k = i! h phi_(i+1)(h) / B(h)}, equation 5.
      *
-     * @param rows equations
-     * @param known of the r that are used
+     * @param rows number of equations
+     * @param known number of r that are used
      */
     double[] shares(int rows, int known) {
       double[][] powers = new double[rows][known];

@@ -7,9 +7,9 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 
 /**
- * The unified predictor and corrector: UniPC (Zhao et al. 2023). Each call of the denoiser serves
- * twice, to correct the step that led to the samples and to predict the next. One order higher than
- * DPM-Solver++ for the same calls; serves well from 5 to 10 steps.
+ * The unified predictor and corrector: UniPC (Zhao et al. 2023). Each denoiser call is used twice:
+ * to correct the previous step and to predict the next one. Its order is one higher than that of
+ * DPM-Solver++ for the same number of calls. Good with 5 to 10 steps.
  */
 public final class UniPcSampler extends LoopSampler<UniPcSampler, UniPcSampler.Options> {
 
@@ -72,7 +72,7 @@ public final class UniPcSampler extends LoopSampler<UniPcSampler, UniPcSampler.O
   }
 
   /**
-   * This sampler with another order; 2 is the default.
+   * A copy with another order; 2 is the default.
    *
    * @param order of the predictor, in [1, 4]; the corrector adds 1
    */
@@ -81,33 +81,33 @@ public final class UniPcSampler extends LoopSampler<UniPcSampler, UniPcSampler.O
     return with(o -> o.order = order);
   }
 
-  /** This sampler with another function B(h); {@link Variant#BH2} is the default. */
+  /** A copy with another function B(h); {@link Variant#BH2} is the default. */
   public UniPcSampler withVariant(Variant variant) {
     Objects.requireNonNull(variant, "variant");
     return with(o -> o.variant = variant);
   }
 
-  /** This sampler on predictions of the noise and not of the clean samples. */
+  /** A copy that integrates the predicted noise instead of the clean samples. */
   public UniPcSampler withEpsilon() {
     return with(o -> o.inX0 = false);
   }
 
-  /** This sampler with full order to the end; for an end at {@link FinalSigma#MIN}. */
+  /** A copy with full order to the end; requires {@link FinalSigma#MIN}. */
   public UniPcSampler withFullOrderAtEnd() {
     return with(o -> o.lowerOrderAtEnd = false);
   }
 
   /**
-   * This sampler without the correction of some steps.
+   * A copy without the correction of some steps.
    *
-   * @param steps their numbers, from 0
+   * @param steps the numbers of these steps, from 0
    */
   public UniPcSampler withoutCorrector(Set<Integer> steps) {
     Set<Integer> copy = Set.copyOf(steps);
     return with(o -> o.uncorrected = copy);
   }
 
-  /** This sampler with another end of its last step; {@link FinalSigma#ZERO} is the default. */
+  /** A copy with another end of the last step; {@link FinalSigma#ZERO} is the default. */
   public UniPcSampler withFinalSigma(FinalSigma end) {
     Objects.requireNonNull(end, "end");
     return with(o -> o.end = end);

@@ -6,14 +6,14 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 
 /**
- * Schedules whose last timestep is noise alone: Lin et al. 2024. What noise is in it says nothing
- * about the clean samples, section 3.1, so that they do not follow from a prediction of the noise.
+ * Schedules whose last timestep is pure noise: Lin et al. 2024. There the clean samples do not
+ * follow from a predicted noise, section 3.1.
  */
 final class ZeroTerminalSnr {
 
   private ZeroTerminalSnr() {}
 
-  /** Checks that a model that predicts noise is not asked about noise alone. */
+  /** Checks that a model that predicts noise is not called with pure noise. */
   static void requireFits(Denoiser model, List<Transition> transitions) {
     NoiseSchedule schedule = model.schedule();
     int last = schedule.steps() - 1;

@@ -367,7 +367,7 @@ public sealed interface Condition extends AutoCloseable
     public Embeddings withUnconditional(Embeddings counterpart) {
       if (counterpart.count().getAsInt() != 1) {
         throw new IllegalArgumentException(
-            "unconditional embeddings must be of 1 sample but were of "
+            "unconditional embeddings must be for 1 sample but were for "
                 + counterpart.count().getAsInt());
       }
       Conditions.requireJoinable(this, counterpart);
@@ -427,8 +427,8 @@ public sealed interface Condition extends AutoCloseable
     public Embeddings unconditional() {
       if (empty == null) {
         throw new IllegalStateException(
-            "embeddings must have an unconditional counterpart for guidance: give that of the"
-                + " empty text by withUnconditional");
+            "embeddings must have an unconditional counterpart for guidance: set that of the"
+                + " empty text with withUnconditional");
       }
       return empty.repeat(count().getAsInt());
     }

@@ -58,7 +58,7 @@ final class Conditions {
     }
     if (count.isPresent() && count.getAsInt() != 1) {
       throw new IllegalArgumentException(
-          "condition that is repeated must be of 1 sample but was of " + count.getAsInt());
+          "condition to repeat must be for 1 sample but was for " + count.getAsInt());
     }
   }
 
@@ -259,7 +259,8 @@ final class Conditions {
     if (!Arrays.equals(a.shape(), rest)) {
       throw new IllegalArgumentException(
           what
-              + " that belong together must have the same shape but for their number but were "
+              + " that belong together must have the same shape except for the number of samples"
+              + " but were "
               + Arrays.toString(a.shape())
               + " and "
               + Arrays.toString(b.shape()));
@@ -269,7 +270,7 @@ final class Conditions {
   static void requireTaken(Takes takes, Condition condition) {
     if (!condition.isNone() && takes.isNothing()) {
       throw new IllegalArgumentException(
-          "condition must be none, for the model is unconditional, but was " + condition);
+          "condition must be none for an unconditional model but was " + condition);
     }
     for (Condition part : condition.parts()) {
       if (part instanceof Labels labels) {
@@ -291,7 +292,10 @@ final class Conditions {
   private static void requireKind(Takes takes, int number, Condition condition) {
     if (number == 0) {
       throw new IllegalArgumentException(
-          "condition must be of " + names(takes) + ", which the model takes, but was " + condition);
+          "condition must be of "
+              + names(takes)
+              + ", which the model accepts, but was "
+              + condition);
     }
   }
 
@@ -326,28 +330,27 @@ final class Conditions {
   private static void requireSize(String what, int taken, long given) {
     if (taken > 0 && given != taken) {
       throw new IllegalArgumentException(
-          what + " must be " + taken + ", which the model takes, but was " + given);
+          what + " must be " + taken + ", which the model accepts, but was " + given);
     }
   }
 
   static void requireNothingMissing(Takes takes, Condition condition) {
     if (takes.classes() != 0 && !takes.unlabelled() && condition.part(Labels.class).isEmpty()) {
       throw new IllegalArgumentException(
-          "condition must hold a label per sample, for the model is class-conditional"
-              + but(condition));
+          "condition must have a label per sample for a class-conditional model" + but(condition));
     }
     if (takes.embeddingWidth() > 0 && condition.part(Embeddings.class).isEmpty()) {
       throw new IllegalArgumentException(
-          "condition must hold embeddings of width "
+          "condition must have embeddings of width "
               + takes.embeddingWidth()
-              + ", which the model takes"
+              + ", which the model accepts"
               + but(condition));
     }
     if (takes.pictureChannels() > 0 && condition.part(Pictures.class).isEmpty()) {
       throw new IllegalArgumentException(
-          "condition must hold pictures of "
+          "condition must have pictures with "
               + takes.pictureChannels()
-              + " channels, which the model takes"
+              + " channels, which the model accepts"
               + but(condition));
     }
   }

@@ -49,7 +49,7 @@ public interface SampleLoss {
     return (sample, output, gradient) -> {
       if (output.length != length) {
         throw new IllegalArgumentException(
-            "outputs must have " + length + " values a sample but had " + output.length);
+            "outputs must have " + length + " values per sample but had " + output.length);
       }
       double weight = weights[sample] / target.length;
       float slope = (float) (2 * weight);

@@ -25,7 +25,7 @@ final class TorchNoise implements NoiseSource.Run {
   public NoiseSource.Batch batch(int first, int n) {
     if (!begun && first != 0) {
       throw new IllegalArgumentException(
-          "first sample must be 0 with the noise of torch, which all samples draw from in turn, but"
+          "first sample must be 0 with torch's noise, whose samples share one stream, but"
               + " was "
               + first);
     }

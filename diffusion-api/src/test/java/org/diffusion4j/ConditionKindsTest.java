@@ -213,14 +213,13 @@ class ConditionKindsTest {
     assertRefused(() -> Condition.pictures(closed), "pictures must not be closed");
     Condition.Embeddings two = Condition.embeddings(ones(2, 3, 4));
     assertRefused(
-        () -> two.withUnconditional(two), "unconditional embeddings must be of 1 sample but");
+        () -> two.withUnconditional(two), "unconditional embeddings must be for 1 sample but");
     assertRefused(
         () -> two.withUnconditional(Condition.embeddings(ones(1, 3, 5))),
         "must have the same shape but for their number but were [2, 3, 4] and [1, 3, 5]");
     assertRefused(() -> two.slice(1, 3), "slice must be within [0, 2) but was [1, 3)");
     assertRefused(() -> two.slice(1, 1), "slice of arrays must hold a sample");
-    assertRefused(
-        () -> two.repeat(3), "condition that is repeated must be of 1 sample but was of 2");
+    assertRefused(() -> two.repeat(3), "condition to repeat must be for 1 sample but was for 2");
     assertRefused(
         () -> Condition.concat(two, Condition.embeddings(ones(1, 2, 4))),
         "embeddings that belong together must have the same shape");
@@ -248,19 +247,20 @@ class ConditionKindsTest {
             + " Condition[embeddings=[2, 3, 4]]");
     assertRefused(
         () -> text.require(labels, 2),
-        "condition must be of embeddings, which the model takes, but was Condition[labels=[0, 4]]");
+        "condition must be of embeddings, which the model accepts, but was Condition[labels=[0,"
+            + " 4]]");
     assertRefused(
         () -> text.require(Condition.none(), 2),
-        "condition must hold embeddings of width 4, which the model takes");
+        "condition must have embeddings of width 4, which the model accepts");
     assertRefused(
         () -> text.withEmbeddings(6).require(texts, 2),
-        "width of embeddings must be 6, which the model takes, but was 4");
+        "width of embeddings must be 6, which the model accepts, but was 4");
     assertRefused(
         () -> all.withPictures(1).require(Condition.several(texts, pictures), 2),
-        "channels of pictures must be 1, which the model takes, but was 3");
+        "channels of pictures must be 1, which the model accepts, but was 3");
     assertRefused(
         () -> all.require(texts, 2),
-        "condition must hold pictures of 3 channels, which the model takes, but was");
+        "condition must have pictures with 3 channels, which the model accepts, but was");
     assertRefused(
         () -> Condition.Takes.labels(4, true).require(labels, 2),
         "label must be in [0, 3] or UNLABELLED but was 4");

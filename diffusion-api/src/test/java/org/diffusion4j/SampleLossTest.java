@@ -43,6 +43,6 @@ class SampleLossTest {
     SampleLoss loss = SampleLoss.meanSquaredError(new float[8], new double[] {1, 1});
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loss.of(0, new float[8], new float[8]))
-        .withMessage("outputs must have 4 values a sample but had 8");
+        .withMessage("outputs must have 4 values per sample but had 8");
   }
 }

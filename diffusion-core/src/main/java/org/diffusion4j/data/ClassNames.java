@@ -37,7 +37,7 @@ final class ClassNames {
     for (String name : names) {
       if (indices.put(name, indices.size()) != null) {
         throw new IllegalArgumentException(
-            "class names must differ but '" + Shown.text(name) + "' is there twice");
+            "class names must differ but '" + Shown.text(name) + "' occurs twice");
       }
     }
     return indices;

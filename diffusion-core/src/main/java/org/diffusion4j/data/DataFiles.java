@@ -23,7 +23,7 @@ final class DataFiles {
       throw new NoSuchFileException(show(file), null, "does not exist");
     }
     if (!Files.isRegularFile(file)) {
-      throw new IOException(show(file) + ": is no file");
+      throw new IOException(show(file) + ": is not a regular file");
     }
     long size = Files.size(file);
     if (size == 0) {

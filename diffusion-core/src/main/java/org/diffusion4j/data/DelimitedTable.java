@@ -69,7 +69,7 @@ final class DelimitedTable {
     try {
       table.read(Files.readString(file, charset(file)));
     } catch (CharacterCodingException e) {
-      throw new IOException(table.file + ": is no UTF-8 text", e);
+      throw new IOException(table.file + ": is not UTF-8 text", e);
     }
     if (table.rows.isEmpty()) {
       throw new IOException(
@@ -123,11 +123,11 @@ final class DelimitedTable {
     if (column.name != null && names.isEmpty()) {
       throw new IOException(
           file
-              + ": columns must have names to take '"
+              + ": columns must have names to select '"
               + Shown.text(column.name)
               + "' but the first row was read as data: "
               + Shown.list(firstRow)
-              + "; header(true) takes it for names");
+              + "; header(true) reads it as names");
     }
     int index = column.name == null ? column.index : names.indexOf(column.name);
     if (index < 0 || index >= width()) {
@@ -143,7 +143,7 @@ final class DelimitedTable {
     }
     if (column.name != null && names.lastIndexOf(column.name) != index) {
       throw new IOException(
-          file + ": column '" + Shown.text(column.name) + "' is there twice; take it by its index");
+          file + ": column '" + Shown.text(column.name) + "' occurs twice; select it by index");
     }
     return index;
   }
@@ -225,13 +225,13 @@ final class DelimitedTable {
     String cell = row.cells.get(column);
     String remedy;
     if (row.line == firstLine && format.header == null && !isNumber(cell)) {
-      remedy = "header(true) takes the line for names";
+      remedy = "header(true) reads the line as names";
     } else if (isMissing(cell)) {
-      remedy = "skipIncompleteRows() leaves such rows out";
+      remedy = "skipIncompleteRows() skips such rows";
     } else if (!format.decimalComma && isCommaNumber(cell)) {
-      remedy = "decimalComma() takes it for one";
+      remedy = "decimalComma() accepts it";
     } else {
-      remedy = "columns(...) chooses others";
+      remedy = "columns(...) selects others";
     }
     return at(row.line)
         + "column "

@@ -72,7 +72,7 @@ public final class DelimitedVectors implements SampleSource {
   public DelimitedVectors withClassNames(List<String> names) {
     if (classNames().isEmpty()) {
       throw new IllegalStateException(
-          "rows of " + DataFiles.show(file) + " have no labels; label(...) chooses their column");
+          "rows of " + DataFiles.show(file) + " have no labels; label(...) selects their column");
     }
     int[] labels =
         ClassNames.relabel(
@@ -255,7 +255,7 @@ public final class DelimitedVectors implements SampleSource {
                     .filter(c -> c >= 0)
                     .toArray());
         if (left > 0) {
-          log.warn("{}: {} incomplete rows were left out", DataFiles.show(file), left);
+          log.warn("{}: {} incomplete rows were skipped", DataFiles.show(file), left);
         }
       }
       double[][] rows = table.numbers(chosen);
@@ -312,7 +312,7 @@ public final class DelimitedVectors implements SampleSource {
       }
       if (!left.isEmpty()) {
         log.warn(
-            "{}: columns without a number were left out: {}{}",
+            "{}: columns without a number were skipped: {}{}",
             DataFiles.show(file),
             Shown.list(left.stream().map(table::columnName).toList()),
             commas);
@@ -325,7 +325,7 @@ public final class DelimitedVectors implements SampleSource {
       if (numbers == null) {
         return;
       }
-      String message = "{}: the first row was read as data: {}; header(true) takes it for names";
+      String message = "{}: the first row was read as data: {}; header(true) reads it as names";
       if (table.firstRowCounts()) {
         log.warn(message, DataFiles.show(file), numbers);
       } else {

@@ -20,7 +20,7 @@ final class FileNames {
     for (String name : names) {
       byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
       if (bytes.length > Integer.MAX_VALUE - 8 - all.size()) {
-        throw new IllegalArgumentException("names must have less than 2^31 bytes in all");
+        throw new IllegalArgumentException("names must have less than 2^31 bytes in total");
       }
       all.writeBytes(bytes);
       ends[i++] = all.size();

@@ -77,10 +77,10 @@ final class GzipInput extends InputStream {
   private void readTrailer() throws IOException {
     next = end - inflater.getRemaining();
     if (readInt() != (int) crc.getValue()) {
-      throw new ZipException("checksum is not that of the content");
+      throw new ZipException("checksum does not match the content");
     }
     if (readInt() != (int) inflater.getBytesWritten()) {
-      throw new ZipException("length is not that of the content");
+      throw new ZipException("length does not match the content");
     }
     int first = 0;
     while (first == 0 && hasMore()) {
@@ -97,7 +97,7 @@ final class GzipInput extends InputStream {
 
   private void readHeader(int first) throws IOException {
     if ((first << 8 | readByte()) != MAGIC) {
-      throw new ZipException("what follows the compressed data is no gzip");
+      throw new ZipException("the data after the compressed content are not gzip");
     }
     int method = readByte();
     int flags = readByte();

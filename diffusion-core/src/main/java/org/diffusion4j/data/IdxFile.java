@@ -54,7 +54,7 @@ final class IdxFile {
         return read(name, unpacked, fileSize * GREATEST_RATIO, images);
       }
     } catch (EOFException e) {
-      throw new IOException(name + ": is cut off", e);
+      throw new IOException(name + ": is truncated", e);
     } catch (ZipException e) {
       throw new IOException(name + ": is damaged: " + e.getMessage(), e);
     } catch (OutOfMemoryError e) {
@@ -67,14 +67,14 @@ final class IdxFile {
     int magic = readInt(in);
     int rank = magic & 0xff;
     if (magic >>> 16 != 0 || rank == 0 || rank > 8) {
-      throw new IOException(file + ": is no IDX file, magic " + String.format("0x%08x", magic));
+      throw new IOException(file + ": is not an IDX file, magic " + String.format("0x%08x", magic));
     }
     if (rank == 1 == images) {
       throw new IOException(
           file
               + (images
-                  ? ": holds labels where images are needed"
-                  : ": holds images where labels are needed"));
+                  ? ": contains labels instead of images"
+                  : ": contains images instead of labels"));
     }
     if (images && rank != 3 && rank != 4) {
       throw new IOException(file + ": images must have 3 or 4 dimensions but have " + rank);
@@ -93,25 +93,25 @@ final class IdxFile {
       if (length < 1 || length > Integer.MAX_VALUE - 8) {
         throw new IOException(
             file
-                + ": dimensions must be positive and less than 2^31 bytes in all but are "
+                + ": dimensions must be positive and less than 2^31 bytes in total but are "
                 + Arrays.toString(Arrays.copyOf(dimensions, i + 1))
                 + (i + 1 < rank ? "..." : ""));
       }
     }
     if (length > mostBytes) {
-      throw new IOException(file + ": is cut off, it should hold " + length + " bytes of data");
+      throw new IOException(file + ": is truncated, it must have " + length + " bytes of data");
     }
     byte[] bytes = in.readNBytes((int) length);
     if (bytes.length < length) {
       throw new IOException(
           file
-              + ": is cut off, it should hold "
+              + ": is truncated, it should hold "
               + length
               + " bytes of data but has "
               + bytes.length);
     }
     if (in.read() >= 0) {
-      throw new IOException(file + ": goes on after its " + length + " bytes of data");
+      throw new IOException(file + ": has more than its " + length + " bytes of data");
     }
     return new IdxFile(dimensions, bytes);
   }

@@ -106,7 +106,7 @@ public final class IdxImages implements SampleSource {
       throw new IllegalArgumentException(
           "class names must be at least "
               + classNames.size()
-              + ", for there is a label "
+              + " because there is a label "
               + (classNames.size() - 1)
               + ", but were "
               + names.size());

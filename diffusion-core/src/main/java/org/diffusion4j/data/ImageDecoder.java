@@ -150,7 +150,7 @@ record ImageDecoder(int channels, int height, int width, List<Integer> ground) {
   }
 
   private static String message(Throwable e) {
-    String message = e instanceof EOFException ? "it is cut off" : e.getMessage();
+    String message = e instanceof EOFException ? "it is truncated" : e.getMessage();
     if (!(e instanceof IOException) || message == null) {
       return e.toString();
     }

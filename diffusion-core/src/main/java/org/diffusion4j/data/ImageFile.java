@@ -39,7 +39,8 @@ record ImageFile(String name, long bytes) {
   static Listing list(Path folder, ImageFormats formats) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw new IOException(
-          DataFiles.show(folder) + (Files.exists(folder) ? ": is no folder" : ": does not exist"));
+          DataFiles.show(folder)
+              + (Files.exists(folder) ? ": is not a folder" : ": does not exist"));
     }
     // The walk does not follow links, but the folder itself may be one.
     Path root = folder.toRealPath();

@@ -96,7 +96,7 @@ public final class ImageFolder implements SampleSource {
     if (chosen.contains(Option.SKIP_BROKEN)) {
       files = readable(folder, files, decoder);
       if (files.isEmpty()) {
-        throw new IOException(DataFiles.show(folder) + ": has no image that can be read");
+        throw new IOException(DataFiles.show(folder) + ": has no readable image");
       }
     }
     return new ImageFolder(
@@ -122,12 +122,12 @@ public final class ImageFolder implements SampleSource {
     if (listing.files().isEmpty()) {
       throw new IOException(
           shown
-              + ": has no image of a format that is read here"
+              + ": has no image of a supported format"
               + (passedOver == 0 ? "" : " but " + formats.describe(listing.passedOver())));
     }
     if (passedOver > 0) {
       log.warn(
-          "{}: {} {} passed over: {}",
+          "{}: {} {} skipped: {}",
           shown,
           passedOver,
           passedOver == 1 ? "file was" : "files were",
@@ -143,7 +143,7 @@ public final class ImageFolder implements SampleSource {
       String top = file.topFolder();
       if (top == null) {
         throw new IOException(
-            DataFiles.show(folder.resolve(file.name())) + ": lies in no class folder");
+            DataFiles.show(folder.resolve(file.name())) + ": is not in a class folder");
       }
       empty.remove(top);
     }
@@ -175,12 +175,12 @@ public final class ImageFolder implements SampleSource {
       } catch (IOException e) {
         broken++;
         if (broken <= MOST_LOGGED) {
-          log.warn("left out {}", e.getMessage());
+          log.warn("skipped {}", e.getMessage());
         }
       }
     }
     if (broken > MOST_LOGGED) {
-      log.warn("{}: {} broken images were left out", DataFiles.show(folder), broken);
+      log.warn("{}: {} broken images were skipped", DataFiles.show(folder), broken);
     }
     return readable;
   }
@@ -194,7 +194,7 @@ public final class ImageFolder implements SampleSource {
     List<Integer> ground = List.of(red, green, blue);
     for (int part : ground) {
       if (part < 0 || part > 255) {
-        throw new IllegalArgumentException("ground must be in [0, 255] but was " + part);
+        throw new IllegalArgumentException("background must be in [0, 255] but was " + part);
       }
     }
     ImageDecoder other =
@@ -215,7 +215,7 @@ public final class ImageFolder implements SampleSource {
       throw new IllegalStateException(
           "images of "
               + DataFiles.show(folder)
-              + " have no labels; Option.CLASS_FOLDERS takes folders for classes");
+              + " have no labels; Option.CLASS_FOLDERS uses folders as classes");
     }
     int[] relabelled =
         ClassNames.relabel(labels, classNames, names, name -> DataFiles.show(folder.resolve(name)));

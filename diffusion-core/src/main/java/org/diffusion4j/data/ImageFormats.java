@@ -103,7 +103,7 @@ final class ImageFormats {
     if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) {
       return readable().isImage(".webp") ? "it is damaged WebP" : "it is WebP; " + plugin("webp");
     }
-    return "it is of no format that ImageIO has a reader for: "
+    return "ImageIO has no reader for its format: "
         + String.join(", ", new TreeSet<>(Arrays.asList(ImageIO.getReaderFileSuffixes())));
   }
 

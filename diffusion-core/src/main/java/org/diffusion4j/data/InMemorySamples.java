@@ -143,7 +143,7 @@ final class InMemorySamples implements SampleSource {
   private static void requireLength(long length) {
     if (length > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException(
-          "samples must have less than 2^31 values in all but have " + length);
+          "samples must have less than 2^31 values in total but have " + length);
     }
   }
 }

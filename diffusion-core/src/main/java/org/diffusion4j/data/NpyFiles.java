@@ -123,7 +123,7 @@ public final class NpyFiles {
       byte[] start = in.readNBytes(MAGIC.length + 2);
       if (start.length < MAGIC.length + 2
           || !Arrays.equals(MAGIC, Arrays.copyOf(start, MAGIC.length))) {
-        throw new IOException(file + ": is no .npy file");
+        throw new IOException(file + ": is not a .npy file");
       }
       int version = start[MAGIC.length];
       if (version < 1 || version > 3) {
@@ -146,7 +146,7 @@ public final class NpyFiles {
       if (present != bytes) {
         throw new IOException(
             file
-                + (present < bytes ? ": is cut off, " : ": goes on after its data, ")
+                + (present < bytes ? ": is truncated, " : ": has bytes after its data, ")
                 + Arrays.toString(shape)
                 + " needs "
                 + bytes
@@ -173,7 +173,7 @@ public final class NpyFiles {
   private static byte[] readExactly(Path file, InputStream in, int length) throws IOException {
     byte[] bytes = in.readNBytes(length);
     if (bytes.length < length) {
-      throw new IOException(file + ": is cut off");
+      throw new IOException(file + ": is truncated");
     }
     return bytes;
   }
@@ -275,7 +275,7 @@ public final class NpyFiles {
       throws IOException {
     while (bytes.hasRemaining()) {
       if (in.read(bytes) < 0) {
-        throw new IOException(file + ": is cut off");
+        throw new IOException(file + ": is truncated");
       }
     }
   }

@@ -181,7 +181,7 @@ public final class AtomicFiles {
     Path target = path.toAbsolutePath();
     for (int links = 0; Files.isSymbolicLink(target); links++) {
       if (links == MOST_LINKS) {
-        throw new IOException(path + ": symbolic links must not lead in a circle");
+        throw new IOException(path + ": symbolic links must not be circular");
       }
       target = target.resolveSibling(Files.readSymbolicLink(target));
     }

@@ -108,7 +108,7 @@ public final class WriterLock implements Closeable {
         throw refusal(what, "this process, " + ProcessHandle.current().pid() + ",");
       } catch (IOException e) {
         close(channel);
-        LOG.warn("{}: other writers are not kept away, for it cannot be locked: {}", what, e);
+        LOG.warn("{}: other writers are not prevented because it cannot be locked: {}", what, e);
         return null;
       }
       if (lock == null) {

@@ -72,11 +72,12 @@ final class Batch implements AutoCloseable {
       return "; ImageFolder.Option.GRAYSCALE reads one channel";
     }
     if (batch[1] == 1 && sample[0] == 3) {
-      return "; a network of 1 channel takes them, ImageFolder without Option.GRAYSCALE reads 3";
+      return "; a network with 1 channel accepts them, ImageFolder without Option.GRAYSCALE reads"
+          + " 3";
     }
     return batch[2] == sample[1] && batch[3] == sample[2]
         ? ""
-        : "; ImageFolder.open(folder, " + sample[1] + ", " + sample[2] + ") brings images to it";
+        : "; ImageFolder.open(folder, " + sample[1] + ", " + sample[2] + ") scales images to it";
   }
 
   private static Condition labels(@Nullable INDArray labels, SameDiffDenoiser model) {
@@ -101,7 +102,7 @@ final class Batch implements AutoCloseable {
         if (!(largest.getFloat(i) > 0)) {
           if (!model.hasNullClass()) {
             throw new IllegalArgumentException(
-                "labels must be one-hot, for the model has no null class, but sample "
+                "labels must be one-hot for a model without a null class but sample "
                     + i
                     + " has none");
           }

@@ -65,7 +65,7 @@ record CheckpointFolder(Path directory) {
       try {
         T read = reader.read(Checkpoint.open(checkpoint));
         if (!damaged.isEmpty()) {
-          LOG.warn("training resumes from {}, for what came later is damaged", checkpoint);
+          LOG.warn("training resumes from {} because later checkpoints are damaged", checkpoint);
         }
         return Optional.of(read);
       } catch (IOException e) {
@@ -80,7 +80,7 @@ record CheckpointFolder(Path directory) {
     if (!damaged.isEmpty()) {
       throw new IOException(
           directory
-              + ": at least one checkpoint must be whole but "
+              + ": at least one checkpoint must be undamaged but "
               + Shown.text(damaged.get(0), MESSAGE)
               + (damaged.size() == 1 ? "" : " and " + (damaged.size() - 1) + " more are not"));
     }
@@ -105,7 +105,7 @@ record CheckpointFolder(Path directory) {
         if (!there.contains(step) && isWhole(file)) {
           Files.move(file, at(step), StandardCopyOption.ATOMIC_MOVE);
           there = byStep().keySet();
-          LOG.warn("{}: is put back, for its replacing did not come to its end", at(step));
+          LOG.warn("{}: is restored because its replacement was not completed", at(step));
         }
       }
     }
@@ -180,7 +180,7 @@ record CheckpointFolder(Path directory) {
 
   void requireDirectory() throws IOException {
     if (Files.exists(directory) && !Files.isDirectory(directory)) {
-      throw new IOException(directory + " must be a directory to hold checkpoints");
+      throw new IOException(directory + " must be a directory for checkpoints");
     }
   }
 }

@@ -50,7 +50,7 @@ final class DataClasses {
               + names.size()
               + ": "
               + some(names)
-              + "; choose them with its reader's withClassNames, or build the model with "
+              + "; set them with its reader's withClassNames, or build the model with "
               + names.size());
     }
   }
@@ -94,7 +94,7 @@ final class DataClasses {
         must
             + (missing.isEmpty() ? "" : "lacks " + some(missing))
             + (missing.isEmpty() || surplus.isEmpty() ? "" : " and ")
-            + (surplus.isEmpty() ? "" : "has besides " + some(surplus))
+            + (surplus.isEmpty() ? "" : "has in addition " + some(surplus))
             + WAY_OUT);
   }
 

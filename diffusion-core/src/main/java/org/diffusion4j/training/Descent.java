@@ -118,7 +118,7 @@ final class Descent implements AutoCloseable {
         where.step,
         "training diverged in "
             + where
-            + ": with its weights loss and gradient norm are "
+            + ": loss and gradient norm after it are "
             + found
             + " and "
             + norm
@@ -158,7 +158,7 @@ final class Descent implements AutoCloseable {
               + norm
               + " at "
               + where
-              + "; the weights are those of the last step that was finite"
+              + "; the weights are those of the last finite step"
               + ADVICE);
     }
     WeightLoops.copy(weights, lastGood);

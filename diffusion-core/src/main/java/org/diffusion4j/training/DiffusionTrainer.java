@@ -146,7 +146,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   public long resume() throws IOException {
     if (steps > 0) {
       throw new IllegalStateException(
-          "training must not have begun to be resumed but is at step " + steps);
+          "training must not have started before it is resumed but is at step " + steps);
     }
     Saver from = requireSaver();
     try {
@@ -177,7 +177,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   public void checkpoint() {
     if (failed) {
       throw new IllegalStateException(
-          "a checkpoint must be of a step that was done but step " + steps + " failed");
+          "a checkpoint must be of a completed step but step " + steps + " failed");
     }
     Saver to = requireSaver();
     outsideOfWorkspaces(() -> to.saveIfNew(steps, TrainingListener.NONE));
@@ -327,7 +327,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     INDArray labels = data.getLabels();
     if (model.classes() == 0 && labels != null && !labels.isEmpty() && !labelsWereSeen) {
       labelsWereSeen = true;
-      LOG.warn("the labels of the data are not used, for the model has no classes");
+      LOG.warn("the labels of the data are not used because the model has no classes");
     }
     return new Batch(data, model);
   }

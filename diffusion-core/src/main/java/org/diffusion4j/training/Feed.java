@@ -76,7 +76,7 @@ final class Feed {
     DataSetIterator source = Objects.requireNonNull(data, "data");
     if (!source.hasNext()) {
       if (!source.resetSupported()) {
-        throw new IllegalArgumentException("data ended and cannot be begun anew");
+        throw new IllegalArgumentException("data ended and cannot be reset");
       }
       if (batch > 0) {
         atEndOfEpoch.accept(epoch);

@@ -19,8 +19,8 @@ record HybridLoss(double lambda) implements Loss {
   public void check(Denoiser model) {
     if (!model.learnsVariance()) {
       throw new IllegalArgumentException(
-          "a model whose variance is fixed must be trained for a mean squared error but was to be"
-              + " for "
+          "a model with a fixed variance must be trained with a mean squared error but the loss was"
+              + " "
               + this);
     }
     ReverseStep.all(model);
@@ -38,7 +38,7 @@ record HybridLoss(double lambda) implements Loss {
     return (sample, output, gradient) -> {
       if (output.length != 2 * length) {
         throw new IllegalArgumentException(
-            "outputs must have " + 2 * length + " values a sample but had " + output.length);
+            "outputs must have " + 2 * length + " values per sample but had " + output.length);
       }
       float[] ofPrediction = new float[length];
       double loss = simple.of(sample, Arrays.copyOf(output, length), ofPrediction);

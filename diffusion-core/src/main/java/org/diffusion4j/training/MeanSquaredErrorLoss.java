@@ -17,7 +17,8 @@ record MeanSquaredErrorLoss(Weighting weighting) implements Loss {
   public void check(Denoiser model) {
     if (model.learnsVariance()) {
       throw new IllegalArgumentException(
-          "a model that learns the variance must be trained for hybrid but was to be for " + this);
+          "a model that learns the variance must be trained with the hybrid loss but the loss was "
+              + this);
     }
     for (int t = 0; t < model.schedule().steps(); t++) {
       Weightings.at(weighting, model.prediction(), model.schedule(), t);

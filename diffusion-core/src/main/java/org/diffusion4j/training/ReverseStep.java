@@ -28,7 +28,8 @@ final class ReverseStep {
       case EPSILON -> {
         if (alphaBar == 0) {
           throw new IllegalArgumentException(
-              "alphaBar must be above 0 for the bound of a model of EPSILON but was 0 at timestep "
+              "alphaBar must be above 0 for the bound of a model that predicts EPSILON but was 0 at"
+                  + " timestep "
                   + t);
         }
         xtShare = 1 / signal;

@@ -114,7 +114,7 @@ final class Saver implements AutoCloseable {
       if (!ours && !folder.isEmpty()) {
         throw new IllegalStateException(
             folder.directory()
-                + " must hold no checkpoints of another training but does; resume it, or choose"
+                + " must not have checkpoints of another training but does; resume it, or choose"
                 + " another directory");
       }
       ours = true;
@@ -153,7 +153,7 @@ final class Saver implements AutoCloseable {
       throw new UncheckedIOException(
           "checkpoint of step "
               + step
-              + " could not be written, those before it are unchanged: "
+              + " could not be written, earlier ones are unchanged: "
               + e.getMessage(),
           e);
     }

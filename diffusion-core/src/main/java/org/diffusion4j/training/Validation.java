@@ -32,7 +32,7 @@ record Validation(DataSetIterator data, int everySteps) {
           "steps between validations must be at least 1 but were " + everySteps);
     }
     if (!data.resetSupported()) {
-      throw new IllegalArgumentException("validation data must be able to be begun anew");
+      throw new IllegalArgumentException("validation data must support reset");
     }
   }
 

@@ -44,7 +44,7 @@ final class WeightAverage implements AutoCloseable {
   private void requireNotInUse() {
     if (inUse) {
       throw new IllegalStateException(
-          "checkpoints and the average must not be asked for while a preview has the averaged"
+          "checkpoints and the average must not be requested while a preview has the averaged"
               + " weights");
     }
   }

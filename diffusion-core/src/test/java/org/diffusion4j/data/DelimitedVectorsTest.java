@@ -142,7 +142,7 @@ class DelimitedVectorsTest {
 
     assertThatThrownBy(() -> DelimitedVectors.of(file).read())
         .isInstanceOf(IOException.class)
-        .hasMessage(file + ": is no UTF-8 text");
+        .hasMessage(file + ": is not UTF-8 text");
   }
 
   @Test
@@ -189,9 +189,9 @@ class DelimitedVectorsTest {
 
   @Test
   void read_strayCell_leadsToTheOption() {
-    refused("a,city\n1,Bonn\n3,12\n", b -> b, "'Bonn' is no number; columns(...) chooses others");
+    refused("a,city\n1,Bonn\n3,12\n", b -> b, "'Bonn' is no number; columns(...) selects others");
     refused("a,b\n1,\n3,12\n", b -> b, "'' is no number; skipIncompleteRows() leaves such rows");
-    refused("a;b\n1;1,5\n3;12\n", b -> b, "'1,5' is no number; decimalComma() takes it for one");
+    refused("a;b\n1;1,5\n3;12\n", b -> b, "'1,5' is no number; decimalComma() accepts it");
     refused("a;b\n1,25;1,5\n3,0;12,0\n", b -> b, "no column of numbers; decimalComma() reads");
     refused("id,2019\n1,2\n", b -> b, "line 1: column 0: 'id' is no number; header(true) takes");
   }
@@ -208,7 +208,7 @@ class DelimitedVectorsTest {
               assertThat(vectors.classNames()).containsExactly("x", "z");
             });
 
-    assertThat(logged).singleElement().asString().endsWith("3 incomplete rows were left out");
+    assertThat(logged).singleElement().asString().endsWith("3 incomplete rows were skipped");
     assertThat(read(text, b -> b.columns("a", "b").skipIncompleteRows()).size()).isEqualTo(3);
     refused("a,b\n1,\n,2\n", b -> b.skipIncompleteRows(), "has no complete row");
   }
@@ -222,7 +222,7 @@ class DelimitedVectorsTest {
     assertThat(logged)
         .singleElement()
         .asString()
-        .endsWith("was read as data: 2019, 2020; header(true) takes it for names");
+        .endsWith("was read as data: 2019, 2020; header(true) reads it as names");
     assertThat(
             LoggedText.of(
                 () -> {
@@ -236,7 +236,7 @@ class DelimitedVectorsTest {
         "name,2019,2020\nx,1,2\n",
         b -> b.label("name"),
         "to take 'name' but the first row was read as data: name, 2019, 2020; header(true)");
-    refused("x,x\n1,2\n", b -> b.columns("x"), "column 'x' is there twice; take it by its index");
+    refused("x,x\n1,2\n", b -> b.columns("x"), "column 'x' occurs twice; select it by index");
   }
 
   @Test
@@ -292,7 +292,7 @@ class DelimitedVectorsTest {
     assertThat(wider.label(0)).isEqualTo(2);
     assertThat(wider.label(1)).isZero();
     assertThatThrownBy(() -> more.withClassNames(List.of("b", "c", "b")))
-        .hasMessage("class names must differ but 'b' is there twice");
+        .hasMessage("class names must differ but 'b' occurs twice");
     assertThatThrownBy(() -> read("1\n", b -> b).withClassNames(List.of("a")))
         .isInstanceOf(IllegalStateException.class);
   }

@@ -75,7 +75,7 @@ class IdxImagesTest {
     assertThat(images.classNames()).containsExactly("shirt", "bag", "boot");
     assertThat(labelled(1, 0).withClassNames(images.classNames()).classes()).isEqualTo(3);
     assertThatThrownBy(() -> labelled(1, 0).withClassNames("shirt"))
-        .hasMessage("class names must be at least 2, for there is a label 1, but were 1");
+        .hasMessage("class names must be at least 2 because there is a label 1, but were 1");
   }
 
   @Test
@@ -102,7 +102,8 @@ class IdxImagesTest {
     assertThatThrownBy(() -> IdxImages.read(folder.resolve("nowhere")))
         .isInstanceOf(NoSuchFileException.class)
         .hasMessageEndingWith("nowhere: does not exist");
-    assertThatThrownBy(() -> IdxImages.read(folder)).hasMessageEndingWith(": is no file");
+    assertThatThrownBy(() -> IdxImages.read(folder))
+        .hasMessageEndingWith(": is not a regular file");
   }
 
   @Test
@@ -151,7 +152,7 @@ class IdxImagesTest {
         .containsExactly(-1, 1);
     byte[] garbage = Arrays.copyOf(plain, plain.length + 3);
     garbage[plain.length + 1] = 'x';
-    refused(garbage, "is damaged: what follows the compressed data is no gzip");
+    refused(garbage, "is damaged: the data after the compressed content are not gzip");
     for (int length = 0; length < content.length; length++) {
       refused(Arrays.copyOf(content, length), length == 0 ? "is empty" : "is ");
     }
@@ -161,7 +162,7 @@ class IdxImagesTest {
   void read_noPlainFile_isRefusedBeforeOpening() {
     Path device = Path.of("/dev/zero");
     assumeThat(device).exists();
-    assertThatThrownBy(() -> IdxImages.read(device)).hasMessage("/dev/zero: is no file");
+    assertThatThrownBy(() -> IdxImages.read(device)).hasMessage("/dev/zero: is not a regular file");
   }
 
   @Test
@@ -192,7 +193,7 @@ class IdxImagesTest {
         .hasMessageContaining("three: labels must be one per image, 2 of ")
         .hasMessageEndingWith("but are 3");
     assertThatThrownBy(() -> IdxImages.read(images, images))
-        .hasMessageEndingWith("images: holds images where labels are needed");
+        .hasMessageEndingWith("images: contains images instead of labels");
   }
 
   @Test

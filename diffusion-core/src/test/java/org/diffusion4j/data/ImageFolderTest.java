@@ -57,19 +57,19 @@ class ImageFolderTest {
     write("stray.png", gray(1, 1, 0));
     assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1, Option.CLASS_FOLDERS))
         .isInstanceOf(IOException.class)
-        .hasMessage(folder.resolve("stray.png") + ": lies in no class folder");
+        .hasMessage(folder.resolve("stray.png") + ": is not in a class folder");
   }
 
   @Test
   void open_noImages_saysSo() throws IOException {
     assertThatThrownBy(() -> ImageFolder.open(folder, 8, 8))
         .isInstanceOf(IOException.class)
-        .hasMessage(folder + ": has no image of a format that is read here");
+        .hasMessage(folder + ": has no image of a supported format");
     assertThatThrownBy(() -> ImageFolder.open(folder.resolve("nowhere"), 8, 8))
         .hasMessageEndingWith("nowhere: does not exist");
     write("file", new byte[1]);
     assertThatThrownBy(() -> ImageFolder.open(folder.resolve("file"), 8, 8))
-        .hasMessageEndingWith("file: is no folder");
+        .hasMessageEndingWith("file: is not a folder");
     assertThatThrownBy(() -> ImageFolder.open(folder, 0, 8))
         .isInstanceOf(IllegalArgumentException.class);
   }
@@ -136,7 +136,7 @@ class ImageFolderTest {
           .containsExactly(bytes(0, 100), within(1e-5f));
       assertThat(images.withGround(0, 0, 0).description()).endsWith(", ground [0, 0, 0]]");
       assertThatThrownBy(() -> images.withGround(0, 256, 0))
-          .hasMessage("ground must be in [0, 255] but was 256");
+          .hasMessage("background must be in [0, 255] but was 256");
     }
   }
 
@@ -253,7 +253,7 @@ class ImageFolderTest {
     Files.delete(folder.resolve("c/3.png"));
     assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1, Option.SKIP_BROKEN))
         .isInstanceOf(IOException.class)
-        .hasMessage(folder + ": has no image that can be read");
+        .hasMessage(folder + ": has no readable image");
   }
 
   @Test
@@ -323,7 +323,7 @@ class ImageFolderTest {
       write(i + ".heic", new byte[] {1});
     }
     assertThatThrownBy(() -> ImageFolder.open(folder, 1, 1))
-        .hasMessage(folder + ": has no image of a format that is read here but 20 heic");
+        .hasMessage(folder + ": has no image of a supported format but 20 heic");
     write("a.png", gray(1, 1, 0));
 
     List<String> logged =

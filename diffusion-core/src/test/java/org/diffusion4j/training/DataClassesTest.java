@@ -92,7 +92,7 @@ class DataClassesTest {
                   + " instead of 2; its reader's withClassNames sets them");
       assertThatIllegalArgumentException()
           .isThrownBy(() -> trainer.train(data("2", "3"), 1))
-          .withMessageContaining("but lacks 10 and has besides 3;");
+          .withMessageContaining("but lacks 10 and has in addition 3;");
       trainer.train(data("2", "10"), 1);
       assertThat(trainer.steps()).isEqualTo(2);
     }
@@ -107,7 +107,7 @@ class DataClassesTest {
           .isThrownBy(() -> trainer.train(data("cat", "dog"), 1))
           .withMessageStartingWith(
               "validation data must have the classes of the data in their order but lacks dog and"
-                  + " has besides cow");
+                  + " has in addition cow");
       assertThat(trainer.steps()).isZero();
       trainer.train(data("cat", "cow"), 1);
     }

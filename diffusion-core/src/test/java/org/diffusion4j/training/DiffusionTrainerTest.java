@@ -364,7 +364,7 @@ class DiffusionTrainerTest {
                     null))
         .withMessage(
             "a batch of data must be floating-point [n, 1, 4, 4] but was FLOAT [2, 1, 5, 4]; "
-                + "ImageFolder.open(folder, 4, 4) brings images to it");
+                + "ImageFolder.open(folder, 4, 4) scales images to it");
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
@@ -456,7 +456,7 @@ class DiffusionTrainerTest {
         DiffusionTrainer trainer = DiffusionTrainer.builder(model).build()) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> trainer.train(twoGaussians(), 3, steps::add))
-          .withMessage("condition must hold embeddings of width 4, which the model takes");
+          .withMessage("condition must have embeddings of width 4, which the model accepts");
     }
     assertThat(steps).isEmpty();
   }
@@ -489,7 +489,7 @@ class DiffusionTrainerTest {
       List<TrainingListener.Step> steps = new ArrayList<>();
       assertThatIllegalArgumentException()
           .isThrownBy(() -> trainer.train(once, 3, steps::add))
-          .withMessage("data ended and cannot be begun anew");
+          .withMessage("data ended and cannot be reset");
       assertThat(steps).hasSize(2);
     }
   }

@@ -463,10 +463,10 @@ class DisturbedTrainingTest {
     try (DiffusionTrainer trainer = builder(model, every(5)).build()) {
       assertThatExceptionOfType(IOException.class)
           .isThrownBy(trainer::resume)
-          .withMessage(checkpoints + " must be a directory to hold checkpoints");
+          .withMessage(checkpoints + " must be a directory for checkpoints");
       assertThatExceptionOfType(UncheckedIOException.class)
           .isThrownBy(() -> trainer.train(data(), 1))
-          .withMessageContaining(checkpoints + " must be a directory to hold checkpoints");
+          .withMessageContaining(checkpoints + " must be a directory for checkpoints");
     }
   }
 

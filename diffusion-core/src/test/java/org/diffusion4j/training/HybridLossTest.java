@@ -196,7 +196,7 @@ class HybridLossTest {
     SampleLoss loss = Loss.hybrid().of(batch(Prediction.EPSILON));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loss.of(0, new float[LENGTH], new float[LENGTH]))
-        .withMessage("outputs must have 12 values a sample but had 6");
+        .withMessage("outputs must have 12 values per sample but had 6");
   }
 
   @Test

@@ -153,7 +153,7 @@ class MeanSquaredErrorLossTest {
     SampleLoss loss = Loss.meanSquaredError().of(batch(Prediction.EPSILON));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loss.of(0, new float[16], new float[16]))
-        .withMessage("outputs must have 8 values a sample but had 16");
+        .withMessage("outputs must have 8 values per sample but had 16");
   }
 
   @Test
@@ -163,7 +163,7 @@ class MeanSquaredErrorLossTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Loss.meanSquaredError().check(new WithVariance(fixed, t -> 0)))
         .withMessage(
-            "a model that learns the variance must be trained for hybrid but was to be for"
+            "a model that learns the variance must be trained with the hybrid loss but the loss was"
                 + " meanSquaredError(simple)");
   }
 

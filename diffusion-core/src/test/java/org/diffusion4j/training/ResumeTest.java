@@ -545,7 +545,7 @@ class ResumeTest {
       trainer.train(data(Data.SHUFFLED, SAMPLES), 1);
       assertThatIllegalStateException()
           .isThrownBy(trainer::resume)
-          .withMessage("training must not have begun to be resumed but is at step 1");
+          .withMessage("training must not have started before it is resumed but is at step 1");
     }
   }
 

@@ -383,7 +383,7 @@ class TrainerOptionsTest {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> new Batch(new DataSet(images, labels), model))
           .withMessage(
-              "labels must be one-hot, for the model has no null class, but sample 1 has none");
+              "labels must be one-hot for a model without a null class but sample 1 has none");
     }
   }
 
@@ -418,7 +418,7 @@ class TrainerOptionsTest {
           .withMessageContaining("at step 2, batch 2 of epoch 0, learning rate 0.25");
       assertThatIllegalStateException()
           .isThrownBy(trainer::checkpoint)
-          .withMessage("a checkpoint must be of a step that was done but step 2 failed");
+          .withMessage("a checkpoint must be of a completed step but step 2 failed");
     }
   }
 

@@ -187,8 +187,7 @@ class SameDiffDenoiserTest {
           .withMessageContaining("[0, 1]");
       assertThatIllegalArgumentException()
           .isThrownBy(() -> conditional.predict(x, t, Condition.none()))
-          .withMessage(
-              "condition must hold a label per sample, for the model is class-conditional");
+          .withMessage("condition must have a label per sample for a class-conditional model");
       assertThatIllegalArgumentException()
           .isThrownBy(() -> conditional.predict(x, t, Condition.labels(0, 3)))
           .withMessage("label must be in [0, 2] but was 3");

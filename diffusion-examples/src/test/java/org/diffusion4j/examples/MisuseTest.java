@@ -59,7 +59,7 @@ class MisuseTest {
     assertFails(
         Runs.of("images", "--data", directory),
         FAILED,
-        directory + ": has no image of a format that is read here");
+        directory + ": has no image of a supported format");
   }
 
   @Test

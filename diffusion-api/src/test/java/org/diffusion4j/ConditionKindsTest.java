@@ -216,7 +216,8 @@ class ConditionKindsTest {
         () -> two.withUnconditional(two), "unconditional embeddings must be for 1 sample but");
     assertRefused(
         () -> two.withUnconditional(Condition.embeddings(ones(1, 3, 5))),
-        "must have the same shape but for their number but were [2, 3, 4] and [1, 3, 5]");
+        "must have the same shape except for the number of samples but were [2, 3, 4] and [1, 3,"
+            + " 5]");
     assertRefused(() -> two.slice(1, 3), "slice must be within [0, 2) but was [1, 3)");
     assertRefused(() -> two.slice(1, 1), "slice of arrays must hold a sample");
     assertRefused(() -> two.repeat(3), "condition to repeat must be for 1 sample but was for 2");
@@ -243,7 +244,7 @@ class ConditionKindsTest {
         .doesNotThrowAnyException();
     assertRefused(
         () -> Condition.Takes.nothing().require(texts, 2),
-        "condition must be none, for the model is unconditional, but was"
+        "condition must be none for an unconditional model but was"
             + " Condition[embeddings=[2, 3, 4]]");
     assertRefused(
         () -> text.require(labels, 2),

@@ -210,7 +210,7 @@ final class DelimitedTable {
       for (int i = 0; i < columns.length; i++) {
         String cell = row.cells.get(columns[i]);
         if (!isNumber(cell)) {
-          throw new IOException(notTaken(row, columns[i], "is no number"));
+          throw new IOException(notTaken(row, columns[i], "is not a number"));
         }
         numbers[r][i] = number(cell);
         if (!Double.isFinite(numbers[r][i])) {

@@ -105,7 +105,7 @@ final class IdxFile {
     if (bytes.length < length) {
       throw new IOException(
           file
-              + ": is truncated, it should hold "
+              + ": is truncated, it must have "
               + length
               + " bytes of data but has "
               + bytes.length);

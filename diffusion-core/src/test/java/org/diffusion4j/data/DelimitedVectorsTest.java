@@ -113,13 +113,13 @@ class DelimitedVectorsTest {
 
   @Test
   void read_badCell_namesFileAndLine() {
-    refused("x,y\n1,2\n3,four\n", b -> b, "line 3: column y: 'four' is no number");
-    refused("1,2\n3,\n", b -> b, "line 2: column 1: '' is no number");
+    refused("x,y\n1,2\n3,four\n", b -> b, "line 3: column y: 'four' is not a number");
+    refused("1,2\n3,\n", b -> b, "line 2: column 1: '' is not a number");
     refused("1,2\n3,NaN\n", b -> b, "line 2: column 1: 'NaN' is not finite");
     refused("nan,1\n", b -> b, "line 1: column 0: 'nan' is not finite");
     refused("1\n\n-Infinity\n", b -> b, "line 3: column 0: '-Infinity' is not finite");
     refused("1\n1e999\n", b -> b, "line 2: column 0: '1e999' is not finite");
-    refused("1,2\n3,1d\n", b -> b, "line 2: column 1: '1d' is no number");
+    refused("1,2\n3,1d\n", b -> b, "line 2: column 1: '1d' is not a number");
   }
 
   @Test
@@ -153,7 +153,7 @@ class DelimitedVectorsTest {
 
       assertThat(vectors.size()).isEqualTo(2);
       assertThat(vectors.classNames()).containsExactly("two" + end + "lines, \"all\"", "x");
-      refused(text + end + "5,\"y\",", b -> b.columns(2), "line 5: column b: '' is no number");
+      refused(text + end + "5,\"y\",", b -> b.columns(2), "line 5: column b: '' is not a number");
     }
     refused("a,b\n1,\"2\n3,4\n", b -> b, "line 2: quote is not closed");
   }
@@ -182,18 +182,19 @@ class DelimitedVectorsTest {
                             .sampleShape())
                     .containsExactly(2));
 
-    assertThat(logged).singleElement().asString().endsWith("were left out: day, city");
+    assertThat(logged).singleElement().asString().endsWith("were skipped: day, city");
     assertThat(LoggedText.of(() -> read(TOY, b -> b.label("dataset")))).isEmpty();
     assertThat(LoggedText.of(() -> read(TOY, b -> b.columns("x")))).isEmpty();
   }
 
   @Test
   void read_strayCell_leadsToTheOption() {
-    refused("a,city\n1,Bonn\n3,12\n", b -> b, "'Bonn' is no number; columns(...) selects others");
-    refused("a,b\n1,\n3,12\n", b -> b, "'' is no number; skipIncompleteRows() leaves such rows");
-    refused("a;b\n1;1,5\n3;12\n", b -> b, "'1,5' is no number; decimalComma() accepts it");
+    refused(
+        "a,city\n1,Bonn\n3,12\n", b -> b, "'Bonn' is not a number; columns(...) selects others");
+    refused("a,b\n1,\n3,12\n", b -> b, "'' is not a number; skipIncompleteRows() skips such rows");
+    refused("a;b\n1;1,5\n3;12\n", b -> b, "'1,5' is not a number; decimalComma() accepts it");
     refused("a;b\n1,25;1,5\n3,0;12,0\n", b -> b, "no column of numbers; decimalComma() reads");
-    refused("id,2019\n1,2\n", b -> b, "line 1: column 0: 'id' is no number; header(true) takes");
+    refused("id,2019\n1,2\n", b -> b, "line 1: column 0: 'id' is not a number; header(true) reads");
   }
 
   @Test
@@ -235,7 +236,7 @@ class DelimitedVectorsTest {
     refused(
         "name,2019,2020\nx,1,2\n",
         b -> b.label("name"),
-        "to take 'name' but the first row was read as data: name, 2019, 2020; header(true)");
+        "to select 'name' but the first row was read as data: name, 2019, 2020; header(true)");
     refused("x,x\n1,2\n", b -> b.columns("x"), "column 'x' occurs twice; select it by index");
   }
 
@@ -247,8 +248,8 @@ class DelimitedVectorsTest {
     assertThat(vectors.scaling())
         .isEqualTo(Scaling.of(new double[] {-25, 2}, new double[] {1.5, 3.25}));
     assertThat(blanks.scaling().low(0)).isEqualTo(1.5);
-    refused("a;b\n1.000,5;2\n1,5;2", b -> b.decimalComma(), "'1.000,5' is no number");
-    refused("a\n1.000\n1,5", b -> b.decimalComma(), "'1.000' is no number");
+    refused("a;b\n1.000,5;2\n1,5;2", b -> b.decimalComma(), "'1.000,5' is not a number");
+    refused("a\n1.000\n1,5", b -> b.decimalComma(), "'1.000' is not a number");
   }
 
   @Test

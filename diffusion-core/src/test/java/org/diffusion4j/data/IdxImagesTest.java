@@ -111,13 +111,13 @@ class IdxImagesTest {
     byte[] whole = idx(IMAGES, new int[] {2, 2, 2}, 1, 2, 3, 4, 5, 6, 7, 8);
     byte[] packed = gzip(whole);
     refused(new byte[0], "is empty");
-    refused(new byte[] {0}, "is cut off");
-    refused(Arrays.copyOf(whole, 6), "is cut off");
-    refused(Arrays.copyOf(whole, whole.length - 1), "is cut off, it should hold 8 bytes");
-    refused(Arrays.copyOf(whole, whole.length + 1), "goes on after its 8 bytes");
-    refused(gzip(Arrays.copyOf(whole, whole.length - 1)), "should hold 8 bytes of data but has 7");
-    refused(gzip(Arrays.copyOf(whole, whole.length + 1)), "goes on after");
-    refused(Arrays.copyOf(packed, packed.length - 12), "is cut off");
+    refused(new byte[] {0}, "is truncated");
+    refused(Arrays.copyOf(whole, 6), "is truncated");
+    refused(Arrays.copyOf(whole, whole.length - 1), "is truncated, it must have 8 bytes");
+    refused(Arrays.copyOf(whole, whole.length + 1), "has more than its 8 bytes");
+    refused(gzip(Arrays.copyOf(whole, whole.length - 1)), "must have 8 bytes of data but has 7");
+    refused(gzip(Arrays.copyOf(whole, whole.length + 1)), "has more than");
+    refused(Arrays.copyOf(packed, packed.length - 12), "is truncated");
     packed[packed.length - 6] ^= 1;
     refused(packed, "is damaged");
   }
@@ -129,7 +129,7 @@ class IdxImagesTest {
     for (int i = 0; i < 12_000; i++) {
       members.writeBytes(empty);
     }
-    refused(members.toByteArray(), "is cut off");
+    refused(members.toByteArray(), "is truncated");
 
     members.writeBytes(gzip(idx(IMAGES, new int[] {1, 1, 2}, 0, 255)));
     members.writeBytes(empty);
@@ -167,12 +167,12 @@ class IdxImagesTest {
 
   @Test
   void read_wrongMagic_saysWhatItIs() {
-    refused(idx(LABELS, new int[] {1}, 1), "holds labels where images are needed");
+    refused(idx(LABELS, new int[] {1}, 1), "contains labels instead of images");
     refused(idx(0x0802, new int[] {1, 1}, 1), "images must have 3 or 4 dimensions but have 2");
     refused(
         idx(0x0D03, new int[] {1, 1, 1}, 0, 0, 0, 0),
         "unsigned bytes, type 0x08, but are of type 0x0d");
-    refused("PK\3\4 something".getBytes(), "is no IDX file, magic 0x504b0304");
+    refused("PK\3\4 something".getBytes(), "is not an IDX file, magic 0x504b0304");
   }
 
   @Test
@@ -180,7 +180,7 @@ class IdxImagesTest {
     refused(idx(IMAGES, new int[] {0x7fffffff, 0x7fffffff, 1}), "less than 2^31 bytes");
     refused(idx(IMAGES, new int[] {-1, 28, 28}), "must be positive");
     refused(idx(IMAGES, new int[] {0, 28, 28}), "must be positive");
-    refused(gzip(idx(IMAGES, new int[] {2_000_000, 32, 32})), "is cut off");
+    refused(gzip(idx(IMAGES, new int[] {2_000_000, 32, 32})), "is truncated");
   }
 
   @Test

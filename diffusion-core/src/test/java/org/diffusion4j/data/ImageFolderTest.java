@@ -210,9 +210,9 @@ class ImageFolderTest {
     byte[] whole = gray(8, 8, IntStream.range(0, 64).map(i -> i * i * 37 & 255).toArray());
     brokenImage(new byte[0], "is empty");
     brokenImage("GIF89a, not a PNG".getBytes(), "cannot be read as an image");
-    brokenImage("no image at all".getBytes(), "it is of no format that ImageIO has a reader for");
+    brokenImage("no image at all".getBytes(), "ImageIO has no reader for its format");
     brokenImage("RIFF0000WEBPVP8 ".getBytes(), "com.twelvemonkeys.imageio:imageio-webp on the");
-    brokenImage(new byte[] {'B', 'M', 70, 0}, "cannot be read as an image: it is cut off");
+    brokenImage(new byte[] {'B', 'M', 70, 0}, "cannot be read as an image: it is truncated");
     brokenImage(Arrays.copyOf(whole, 20), "cannot be read as an image");
     brokenImage(Arrays.copyOf(whole, 50), "cannot be read as an image");
     byte[] damaged = whole.clone();
@@ -329,7 +329,7 @@ class ImageFolderTest {
     List<String> logged =
         LoggedText.of(() -> assertThat(ImageFolder.open(folder, 1, 1).size()).isEqualTo(1));
 
-    assertThat(logged).singleElement().asString().endsWith("20 files were passed over: 20 heic");
+    assertThat(logged).singleElement().asString().endsWith("20 files were skipped: 20 heic");
     assertThat(ImageFormats.readable().describe(Map.of("webp", 2, "b", 1, "a", 1)))
         .isEqualTo(
             "2 webp, 1 a, 1 b; com.twelvemonkeys.imageio:imageio-webp on the class path reads"

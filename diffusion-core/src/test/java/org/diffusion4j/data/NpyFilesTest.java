@@ -122,13 +122,13 @@ class NpyFilesTest {
     String good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
     byte[] whole = npy(padded(good), 0, 0, 0, 0, 0, 0, 0, 0);
     refused(new byte[0], "is empty");
-    refused("not an array".getBytes(StandardCharsets.US_ASCII), "is no .npy file");
-    refused(Arrays.copyOf(whole, 7), "is no .npy file");
-    refused(Arrays.copyOf(whole, 9), "is cut off");
-    refused(Arrays.copyOf(whole, 60), "is cut off");
+    refused("not an array".getBytes(StandardCharsets.US_ASCII), "is not a .npy file");
+    refused(Arrays.copyOf(whole, 7), "is not a .npy file");
+    refused(Arrays.copyOf(whole, 9), "is truncated");
+    refused(Arrays.copyOf(whole, 60), "is truncated");
     refused(
-        Arrays.copyOf(whole, whole.length - 1), "is cut off, [2] needs 8 bytes but there are 7");
-    refused(Arrays.copyOf(whole, whole.length + 1), "goes on after its data, [2] needs 8 bytes");
+        Arrays.copyOf(whole, whole.length - 1), "is truncated, [2] needs 8 bytes but there are 7");
+    refused(Arrays.copyOf(whole, whole.length + 1), "has bytes after its data, [2] needs 8 bytes");
     byte[] version = whole.clone();
     version[6] = 9;
     refused(version, "version must be 1, 2 or 3 but is 9");

@@ -168,7 +168,7 @@ class CheckpointFaultsTest {
       Map<String, INDArray> before = copy(model);
       assertThatExceptionOfType(IOException.class)
           .isThrownBy(trainer::resume)
-          .withMessageStartingWith(folder + ": at least one checkpoint must be whole but")
+          .withMessageStartingWith(folder + ": at least one checkpoint must be undamaged but")
           .withMessageContaining(problem)
           .satisfies(
               e ->

@@ -121,7 +121,7 @@ class DataClassesTest {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> trainer.train(data("a", "b"), 1))
           .withMessage(
-              "validation data must have the 2 classes of the model but has 3: a, b, c; choose"
+              "validation data must have the 2 classes of the model but has 3: a, b, c; set"
                   + " them with its reader's withClassNames, or build the model with 3");
       assertThat(trainer.steps()).isZero();
     }

@@ -190,7 +190,7 @@ class DisturbedTrainingTest {
       assertThatExceptionOfType(IOException.class).isThrownBy(trainer::resume);
       assertThatIllegalStateException()
           .isThrownBy(() -> trainer.train(data(), 1))
-          .withMessageContaining("must hold no checkpoints of another training");
+          .withMessageContaining("must not have checkpoints of another training");
     }
   }
 

@@ -207,8 +207,8 @@ class HybridLossTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Loss.hybrid().check(fixed))
         .withMessage(
-            "a model whose variance is fixed must be trained for a mean squared error but was to"
-                + " be for hybrid(lambda=0.001)");
+            "a model with a fixed variance must be trained with a mean squared error but the loss"
+                + " was hybrid(lambda=0.001)");
   }
 
   @Test
@@ -221,8 +221,8 @@ class HybridLossTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Loss.hybrid().check(new WithVariance(noise, t -> 0)))
         .withMessage(
-            "alphaBar must be above 0 for the bound of a model of EPSILON but was 0 at timestep"
-                + " 49");
+            "alphaBar must be above 0 for the bound of a model that predicts EPSILON but was 0 at"
+                + " timestep 49");
   }
 
   @ParameterizedTest

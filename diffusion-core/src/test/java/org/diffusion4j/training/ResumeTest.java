@@ -366,7 +366,7 @@ class ResumeTest {
         DiffusionTrainer trainer = builder(model).build()) {
       assertThatExceptionOfType(IOException.class)
           .isThrownBy(trainer::resume)
-          .withMessageContaining("at least one checkpoint must be whole")
+          .withMessageContaining("at least one checkpoint must be undamaged")
           .withMessageContaining("state.json: is missing");
     }
   }
@@ -386,7 +386,7 @@ class ResumeTest {
         DiffusionTrainer trainer = builder(model).build()) {
       assertThatIllegalStateException()
           .isThrownBy(() -> trainer.train(data(Data.SHUFFLED, SAMPLES), 1))
-          .withMessageContaining("must hold no checkpoints of another training");
+          .withMessageContaining("must not have checkpoints of another training");
     }
   }
 

@@ -226,7 +226,7 @@ class TrainerOptionsTest {
       self.set(trainer);
       assertThatIllegalStateException()
           .isThrownBy(() -> trainer.train(data(24, 8), 1))
-          .withMessageStartingWith("checkpoints and the average must not be asked for");
+          .withMessageStartingWith("checkpoints and the average must not be requested");
       assertThat(copy(model)).isEqualTo(trained(8, 1, b -> b.seed(0)));
     }
   }

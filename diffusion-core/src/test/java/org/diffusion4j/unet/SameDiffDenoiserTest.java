@@ -183,7 +183,7 @@ class SameDiffDenoiserTest {
         UNet conditional = UNet.create(Architectures.tiny().classes(3).build(), SCHEDULE, 1)) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> plain.predict(x, t, Condition.labels(0, 1)))
-          .withMessageStartingWith("condition must be none, for the model is unconditional")
+          .withMessageStartingWith("condition must be none for an unconditional model")
           .withMessageContaining("[0, 1]");
       assertThatIllegalArgumentException()
           .isThrownBy(() -> conditional.predict(x, t, Condition.none()))

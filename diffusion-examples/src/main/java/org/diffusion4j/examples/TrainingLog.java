@@ -59,7 +59,7 @@ final class TrainingLog {
     try {
       return cell.isEmpty() ? Double.NaN : Double.parseDouble(cell);
     } catch (NumberFormatException e) {
-      throw new IOException(file + ": '" + cell + "' is no number", e);
+      throw new IOException(file + ": '" + cell + "' is not a number", e);
     }
   }
 

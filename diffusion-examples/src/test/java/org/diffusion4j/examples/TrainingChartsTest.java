@@ -105,6 +105,6 @@ class TrainingChartsTest {
     assertThatThrownBy(() -> TrainingLog.read(file))
         .hasMessage(file + ": row 1 must have 2 cells: 2");
     Files.writeString(file, "step,loss\n1,two\n");
-    assertThatThrownBy(() -> TrainingLog.read(file)).hasMessage(file + ": 'two' is no number");
+    assertThatThrownBy(() -> TrainingLog.read(file)).hasMessage(file + ": 'two' is not a number");
   }
 }

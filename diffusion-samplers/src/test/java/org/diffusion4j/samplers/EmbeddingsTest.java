@@ -122,13 +122,13 @@ class EmbeddingsTest {
   void condition_thatTheModelDoesNotTake_isNamedBeforeTheFirstStep() {
     assertRefused(
         Condition.labels(1, 2, 3),
-        "condition must be of embeddings, which the model takes, but was"
+        "condition must be of embeddings, which the model accepts, but was"
             + " Condition[labels=[1, 2, 3]]");
     assertRefused(
-        Condition.none(), "condition must hold embeddings of width 2, which the model takes");
+        Condition.none(), "condition must have embeddings of width 2, which the model accepts");
     assertRefused(
         Condition.embeddings(Nd4j.createFromArray(new float[3][1][4])),
-        "width of embeddings must be 2, which the model takes, but was 4");
+        "width of embeddings must be 2, which the model accepts, but was 4");
     Condition closed = texts();
     closed.part(Condition.Embeddings.class).orElseThrow().tokens().close();
     assertRefused(closed, "embeddings must not be closed while they are in use");
@@ -138,7 +138,7 @@ class EmbeddingsTest {
                 ClassifierFreeGuidance.builder(new MeanOfTokens(), 2)
                     .negative(Condition.labels(1))
                     .build())
-        .withMessageContaining("condition must be of embeddings, which the model takes");
+        .withMessageContaining("condition must be of embeddings, which the model accepts");
   }
 
   private void assertRefused(Condition condition, String message) {

@@ -15,8 +15,6 @@ import java.util.stream.Stream;
 import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.unet.NetworkConfig;
-import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -133,10 +131,9 @@ public final class Checkpoint {
     return state;
   }
 
-  /** The architecture of a model by the names of its settings; empty for graphs of your own. */
-  public static Map<String, @Nullable Object> architecture(SameDiffDenoiser model) {
-    NetworkConfig config = model.config();
-    return config == null ? Map.of() : NetworkKind.of(config).write(config);
+  /** What tells a model's architecture from others, by name; empty for graphs of your own. */
+  public static Map<String, @Nullable Object> architecture(@Nullable PretrainedModel model) {
+    return model == null ? Map.of() : model.network().comparable();
   }
 
   /** Whether there is a group of arrays. */

@@ -53,6 +53,11 @@ sealed interface Component {
       return NetworkKind.of(config);
     }
 
+    /** What tells its architecture from others. */
+    Map<String, @Nullable Object> comparable() {
+      return kind().comparable(config);
+    }
+
     @Override
     public String name() {
       return kind().folder();
@@ -71,7 +76,9 @@ sealed interface Component {
     @Override
     public void write(Path folder) throws IOException {
       Json.write(folder.resolve(DiffusersFormat.CONFIG), kind().write(config));
-      ModelWeights.save(weights.get(), folder.resolve(DiffusersFormat.WEIGHTS));
+      Map<String, INDArray> all = new TreeMap<>(weights.get());
+      all.keySet().retainAll(config.weightShapes().keySet());
+      ModelWeights.save(all, kind().layout(), folder.resolve(DiffusersFormat.WEIGHTS));
     }
   }
 

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -42,6 +43,10 @@ final class ModelReader {
     this.directory = directory;
     indexFile = directory.resolve(DiffusersFormat.INDEX);
     AtomicFiles.recover(directory);
+    if (!Files.exists(indexFile) && Files.exists(directory.resolve(DiffusersFormat.CONFIG))) {
+      throw new ModelFormatException(
+          indexFile, "does not exist, so that the directory is that of a network; " + WAY_OUT);
+    }
     requireFile(indexFile, directory);
     index = Json.read(indexFile);
   }
@@ -73,8 +78,7 @@ final class ModelReader {
     Provenance provenance = provenance();
     Path place = place(kind.folder(), DiffusersFormat.CONFIG);
     requireFile(place.resolve(DiffusersFormat.CONFIG), directory);
-    SameDiffDenoiser model =
-        network(kind, place, scheduler.schedule(), scheduler.prediction(), null);
+    SameDiffDenoiser model = network(kind, place, null, config -> config.create(scheduler, 0));
     return PretrainedModel.of(model, scheduler, provenance);
   }
 
@@ -206,15 +210,16 @@ final class ModelReader {
   static UNet loadUNet(
       Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
       throws IOException {
-    return (UNet) network(NetworkKind.UNET, directory, schedule, prediction, size);
+    return (UNet)
+        network(
+            NetworkKind.UNET, directory, size, config -> config.create(schedule, prediction, 0));
   }
 
   private static SameDiffDenoiser network(
       NetworkKind kind,
       Path directory,
-      NoiseSchedule schedule,
-      Prediction prediction,
-      int @Nullable [] size)
+      int @Nullable [] size,
+      Function<NetworkConfig, SameDiffDenoiser> maker)
       throws IOException {
     Path file = configOfNetwork(directory);
     Map<String, @Nullable Object> json = new TreeMap<>(Json.read(file));
@@ -228,10 +233,10 @@ final class ModelReader {
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
-    ModelWeights weights = ModelWeights.find(config.weightShapes(), directory);
+    ModelWeights weights = ModelWeights.find(config.weightShapes(), kind.layout(), directory);
     SameDiffDenoiser model;
     try {
-      model = config.create(schedule, prediction, 0);
+      model = maker.apply(config);
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }

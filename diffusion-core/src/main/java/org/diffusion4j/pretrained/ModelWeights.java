@@ -15,20 +15,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /** A model's weights as they were found in safetensors files. */
 final class ModelWeights {
 
-  private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.");
   private static final int MOST_PROBLEMS = 4;
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
   private final Path directory;
   private final Map<String, Found> found;
+  private final WeightLayout layout;
 
-  private ModelWeights(Path directory, Map<String, Found> found) {
+  private ModelWeights(Path directory, Map<String, Found> found, WeightLayout layout) {
     this.directory = directory;
     this.found = found;
+    this.layout = layout;
   }
 
-  /** Writes weights under diffusers' names and in PyTorch's layout. */
-  static void save(Map<String, INDArray> weights, Path file) throws IOException {
+  static void save(Map<String, INDArray> weights, WeightLayout layout, Path file)
+      throws IOException {
     Map<String, INDArray> tensors = new TreeMap<>();
     for (Map.Entry<String, INDArray> entry : weights.entrySet()) {
       String name = entry.getKey();
@@ -37,7 +38,7 @@ final class ModelWeights {
         throw new ModelFormatException(
             file, "weights must be finite to be written but the sum of " + name + " is " + sum);
       }
-      tensors.put(name, TorchLayout.toTorch(name, entry.getValue()));
+      tensors.put(name, layout.toFile(name, entry.getValue()));
     }
     Safetensors.write(file, tensors, Map.of("format", "pt"));
   }
@@ -48,28 +49,29 @@ final class ModelWeights {
    * @throws ModelFormatException if one is missing, surplus, or of another shape or type; the first
    *     of them are listed
    */
-  static ModelWeights find(Map<String, long[]> shapes, Path directory) throws IOException {
+  static ModelWeights find(Map<String, long[]> shapes, WeightLayout layout, Path directory)
+      throws IOException {
     WeightFiles files = WeightFiles.of(directory);
     Map<String, Found> found = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
     List<Found> stored = stored(files, problems);
     Path subject = files.files().size() == 1 ? files.files().get(0) : directory;
-    String prefix = prefix(stored, subject);
+    String prefix = prefix(stored, layout.wrappers(), subject);
     for (Found tensor : stored) {
-      String name = TorchLayout.modernName(tensor.storedName.substring(prefix.length()));
+      String name = layout.name(tensor.storedName.substring(prefix.length()));
       Found other = found.putIfAbsent(name, tensor);
       if (other != null) {
         problems.add(
             Shown.text(tensor.storedName) + " is there twice, also in " + other.file.getFileName());
       }
     }
-    requireKnownPrefix(shapes, found, subject);
-    compare(shapes, found, problems);
+    requireKnownPrefix(shapes, layout, found, subject);
+    compare(shapes, layout, found, problems);
     if (!problems.isEmpty()) {
       throw new ModelFormatException(
           subject, "weights must fit the configuration but " + first(problems));
     }
-    return new ModelWeights(directory, found);
+    return new ModelWeights(directory, found, layout);
   }
 
   private static List<Found> stored(WeightFiles files, List<String> problems) throws IOException {
@@ -92,10 +94,11 @@ final class ModelWeights {
   }
 
   /** What PyTorch's wrappers, which distribute or compile a network, put before all its names. */
-  private static String prefix(List<Found> stored, Path subject) throws ModelFormatException {
+  private static String prefix(List<Found> stored, List<String> wrappers, Path subject)
+      throws ModelFormatException {
     String prefix = null;
     for (Found tensor : stored) {
-      String here = wrappers(tensor.storedName);
+      String here = prefix(tensor.storedName, wrappers);
       if (prefix != null && !prefix.equals(here)) {
         throw new ModelFormatException(
             subject,
@@ -111,7 +114,7 @@ final class ModelWeights {
 
   /** Says what stands before all names, where without it they would be those of the network. */
   private static void requireKnownPrefix(
-      Map<String, long[]> shapes, Map<String, Found> found, Path subject)
+      Map<String, long[]> shapes, WeightLayout layout, Map<String, Found> found, Path subject)
       throws ModelFormatException {
     String first = found.isEmpty() ? "" : found.keySet().iterator().next();
     for (int dot = first.indexOf('.'); dot >= 0; dot = first.indexOf('.', dot + 1)) {
@@ -120,18 +123,20 @@ final class ModelWeights {
           && found.keySet().stream().allMatch(name -> name.startsWith(unknown))) {
         throw new ModelFormatException(
             subject,
-            "names of tensors must be those of the network, behind "
-                + String.join(" or ", WRAPPERS)
-                + " at most, but all begin with "
+            "names of tensors must be those of the network"
+                + (layout.wrappers().isEmpty()
+                    ? ""
+                    : ", behind " + String.join(" or ", layout.wrappers()) + " at most,")
+                + " but all begin with "
                 + Shown.text(unknown));
       }
     }
   }
 
-  private static String wrappers(String name) {
+  private static String prefix(String name, List<String> wrappers) {
     int end = 0;
-    for (int i = 0; i < WRAPPERS.size(); i++) {
-      String wrapper = WRAPPERS.get(i);
+    for (int i = 0; i < wrappers.size(); i++) {
+      String wrapper = wrappers.get(i);
       if (name.startsWith(wrapper, end)) {
         end += wrapper.length();
         i = -1;
@@ -158,7 +163,7 @@ final class ModelWeights {
           String name = entry.getKey();
           INDArray weight = Objects.requireNonNull(weights.get(name), name);
           try (INDArray tensor = read(tensors, entry.getValue())) {
-            weight.assign(TorchLayout.fromTorch(name, tensor));
+            weight.assign(layout.fromFile(name, tensor));
           }
         }
       }
@@ -178,11 +183,14 @@ final class ModelWeights {
   private record Found(Path file, String storedName, List<Long> shape, String dtype) {}
 
   private static void compare(
-      Map<String, long[]> shapes, Map<String, Found> found, List<String> problems) {
+      Map<String, long[]> shapes,
+      WeightLayout layout,
+      Map<String, Found> found,
+      List<String> problems) {
     shapes.forEach(
         (name, shape) -> {
           Found tensor = found.get(name);
-          List<Long> expected = Longs.asList(TorchLayout.torchShape(name, shape));
+          List<Long> expected = Longs.asList(layout.shape(name, shape));
           if (tensor == null) {
             problems.add(name + " " + expected + " is missing");
           } else if (!expected.equals(tensor.shape)) {

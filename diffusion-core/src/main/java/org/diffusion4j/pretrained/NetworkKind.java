@@ -20,6 +20,7 @@ enum NetworkKind {
       "UNet2DModel",
       Map.of("DDPMScheduler", "DDPMPipeline", "DDIMScheduler", "DDIMPipeline"),
       "DDPMPipeline",
+      WeightLayout.TORCH,
       UNetConfig.class,
       UNetConfig::fromJson),
 
@@ -29,8 +30,19 @@ enum NetworkKind {
       "Mlp",
       Map.of(),
       "MlpPipeline",
+      WeightLayout.TORCH,
       MlpConfig.class,
-      MlpConfig::fromJson);
+      MlpConfig::fromJson),
+
+  GRAPH(
+      "graph",
+      DiffusersFormat.OUR_LIBRARY,
+      "SameDiffDenoiser",
+      Map.of(),
+      "GraphPipeline",
+      WeightLayout.OWN,
+      NetworkConfig.Graph.class,
+      NetworkConfig.Graph::fromJson);
 
   /** Reads a configuration. */
   @FunctionalInterface
@@ -43,6 +55,7 @@ enum NetworkKind {
   private final String className;
   private final Map<String, String> pipelines;
   private final String otherPipeline;
+  private final WeightLayout layout;
   private final Class<? extends NetworkConfig> type;
   private final Reader reader;
 
@@ -56,6 +69,7 @@ enum NetworkKind {
       String className,
       Map<String, String> pipelines,
       String otherPipeline,
+      WeightLayout layout,
       Class<? extends NetworkConfig> type,
       Reader reader) {
     this.folder = folder;
@@ -63,6 +77,7 @@ enum NetworkKind {
     this.className = className;
     this.pipelines = pipelines;
     this.otherPipeline = otherPipeline;
+    this.layout = layout;
     this.type = type;
     this.reader = reader;
   }
@@ -102,6 +117,10 @@ enum NetworkKind {
     return className;
   }
 
+  WeightLayout layout() {
+    return layout;
+  }
+
   String pipeline(String scheduler) {
     return pipelines.getOrDefault(scheduler, otherPipeline);
   }
@@ -118,5 +137,10 @@ enum NetworkKind {
       json.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
     }
     return json;
+  }
+
+  /** What tells architectures apart; nothing for graphs of one's own, whose weights do. */
+  Map<String, @Nullable Object> comparable(NetworkConfig config) {
+    return this == GRAPH ? Map.of() : write(config);
   }
 }

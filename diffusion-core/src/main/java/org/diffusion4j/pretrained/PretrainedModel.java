@@ -11,7 +11,6 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.AtomicFiles;
-import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +25,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * unet/diffusion_pytorch_model.safetensors} (or several such files with an index), {@code
  * scheduler/scheduler_config.json}. A {@link UNet} saved here loads there as a {@code DDPMPipeline}
  * or {@code DDIMPipeline}, and the reverse. An {@link org.diffusion4j.unet.Mlp} has {@code mlp/} in
- * place of {@code unet/} and no counterpart there.
+ * place of {@code unet/}, a graph of your own {@code graph/}, and neither has a counterpart there.
  */
 public final class PretrainedModel implements AutoCloseable {
 
@@ -83,32 +82,30 @@ public final class PretrainedModel implements AutoCloseable {
 
   static PretrainedModel of(
       SameDiffDenoiser model, SchedulerConfig scheduler, Provenance provenance) {
-    NetworkConfig config = model.config();
-    if (config == null) {
-      throw new IllegalArgumentException(
-          "model must be a UNet or an Mlp but was " + model.getClass().getName());
-    }
     return new PretrainedModel(Map.of(), provenance)
-        .with(new Component.Network(model, config, model::weights))
+        .with(new Component.Network(model, model.config(), model::weights))
         .with(new Component.Scheduler(scheduler));
   }
 
   /**
-   * A model that was trained here, with its own schedule and nothing clipped.
+   * A model with its own {@linkplain SameDiffDenoiser#scheduler scheduler's settings}: those of the
+   * directory that it was loaded from, or else its schedule and nothing clipped.
    *
-   * @param model a {@link UNet} or an {@link org.diffusion4j.unet.Mlp}
+   * @param model of any architecture
+   * @throws IllegalArgumentException if the model is a graph that ND4J cannot write
    */
   public static PretrainedModel of(SameDiffDenoiser model) {
-    return of(
-        model,
-        SchedulerConfig.of(model.schedule(), model.prediction()),
-        Provenance.ofThisLibrary());
+    return of(model, model.scheduler(), Provenance.ofThisLibrary());
   }
 
   private PretrainedModel with(Component component) {
     Map<String, Component> changed = new TreeMap<>(components);
     changed.put(component.name(), component);
     return new PretrainedModel(changed, provenance);
+  }
+
+  Component.Network network() {
+    return the(Component.Network.class);
   }
 
   private <C extends Component> C the(Class<C> kind) {
@@ -121,7 +118,7 @@ public final class PretrainedModel implements AutoCloseable {
 
   /** The denoiser. */
   public SameDiffDenoiser model() {
-    return the(Component.Network.class).value();
+    return network().value();
   }
 
   /** The settings of its schedule and its sampler. */
@@ -150,8 +147,7 @@ public final class PretrainedModel implements AutoCloseable {
    * @param weights by the names of the model's own
    */
   PretrainedModel withWeights(Map<String, INDArray> weights) {
-    Component.Network network = the(Component.Network.class);
-    return with(new Component.Network(network.value(), network.config(), () -> weights));
+    return with(new Component.Network(model(), network().config(), () -> weights));
   }
 
   /**
@@ -185,9 +181,7 @@ public final class PretrainedModel implements AutoCloseable {
   void writeTo(Path directory) throws IOException {
     Map<String, @Nullable Object> index = new TreeMap<>();
     index.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
-    index.put(
-        DiffusersFormat.CLASS_NAME,
-        the(Component.Network.class).kind().pipeline(scheduler().className()));
+    index.put(DiffusersFormat.CLASS_NAME, network().kind().pipeline(scheduler().className()));
     for (Component component : components.values()) {
       index.put(component.name(), component.entry());
       component.write(Files.createDirectory(directory.resolve(component.name())));

@@ -31,7 +31,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The types are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL. A name that is not one of
  * {@link #names()} is refused with an {@link IllegalArgumentException} by every method.
  */
-public final class Safetensors implements AutoCloseable {
+final class Safetensors implements AutoCloseable {
 
   /** So few that it is not worth asking whether there is memory for them. */
   private static final int FEW_BYTES = 1 << 20;

@@ -44,6 +44,7 @@ final class Saver implements AutoCloseable {
   private final CheckpointFolder folder;
   private final Settings settings;
   private final SameDiffDenoiser model;
+  private final @Nullable PretrainedModel pretrained;
   private final Optimizer.Run optimizer;
   private final @Nullable WeightAverage average;
   private final Feed feed;
@@ -76,6 +77,7 @@ final class Saver implements AutoCloseable {
     this.feed = feed;
     this.losses = losses;
     this.proof = proof;
+    this.pretrained = pretrained();
   }
 
   /** Saves if the number of steps or the time requires it. */
@@ -179,17 +181,22 @@ final class Saver implements AutoCloseable {
       weights.putAll(average.of());
       tensors.put(AVERAGE, average.of());
     }
-    Checkpoint.write(folder.at(step), pretrained(step), weights, tensors, state(step));
+    PretrainedModel described =
+        pretrained == null
+            ? null
+            : pretrained.withProvenance(checkpoints.provenance().with("steps", step));
+    Checkpoint.write(folder.at(step), described, weights, tensors, state(step));
   }
 
-  /** The contents of the model directory; null for graphs without one. */
-  private @Nullable PretrainedModel pretrained(long step) {
-    if (model.config() == null) {
+  /** The contents of model directories; null for a graph that cannot be written. */
+  private @Nullable PretrainedModel pretrained() {
+    try {
+      PretrainedModel described = PretrainedModel.of(model);
+      return checkpoints.scheduler().map(described::withScheduler).orElse(described);
+    } catch (IllegalArgumentException e) {
+      LOG.warn("checkpoints can be resumed from but hold no model directory: {}", e.getMessage());
       return null;
     }
-    PretrainedModel pretrained =
-        PretrainedModel.of(model).withProvenance(checkpoints.provenance().with("steps", step));
-    return checkpoints.scheduler().map(pretrained::withScheduler).orElse(pretrained);
   }
 
   private Map<String, @Nullable Object> state(long step) {
@@ -201,7 +208,7 @@ final class Saver implements AutoCloseable {
     state.put("data", feed.state());
     state.put("losses", losses.state());
     state.put("settings", settings.described());
-    state.put("architecture", Checkpoint.architecture(model));
+    state.put("architecture", Checkpoint.architecture(pretrained));
     state.put("prediction", model.prediction().name());
     state.put("alpha_bars", alphaBars(model.schedule()));
     return state;
@@ -322,7 +329,7 @@ final class Saver implements AutoCloseable {
   private void requireSame(StateReader state) throws IOException {
     List<String> differences = new ArrayList<>();
     Map<String, @Nullable Object> saved = state.object("architecture").values();
-    Map<String, @Nullable Object> ours = Checkpoint.architecture(model);
+    Map<String, @Nullable Object> ours = Checkpoint.architecture(pretrained);
     TreeSet<String> keys = new TreeSet<>(saved.keySet());
     keys.addAll(ours.keySet());
     for (String key : keys) {

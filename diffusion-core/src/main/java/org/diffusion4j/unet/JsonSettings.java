@@ -1,7 +1,9 @@
 package org.diffusion4j.unet;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -85,6 +87,42 @@ final class JsonSettings {
       throw mustBe(key, "a list of whole numbers");
     }
     return list.stream().map(number -> ((Number) number).intValue()).toArray(Integer[]::new);
+  }
+
+  String text(String key) {
+    if (values.get(key) instanceof String text) {
+      return text;
+    }
+    throw mustBe(key, "a string");
+  }
+
+  /** The shape of an array: whole numbers in a list, none of them negative. */
+  List<Long> shape(String key) {
+    return shape(key, values.get(key));
+  }
+
+  /** Shapes by name. */
+  Map<String, List<Long>> shapes(String key) {
+    if (!(values.get(key) instanceof Map<?, ?> map)) {
+      throw mustBe(key, "an object of shapes");
+    }
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    map.forEach((name, shape) -> shapes.put(String.valueOf(name), shape(key, shape)));
+    return shapes;
+  }
+
+  private List<Long> shape(String key, @Nullable Object value) {
+    List<Long> shape = new ArrayList<>();
+    for (Object size : value instanceof List<?> list ? list : Arrays.asList(value)) {
+      if (!(size instanceof Number number)
+          || number.longValue() != number.doubleValue()
+          || number.longValue() < 0) {
+        throw new IllegalArgumentException(
+            key + " must be of whole numbers from 0 on but one is " + Shown.text(size));
+      }
+      shape.add(number.longValue());
+    }
+    return shape;
   }
 
   /** A number twice, or two in a list. */

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,5 +74,10 @@ public record MlpConfig(int features, int width, int layers) implements NetworkC
   @Override
   public Mlp create(NoiseSchedule schedule, Prediction prediction, long seed) {
     return Mlp.create(this, schedule, prediction, seed);
+  }
+
+  @Override
+  public Mlp create(SchedulerConfig scheduler, long seed) {
+    return (Mlp) NetworkConfig.super.create(scheduler, seed);
   }
 }

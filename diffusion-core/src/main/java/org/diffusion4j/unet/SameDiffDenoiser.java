@@ -14,6 +14,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
+import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.engine.cpu.CpuEngine;
 import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.graph.Precision;
@@ -67,7 +68,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final ConditionInputs conditions;
   private final Map<String, INDArray> parameters;
   private final Map<String, INDArray> weights;
+  private final SameDiff graph;
   private final GraphRunner runner;
+  private @Nullable SchedulerConfig scheduler;
 
   /**
    * Makes a graph a denoiser.
@@ -97,6 +100,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       Set<String> frozen,
       boolean nullClass,
       double dropout) {
+    this.graph = graph;
     this.schedule = Objects.requireNonNull(schedule, "schedule");
     this.prediction = Objects.requireNonNull(prediction, "prediction");
     this.sampleShape = sampleShape.clone();
@@ -152,9 +156,27 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return prediction;
   }
 
-  /** The architecture, or null for a graph of your own. */
-  public @Nullable NetworkConfig config() {
-    return null;
+  /**
+   * The architecture: that of a graph of your own is the graph without its weights.
+   *
+   * @throws IllegalArgumentException if ND4J cannot write the graph, or if it is too large
+   */
+  public NetworkConfig config() {
+    runner.requireOpen();
+    return NetworkConfig.Graph.of(graph, sampleShape);
+  }
+
+  /**
+   * The settings of the scheduler that this model was made for, which a model directory holds
+   * beside it. A model that was made without has those of its schedule, and nothing is clipped.
+   */
+  public SchedulerConfig scheduler() {
+    SchedulerConfig settings = scheduler;
+    return settings == null ? SchedulerConfig.of(schedule, prediction) : settings;
+  }
+
+  void setScheduler(SchedulerConfig settings) {
+    scheduler = settings;
   }
 
   /**
@@ -162,12 +184,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    *
    * @throws IllegalArgumentException if not; the message says why
    */
-  public void requireTrainable() {
-    NetworkConfig config = config();
-    if (config != null) {
-      config.requireTrainable();
-    }
-  }
+  public void requireTrainable() {}
 
   /** The number of classes, or 0 if the model is unconditional. */
   public int classes() {

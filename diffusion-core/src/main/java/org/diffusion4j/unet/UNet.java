@@ -68,6 +68,14 @@ public final class UNet extends SameDiffDenoiser {
     return config;
   }
 
+  @Override
+  public void requireTrainable() {
+    if (config.time().embedding() == TimeEmbedding.FOURIER) {
+      throw new IllegalArgumentException(
+          "time embedding must not be FOURIER in training, for it has no value at timestep 0");
+    }
+  }
+
   /** Whether the output has twice as many channels as the input. */
   @Override
   public boolean learnsVariance() {

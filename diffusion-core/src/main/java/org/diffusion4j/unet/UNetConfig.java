@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -314,10 +315,8 @@ public record UNetConfig(
   }
 
   @Override
-  public void requireTrainable() {
-    UNetRules.require(
-        time.embedding() != TimeEmbedding.FOURIER,
-        "time embedding must not be FOURIER in training, for it has no value at timestep 0");
+  public UNet create(SchedulerConfig scheduler, long seed) {
+    return (UNet) NetworkConfig.super.create(scheduler, seed);
   }
 
   /** The width of the embedded timestep. */

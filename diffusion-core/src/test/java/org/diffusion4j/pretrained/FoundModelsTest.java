@@ -125,6 +125,17 @@ class FoundModelsTest {
     }
   }
 
+  @Test
+  void load_ofANetworksOwnFolder_saysWhatReadsIt() {
+    assertThatThrownBy(() -> PretrainedModel.load(unet))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessage(
+            unet.resolve("model_index.json")
+                + ": does not exist, so that the directory is that of a network;"
+                + " PretrainedModel.loadUNet(Path, NoiseSchedule, Prediction) reads a network"
+                + " alone");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod.module."})
   void load_namesWithAWrappersPrefix_areRead(String prefix) throws IOException {

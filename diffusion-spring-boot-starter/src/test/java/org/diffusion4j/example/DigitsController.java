@@ -23,7 +23,7 @@ class DigitsController {
     this.digits = digits;
   }
 
-  /** GET /digits?count=16&seed=7 */
+  // GET /digits?count=16&seed=7
   @GetMapping(path = "/digits", produces = MediaType.IMAGE_PNG_VALUE)
   byte[] digits(
       @RequestParam(name = "count", defaultValue = "16") int count,

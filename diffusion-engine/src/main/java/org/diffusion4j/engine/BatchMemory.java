@@ -11,10 +11,10 @@ import org.diffusion4j.internal.common.MemoryLedger;
 import org.diffusion4j.internal.common.MemoryRefusedException;
 import org.diffusion4j.internal.common.NativeMemory;
 
-/** The memory that the run of a batch needs: foreseen, taken before the run, or refused. */
+/** The memory that the run of a batch needs: estimated, allocated before the run, or refused. */
 final class BatchMemory {
 
-  /** Results and copies that are smaller are not worth a question: the gate keeps a margin. */
+  /** Smaller results and copies are not checked; the memory check keeps a margin. */
   private static final long GATED_BYTES = 1 << 20;
 
   private final PlanCache plans;
@@ -27,7 +27,7 @@ final class BatchMemory {
     this.workers = workers;
   }
 
-  /** All that the runs of a batch need beside the caller's arrays. */
+  /** The memory of the runs of a batch, without the caller's arrays. */
   long bytes(Division division) {
     Set<WeightCopy> packed = new HashSet<>();
     long bytes = 0;
@@ -43,12 +43,12 @@ final class BatchMemory {
   }
 
   /**
-   * Takes all memory that the run of a batch needs, and brings packed weights up to date.
+   * Allocates the memory of the run of a batch and updates packed weights.
    *
-   * @param keys the plans for batches of other sizes
-   * @param wanted workspaces
-   * @param old packed weights that the caller must write
-   * @throws MemoryRefusedException if there is too little, with the batch for which there is enough
+   * @param keys the plans for other batch sizes
+   * @param wanted number of workspaces per plan
+   * @param old packed weights that the caller must update
+   * @throws MemoryRefusedException if there is too little; the message has the batch size that fits
    */
   void take(
       Held held,

@@ -11,8 +11,8 @@ import java.util.function.Function;
 import org.diffusion4j.engine.samediff.Placeholder;
 
 /**
- * The shapes of what a call reads and writes: of the whole batch, and of a part of it. What all
- * samples share has the same shape in each part.
+ * The shapes of a call's inputs and results, for the whole batch and for a part of it. An input
+ * that all samples share has the same shape in each part.
  */
 final class BatchShapes {
 
@@ -25,13 +25,13 @@ final class BatchShapes {
   private boolean divisible = true;
 
   /**
-   * @param declared what the graph says of its inputs
+   * @param declared the graph's declarations of its inputs
    */
   BatchShapes(Function<String, Placeholder> declared) {
     this.declared = declared;
   }
 
-  /** Adds what is computed, the batch first. */
+  /** Adds a result; the first dimension is the batch. */
   void result(String name, long[] shape) {
     shapes.put(name, shape);
     int size = Math.toIntExact(shape[0]);
@@ -51,7 +51,7 @@ final class BatchShapes {
     } else {
       shapes.put(name, shape);
       shared.add(name);
-      // As many rows as a part has samples could be taken for a row for each of them.
+      // If it had as many rows as a part has samples, it could be mistaken for one row per sample.
       divisible &= shape.length == 0 || shape[0] == 1;
     }
   }
@@ -69,12 +69,12 @@ final class BatchShapes {
     return !shared.contains(name);
   }
 
-  /** The shape in the whole batch. */
+  /** The shape for the whole batch. */
   long[] of(String name) {
     return Objects.requireNonNull(shapes.get(name), name);
   }
 
-  /** The shapes in a part of so many samples. */
+  /** The shapes for a part with a number of samples. */
   Map<String, List<Long>> part(int size) {
     Map<String, List<Long>> part = new LinkedHashMap<>();
     shapes.forEach(

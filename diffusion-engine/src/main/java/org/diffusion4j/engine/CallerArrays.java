@@ -16,8 +16,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The arrays of one call, in C order: those of the batch, one row a sample, and those that all
- * samples share. Copies and results are made when there is known to be memory for them.
+ * The arrays of a call, in C order: those of the batch with one row per sample, and those that all
+ * samples share. Copies and results are created after the memory check.
  */
 final class CallerArrays implements AutoCloseable {
 
@@ -30,9 +30,9 @@ final class CallerArrays implements AutoCloseable {
   private final Map<String, INDArray> results = new LinkedHashMap<>();
 
   /**
-   * @param placeholders what is read
-   * @param declared what the graph says of them
-   * @param results the shapes of what is computed, of which {@code written} are made here
+   * @param placeholders the inputs
+   * @param declared the graph's declarations of them
+   * @param results the shapes of the results, of which {@code written} are created here
    */
   CallerArrays(
       Map<String, INDArray> placeholders,
@@ -55,7 +55,7 @@ final class CallerArrays implements AutoCloseable {
     return shapes.batch();
   }
 
-  /** The native memory that {@link #allocate} takes. */
+  /** The native memory of {@link #allocate}. */
   long bytes() {
     long bytes = 0;
     for (Map.Entry<String, INDArray> entry : placeholders.entrySet()) {
@@ -71,7 +71,7 @@ final class CallerArrays implements AutoCloseable {
     return bytes;
   }
 
-  /** Makes the copies and the results. */
+  /** Creates the copies and the results. */
   void allocate() {
     placeholders.forEach((name, array) -> arrays.put(name, plain(array, declared.apply(name))));
     for (String name : written) {
@@ -94,7 +94,7 @@ final class CallerArrays implements AutoCloseable {
     return copy.assign(array);
   }
 
-  /** What was written, from now on the receiver's. */
+  /** The results; the caller then owns them. */
   Map<String, INDArray> takeResults() {
     Map<String, INDArray> taken = new LinkedHashMap<>(results);
     results.clear();
@@ -103,11 +103,11 @@ final class CallerArrays implements AutoCloseable {
 
   /** The key of the plan for a part of the batch. */
   PlanCache.Key key(int size, int threads, Goal goal) {
-    // Of results too: a plan must not write more than the caller made room for.
+    // Including results: a plan must not write more than the caller allocated.
     return new PlanCache.Key(shapes.part(size), threads, goal);
   }
 
-  /** Tells a workspace where the samples from one on lie. */
+  /** Sets the addresses of the samples from an index on in a workspace. */
   void show(Plan plan, Workspace workspace, int from) {
     arrays.forEach(
         (name, array) -> {

@@ -10,13 +10,12 @@ import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.internal.common.Shown;
 
 /**
- * How a batch is divided: in parts of two sizes at most, the larger first, of which so many run at
- * once.
+ * The division of a batch into parts of at most two sizes, larger ones first.
  *
- * @param batch samples
- * @param count of parts
- * @param atOnce parts that run at the same time
- * @param openMp threads of OpenMP for each part
+ * @param batch number of samples
+ * @param count number of parts
+ * @param atOnce number of parts that run at the same time
+ * @param openMp number of OpenMP threads for each part
  * @param keys the plan for a part of a size
  */
 record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCache.Key> keys) {
@@ -31,12 +30,12 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
   }
 
   /**
-   * One part a thread, more if those would be too large for a plan, and one if the samples depend
-   * on each other.
+   * One part per thread; more if these would be too large for a plan; one if the samples depend on
+   * each other.
    *
    * @param divisible whether the caller's arrays allow parts
-   * @param footprints what plans take; asked of those that are used last
-   * @throws UnplannableException if not even one sample has a plan
+   * @param footprints the footprints of plans; requested last for the plans that are used
+   * @throws UnplannableException if not even a single sample has a plan
    * @throws IllegalStateException if a batch that cannot be divided is too large for one plan
    */
   static Division of(
@@ -82,12 +81,12 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
     }
   }
 
-  /** Says which plan a part of so many samples has, whose operations may use so many threads. */
+  /** The plan for a part with a number of samples and a number of threads per operation. */
   interface KeyOfPart {
     PlanCache.Key key(int size, int threads);
   }
 
-  /** The samples of a part. */
+  /** The number of samples of a part. */
   int size(int part) {
     return batch / count + (part < batch % count ? 1 : 0);
   }
@@ -103,14 +102,14 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
 
   /** The workspaces that a run needs, by plan. */
   Map<PlanCache.Key, Integer> workspaces() {
-    // That in which gradients are added up is kept while others run.
+    // The workspace that sums the gradients is kept while others run.
     return workspaces(key(0).goal().gradients() ? 1 : 0);
   }
 
   /**
-   * The workspaces that are in use at once, by plan.
+   * The number of workspaces in use at the same time, by plan.
    *
-   * @param kept workspaces beside them that keep the results of parts that ran before
+   * @param kept number of further workspaces that hold results of earlier parts
    */
   Map<PlanCache.Key, Integer> workspaces(int kept) {
     int larger = batch % count;

@@ -4,10 +4,10 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.WeightCopy;
 
 /**
- * What is known of a plan without having it.
+ * Properties of a plan that are known without the plan.
  *
  * @param workspaceBytes native memory of one workspace
- * @param packed weights that must be up to date before a run
- * @param batchwise whether a part of a batch gives the same results as in the whole batch
+ * @param packed packed weights that must be up to date before a run
+ * @param batchwise whether results of a part of a batch equal those in the whole batch
  */
 record Footprint(long workspaceBytes, Set<? extends WeightCopy> packed, boolean batchwise) {}

@@ -13,7 +13,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.diffusion4j.engine.cpu.Workers;
 import org.diffusion4j.engine.graph.Workspace;
 
-/** The plans of one call, and the workspaces that it runs in. */
+/** The plans and workspaces of a call. */
 final class Held implements AutoCloseable {
 
   private final PlanCache plans;
@@ -25,7 +25,7 @@ final class Held implements AutoCloseable {
     this.plans = plans;
   }
 
-  /** What a plan takes, which is held from now on. */
+  /** The footprint of a plan, which is held from now on. */
   Footprint footprint(PlanCache.Key key) {
     return entries.computeIfAbsent(key, plans::hold).plan().footprint();
   }
@@ -39,10 +39,9 @@ final class Held implements AutoCloseable {
   }
 
   /**
-   * Takes the workspaces that wait for a run.
+   * Takes idle workspaces.
    *
-   * @param wanted how many of each plan
-   * @return how many of each are missing
+   * @param wanted number of workspaces per plan @return number of missing workspaces per plan
    */
   Map<PlanCache.Key, Integer> take(Map<PlanCache.Key, Integer> wanted) {
     Map<PlanCache.Key, Integer> missing = new LinkedHashMap<>();
@@ -62,7 +61,7 @@ final class Held implements AutoCloseable {
     return missing;
   }
 
-  /** Makes the workspaces that are missing, and writes to their memory. */
+  /** Creates the missing workspaces and writes to their memory. */
   void make(Map<PlanCache.Key, Integer> missing, Workers workers) {
     List<PlanCache.Key> each = new ArrayList<>();
     missing.forEach((key, count) -> each.addAll(Collections.nCopies(count, key)));
@@ -88,12 +87,12 @@ final class Held implements AutoCloseable {
     return Objects.requireNonNull(Objects.requireNonNull(ready.get(key)).poll(), "workspace");
   }
 
-  /** Ends the use of a workspace, for another part of the call. */
+  /** Releases a workspace for another part of the call. */
   void giveBack(PlanCache.Key key, Workspace workspace) {
     Objects.requireNonNull(ready.get(key)).add(workspace);
   }
 
-  /** Leaves workspaces that are not in use to other calls. */
+  /** Releases idle workspaces for other calls. */
   void giveBackIdle() {
     ready.forEach(
         (key, workspaces) -> {
@@ -105,7 +104,7 @@ final class Held implements AutoCloseable {
         });
   }
 
-  /** Leaves everything to other calls, whatever became of this one. */
+  /** Releases everything for other calls, whether this call succeeded or not. */
   @Override
   public void close() {
     all.forEach((workspace, key) -> entry(key).giveBack(workspace));

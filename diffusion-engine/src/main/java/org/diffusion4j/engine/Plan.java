@@ -8,8 +8,7 @@ import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Workspace;
 
 /**
- * A graph for inputs of given shapes, and the program that an engine made of it. Runs in as many
- * workspaces as are wanted.
+ * A graph for inputs of given shapes and its compiled program. Runs in any number of workspaces.
  */
 record Plan(NodeGraph graph, Program program) implements AutoCloseable {
 
@@ -28,7 +27,7 @@ record Plan(NodeGraph graph, Program program) implements AutoCloseable {
         graph, engine.compile(graph.nodes(), graph.callers().size(), graph.gradients()));
   }
 
-  /** What is known of it. */
+  /** Its footprint. */
   Footprint footprint() {
     return new Footprint(program.workspaceBytes(), program.weightCopies(), graph.batchwise());
   }
@@ -37,7 +36,7 @@ record Plan(NodeGraph graph, Program program) implements AutoCloseable {
     return program.workspace();
   }
 
-  /** The number of the caller's array for an input or a result. */
+  /** The index of the caller's array for an input or a result. */
   int caller(String name) {
     Integer index = graph.callers().get(name);
     if (index == null) {

@@ -17,7 +17,7 @@ import org.diffusion4j.internal.common.MemoryRefusedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes the plans of one graph. */
+/** Creates the plans of a graph. */
 final class PlanMaker {
 
   private static final Logger LOG = LoggerFactory.getLogger(PlanMaker.class);
@@ -27,7 +27,7 @@ final class PlanMaker {
   private final Engine engine;
   private final Workers workers;
 
-  /** Graphs of SameDiff are read, and differentiated, by one thread at a time. */
+  /** SameDiff graphs must be read and differentiated by one thread at a time. */
   private final Object planning = new Object();
 
   PlanMaker(Source source, Weights weights, Engine engine, Workers workers) {
@@ -38,10 +38,10 @@ final class PlanMaker {
   }
 
   /**
-   * Makes a plan.
+   * Creates a plan.
    *
    * @throws UnplannableException if only SameDiff's session can run the graph
-   * @throws TooLargeException if there can be a plan for a smaller batch alone
+   * @throws TooLargeException if only a smaller batch can have a plan
    */
   Plan plan(PlanCache.Key key) {
     Map<String, long[]> inputs = new LinkedHashMap<>();
@@ -51,7 +51,7 @@ final class PlanMaker {
       results.put(name, Objects.requireNonNull(inputs.remove(name), name));
     }
     key.goal().of().forEach(name -> inputs.remove(NodeGraph.gradientName(name)));
-    // oneDNN fits an operation to the threads that it may use where it is made.
+    // oneDNN adapts an operation to the number of threads at its creation.
     return workers.alone(
         key.threads(),
         () -> {

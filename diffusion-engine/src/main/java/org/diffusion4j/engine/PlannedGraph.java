@@ -42,8 +42,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A SameDiff graph that runs as plans. A batch is divided among the processors, each of which runs
- * a plan for its part.
+ * A SameDiff graph that runs as plans. A batch is divided among the processors; each runs a plan
+ * for its part.
  */
 public final class PlannedGraph implements GraphExecutor {
 
@@ -70,10 +70,10 @@ public final class PlannedGraph implements GraphExecutor {
   }
 
   /**
-   * Plans a graph if that can be done here: on the CPU, with oneDNN, with variables of type FLOAT
-   * in C order. The variables keep their arrays.
+   * Plans a graph if possible: on the CPU, with oneDNN, with variables of type FLOAT in C order.
+   * The variables keep their arrays.
    *
-   * @param gradientGraph gives a copy of the graph, to which gradients are added, if it is needed
+   * @param gradientGraph creates a copy of the graph, to which gradients are added, if necessary
    */
   public static Optional<PlannedGraph> of(SameDiff graph, Supplier<SameDiff> gradientGraph) {
     return of(graph, gradientGraph, List.of());
@@ -82,8 +82,8 @@ public final class PlannedGraph implements GraphExecutor {
   /**
    * {@link #of(SameDiff, Supplier)} of a graph with dropout.
    *
-   * @param dropouts placeholders, each the second factor of an image, that stand for masks; no
-   *     arrays are given for them
+   * @param dropouts placeholders for masks, each the second factor of an image; calls pass no
+   *     arrays for them
    */
   public static Optional<PlannedGraph> of(
       SameDiff graph, Supplier<SameDiff> gradientGraph, List<String> dropouts) {
@@ -184,7 +184,10 @@ public final class PlannedGraph implements GraphExecutor {
     }
   }
 
-  /** Parts of a batch write their rows of an input's gradient, and would have to add up others. */
+  /**
+   * Parts of a batch write their own rows of an input's gradient; other gradients would have to be
+   * summed.
+   */
   private void requireBatched(String input) {
     if (!source.placeholder(input).batched()) {
       throw new UnplannableException("all samples share " + input + ", whose gradient is wanted");
@@ -240,7 +243,7 @@ public final class PlannedGraph implements GraphExecutor {
     }
   }
 
-  /** Runs the parts, as many at once as there are threads. */
+  /** Runs the parts, as many at a time as there are threads. */
   private @Nullable Workspace run(Held held, CallerArrays arrays, Division division, Call call) {
     Run first = null;
     for (int start = 0; start < division.count(); start += division.atOnce()) {
@@ -273,7 +276,7 @@ public final class PlannedGraph implements GraphExecutor {
     return new Run(key, workspace);
   }
 
-  /** Adds the gradients of runs to those of the first. */
+  /** Adds the gradients of other runs to those of the first. */
   private static void addUp(Run first, List<Run> others) {
     if (!others.isEmpty()) {
       List<List<INDArray>> read = new ArrayList<>();

@@ -3,11 +3,11 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /**
- * Takes rows of a table by their numbers, as an embedding does.
+ * Looks up rows of a table, as an embedding does.
  *
  * @param table {@code [rows, ...]}
- * @param rows numbers in [0, rows), INT or LONG {@code [...]}
- * @param y the rows in the place of their numbers, in C order
+ * @param rows row numbers in [0, rows), INT or LONG {@code [...]}
+ * @param y the selected rows, in C order
  */
 public record Gather(Value table, Value rows, Value y) implements Node {
 
@@ -40,7 +40,7 @@ public record Gather(Value table, Value rows, Value y) implements Node {
     }
   }
 
-  /** The gradient of the table: each row is the sum over those places that took it. */
+  /** The gradient of the table: each row is the sum of the gradients where it was selected. */
   public record Gradient(Gather of, Value dy, Value dTable) implements Node {
 
     @Override

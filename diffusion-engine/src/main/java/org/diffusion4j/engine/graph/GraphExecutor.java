@@ -8,18 +8,18 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Runs one graph: forward, and backward from a loss of a result. Inputs and results are found by
- * their names in the graph. Any number of threads may call at once.
+ * Runs a graph forward, and backward from a loss of a result. Inputs and results are identified by
+ * their names in the graph. Thread-safe.
  */
 public interface GraphExecutor extends AutoCloseable {
 
   /**
    * Computes results.
    *
-   * @param inputs arrays for the placeholders, those of the batch of one batch size
-   * @param results their shapes by name, the batch first
-   * @param precision of convolutions, where the executor has a choice
-   * @return by name; owned by the caller
+   * @param inputs arrays for the placeholders; all batched ones have the same batch size
+   * @param results shapes of the results by name, the batch first
+   * @param precision of convolutions, if the executor has a choice @return the results by name;
+   *     owned by the caller
    * @throws UnplannableException if this cannot run the graph for these shapes
    * @throws IllegalStateException if this is closed, or if there is too little memory
    */
@@ -29,13 +29,13 @@ public interface GraphExecutor extends AutoCloseable {
   /**
    * Computes a loss of a result and its gradients.
    *
-   * @param inputs arrays for the placeholders, those of the batch of one batch size
-   * @param result the name of what the loss is a function of
+   * @param inputs arrays for the placeholders; all batched ones have the same batch size
+   * @param result the name of the loss's input
    * @param shape of the result, the batch first
-   * @param loss asked about each sample once, by several threads
-   * @param masks of dropouts, or null to keep everything
+   * @param loss called once per sample, by several threads
+   * @param masks dropout masks, or null for no dropout
    * @param of names of variables and placeholders
-   * @return to be closed by the caller
+   * @return must be closed by the caller
    * @throws IllegalArgumentException if the result does not depend on one of them
    * @throws UnplannableException if this cannot run the graph for these shapes
    * @throws IllegalStateException if this is closed, or if there is too little memory
@@ -49,28 +49,27 @@ public interface GraphExecutor extends AutoCloseable {
       Collection<String> of);
 
   /**
-   * The native memory that a call takes at its peak, in bytes, beyond the variables and the arrays
-   * of the caller. Nothing of it is allocated to find out.
+   * The peak native memory of a call in bytes, without the variables and the caller's arrays.
+   * Computed without allocating it.
    *
    * @param inputs the shapes of the placeholders
-   * @param results the shapes of what is computed, the batch first
-   * @param of what the gradients are wanted of, empty for a forward run
-   * @return empty if that cannot be told
+   * @param results the shapes of the results, the batch first
+   * @param of names whose gradients are wanted, empty for a forward run @return empty if unknown
    * @throws UnplannableException if this cannot run the graph for these shapes
    */
   OptionalLong bytes(
       Map<String, long[]> inputs, Map<String, long[]> results, Collection<String> of);
 
-  /** The native memory that is held now, in use or for later calls, in bytes. */
+  /** The native memory that is currently allocated, in use or for later calls, in bytes. */
   long heldBytes();
 
-  /** Says that the variables were written to: the next run reads them anew. */
+  /** Records that the variables were changed, so that the next run reads them again. */
   void weightsChanged();
 
   /**
-   * Frees what this holds, once nobody runs. The variables stay.
+   * Waits for current runs and frees the memory, but not the variables.
    *
-   * @throws IllegalStateException if a callback of a run asks for it
+   * @throws IllegalStateException if called by a callback of a run
    */
   @Override
   void close();

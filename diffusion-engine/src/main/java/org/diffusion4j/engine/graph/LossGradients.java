@@ -3,7 +3,7 @@ package org.diffusion4j.engine.graph;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The losses of a batch and their gradients, in memory that is used again once this is closed. */
+/** The losses of a batch and their gradients, in memory that is reused after this is closed. */
 public final class LossGradients implements AutoCloseable {
 
   private final Losses losses;
@@ -12,7 +12,7 @@ public final class LossGradients implements AutoCloseable {
   private boolean closed;
 
   /**
-   * @param closer gives the memory back
+   * @param closer releases the memory
    */
   public LossGradients(Losses losses, Map<String, INDArray> gradients, Runnable closer) {
     this.losses = losses;

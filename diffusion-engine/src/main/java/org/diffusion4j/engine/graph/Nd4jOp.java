@@ -5,9 +5,9 @@ import java.util.Set;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 
 /**
- * An operation that has no node of its own: ND4J runs it, on values in C order.
+ * An operation without its own node; ND4J runs it on values in C order.
  *
- * @param elementwise whether it may treat the values as one row, in whatever order
+ * @param elementwise whether the values can be treated as one row in any order
  * @param gradient how it is differentiated
  */
 public record Nd4jOp(

@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** {@code y = 1 / (1 + exp(-x))} of each value. */
+/** {@code y = 1 / (1 + exp(-x))}, elementwise. */
 public record Sigmoid(String name, Value x, Value y) implements Node {
 
   @Override

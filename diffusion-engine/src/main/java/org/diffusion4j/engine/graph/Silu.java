@@ -2,7 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 
-/** {@code y = x sigmoid(x)} of each value (Elfwing et al. 2018). */
+/** {@code y = x sigmoid(x)}, elementwise (Elfwing et al. 2018). */
 public record Silu(String name, Value x, Value y) implements Node {
 
   @Override

@@ -11,9 +11,9 @@ public final class Storage {
   public enum Kind {
     /** A part of the arena, for as long as it is needed. */
     ARENA,
-    /** A weight or a constant, which belongs to the graph. */
+    /** A weight or a constant, owned by the graph. */
     WEIGHT,
-    /** A weight's gradient, which belongs to the caller. */
+    /** A weight's gradient, owned by the caller. */
     GRADIENT,
     /** A separate array, for values that are not FLOAT. */
     APART

@@ -7,12 +7,11 @@ import org.diffusion4j.engine.graph.Precision;
 /**
  * What a plan computes.
  *
- * @param results the names of what is computed; of gradients, the one that the loss is a function
- *     of
+ * @param results the names of the results; for gradients, the input of the loss
  * @param precision of convolutions
  * @param gradients whether the gradients of a loss of the result are computed
- * @param of what the gradients are wanted of
- * @param drops whether dropouts drop
+ * @param of names whose gradients are wanted
+ * @param drops whether dropout is active
  */
 public record Goal(
     ImmutableSet<String> results,
@@ -21,7 +20,7 @@ public record Goal(
     ImmutableSet<String> of,
     boolean drops) {
 
-  /** Some results. */
+  /** The computation of results. */
   public static Goal forward(Collection<String> names, Precision precision) {
     return new Goal(ImmutableSet.copyOf(names), precision, false, ImmutableSet.of(), false);
   }

@@ -45,10 +45,10 @@ import org.nd4j.linalg.api.ops.ScalarOp;
 import org.nd4j.linalg.api.shape.LongShapeDescriptor;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Turns the operations of a SameDiff graph into nodes, for given shapes of the placeholders. */
+/** Converts the operations of a SameDiff graph to nodes, for given shapes of the placeholders. */
 final class GraphReader {
 
-  /** Operations whose integers are values, not the shape of the result. */
+  /** Operations whose integer inputs are values, not the shape of the result. */
   private static final Set<String> READS_INTEGERS =
       Set.of(
           "cast",
@@ -60,7 +60,7 @@ final class GraphReader {
           "subtract",
           "multiply");
 
-  /** Smaller examples are not worth a question. */
+  /** The memory for smaller examples is not checked. */
   private static final long GATED_BYTES = 1 << 20;
 
   private final Weights weights;
@@ -89,15 +89,13 @@ final class GraphReader {
     return batchwise;
   }
 
-  /**
-   * Says which placeholders stand for masks of dropout, and whether to drop or to keep everything.
-   */
+  /** Sets which placeholders are dropout masks, and whether dropout is active. */
   void dropouts(List<String> placeholders, boolean drop) {
     dropouts = placeholders;
     drops = drop;
   }
 
-  /** Declares a value by its name in the graph. */
+  /** Defines the value of a name in the graph. */
   void define(String name, Value value) {
     values.put(name, value);
   }
@@ -106,7 +104,7 @@ final class GraphReader {
     return values.keySet();
   }
 
-  /** A value by its name in the graph. */
+  /** The value of a name in the graph. */
   Value value(String name) {
     Value value = values.get(name);
     if (value == null && weights.contains(name)) {
@@ -192,7 +190,7 @@ final class GraphReader {
             y));
   }
 
-  /** One value for each sample and channel of an image. */
+  /** A value with one element per sample and channel of an image. */
   private @Nullable Value rows(@Nullable String name, Value image) {
     if (name == null) {
       return null;
@@ -285,7 +283,7 @@ final class GraphReader {
     return switch (op.kind()) {
       case "identity" -> emitView(op, value(op.in().get(0)));
       case "reshape" -> emitReshape(op);
-      // ND4J itself would leave their result where the input lies.
+      // In ND4J itself their result stays in the input's array.
       case "expand_dims", "squeeze" -> emitReshape(op, shapeOfResult(op));
       case "conv2d" -> emitConvolution(op);
       case "matmul" -> emitMatmul(op);
@@ -351,7 +349,7 @@ final class GraphReader {
   }
 
   /**
-   * @param sizes of which one may be negative, for what is left
+   * @param sizes the new shape; one size may be negative and is then inferred
    */
   private boolean emitReshape(Op op, long[] sizes) {
     Value x = plain(value(op.in().get(0)));
@@ -371,7 +369,7 @@ final class GraphReader {
     return true;
   }
 
-  /** Whether the first dimension stays, and not only for this size of it. */
+  /** Whether the first dimension is kept for every batch size. */
   private static boolean keepsBatch(Op op, long[] sizes, Value x, long[] shape) {
     int rank = Math.max(x.rank(), shape.length);
     boolean open =
@@ -391,7 +389,7 @@ final class GraphReader {
     return node.isPresent();
   }
 
-  /** A convolution as oneDNN does it, if the graph's is one. */
+  /** A convolution that oneDNN supports, if the graph's is one. */
   private Optional<Convolution> convolution(Op op, @Nullable Value addend, String result) {
     long[] i = op.integers();
     boolean simple = op.in().size() == 3 && i.length >= 11 && i[6] == 1 && i[7] == 1;
@@ -418,7 +416,7 @@ final class GraphReader {
         after[d] = total - before[d];
       } else {
         size[d] = (in + 2 * before[d] - kernel) / strides[d] + 1;
-        // What the last window does not reach is no padding.
+        // Rows that the last window does not reach are not padding.
         after[d] = (size[d] - 1) * strides[d] + kernel - in - before[d];
       }
     }
@@ -591,7 +589,10 @@ final class GraphReader {
     }
   }
 
-  /** Arrays of the values' shapes: weights themselves, for an operation may need their contents. */
+  /**
+   * Arrays with the values' shapes; for weights the weights themselves, because an operation may
+   * need their contents.
+   */
   private List<INDArray> examples(List<Value> in) {
     long bytes = 0;
     for (Value value : in) {

@@ -20,8 +20,8 @@ import org.nd4j.autodiff.samediff.internal.Variable;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
- * The gradient of an operation that the plan has no kernel for: ND4J says which operations it is
- * made of, and these are read as any others.
+ * The gradient of an operation without a kernel: ND4J gives the operations of the gradient, which
+ * are read like any others.
  */
 final class Nd4jGradient implements Nd4jOp.LocalGradient {
 
@@ -31,7 +31,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
   private final Weights weights;
 
   /**
-   * @param gradientGraph gives a copy of the graph to which operations may be added
+   * @param gradientGraph creates a copy of the graph to which operations may be added
    */
   Nd4jGradient(Supplier<SameDiff> gradientGraph, Weights weights) {
     this.gradientGraph = gradientGraph;
@@ -50,7 +50,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     }
   }
 
-  /** Leaves the graph as it was, for each plan adds to it anew. */
+  /** Restores the graph, because each plan adds operations to it. */
   private static void remove(SameDiff scratch, Set<String> ops, Set<String> variables) {
     scratch.getOps().keySet().retainAll(ops);
     for (String name : List.copyOf(scratch.getVariables().keySet())) {

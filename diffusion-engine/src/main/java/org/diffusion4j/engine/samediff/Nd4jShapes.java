@@ -11,7 +11,7 @@ import org.nd4j.linalg.api.ops.OpContext;
 import org.nd4j.linalg.api.shape.LongShapeDescriptor;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Asks ND4J what an operation gives for inputs of given shapes. */
+/** Computes an operation's result shapes with ND4J. */
 final class Nd4jShapes {
 
   private Nd4jShapes() {}

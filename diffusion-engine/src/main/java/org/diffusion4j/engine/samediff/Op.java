@@ -7,7 +7,7 @@ import org.nd4j.linalg.api.ops.BaseReduceOp;
 import org.nd4j.linalg.api.ops.CustomOp;
 import org.nd4j.linalg.api.ops.ScalarOp;
 
-/** An operation of a SameDiff graph: its kind and the names of what it reads and writes. */
+/** An operation of a SameDiff graph: its kind and the names of its inputs and outputs. */
 record Op(String kind, DifferentialFunction function, List<String> in, List<String> out) {
 
   Op {
@@ -23,12 +23,12 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
     return kind.equals(name);
   }
 
-  /** The integer settings, none if it has none. */
+  /** The integer settings; empty if it has none. */
   long[] integers() {
     return function instanceof CustomOp custom ? custom.iArgs() : new long[0];
   }
 
-  /** Whether it reduces one dimension alone and keeps it with size 1. */
+  /** Whether it reduces a single dimension and keeps it with size 1. */
   boolean reduces(int dimension) {
     return function instanceof BaseReduceOp reduce
         && in.size() == 1
@@ -36,7 +36,7 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
         && Arrays.equals(reduce.getDimensions(), new int[] {dimension});
   }
 
-  /** The number of an operation with a number. */
+  /** The scalar of a scalar operation. */
   double scalar() {
     return ((ScalarOp) function).scalar().getDouble(0);
   }

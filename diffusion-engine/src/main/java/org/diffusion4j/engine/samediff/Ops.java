@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.internal.SameDiffOp;
 
-/** The operations of a graph that some results need, each after those that it needs. */
+/** The operations of a graph that some results need, in order of their dependencies. */
 final class Ops {
 
   private final List<Op> ordered = new ArrayList<>();
@@ -23,7 +23,7 @@ final class Ops {
   private final Map<String, List<Op>> consumers = new HashMap<>();
 
   /**
-   * @param known names whose values are known, beyond which nothing is needed
+   * @param known names of known values, whose operations are not needed
    */
   Ops(SameDiff graph, Collection<String> results, Set<String> known) {
     Map<String, SameDiffOp> byResult = new HashMap<>();
@@ -42,7 +42,7 @@ final class Ops {
     }
   }
 
-  /** Depth first, without recursion: graphs may be deep. */
+  /** Depth first without recursion, because graphs may be deep. */
   private static void visit(
       String result,
       Map<String, SameDiffOp> byResult,
@@ -104,7 +104,7 @@ final class Ops {
     return null;
   }
 
-  /** The operation that makes a value, if it is of a kind. */
+  /** The operation that computes a value, if it is of a kind. */
   @Nullable Op producer(String name, String kind) {
     Op op = producer(name);
     return op != null && op.is(kind) ? op : null;

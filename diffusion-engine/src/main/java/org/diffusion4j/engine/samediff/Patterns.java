@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ops.NoOp;
 
 /**
- * Finds the groups of operations that one kernel does: group normalisation written out in
- * elementary operations, attention, a matrix product with its bias, a convolution with a sum.
+ * Finds groups of operations that one kernel computes: group normalisation written in elementary
+ * operations, attention, a matrix product with a bias, a convolution with an addition.
  */
 final class Patterns {
 
@@ -19,17 +19,17 @@ final class Patterns {
   private final Set<String> kept;
 
   /**
-   * @param kept results that are wanted, which no group may hide
+   * @param kept requested results, which no group may hide
    */
   Patterns(Ops ops, Set<String> kept) {
     this.ops = ops;
     this.kept = kept;
   }
 
-  /** Operations that become one, the last of which makes the group's result. */
+  /** Operations that become one node; the last computes the group's result. */
   record Group(Set<Op> members, Op last) {}
 
-  /** Whether nobody outside reads what is made inside, but for the result of the last. */
+  /** Whether no operation outside reads an inner result, except that of the last operation. */
   private boolean closed(Set<Op> members, Op last) {
     for (Op op : members) {
       if (!op.equals(last)) {
@@ -43,7 +43,7 @@ final class Patterns {
     return true;
   }
 
-  /** The names of what a group norm reads and how it is set. */
+  /** The inputs and the settings of a group norm. */
   record GroupNormMatch(
       Group group,
       String x,
@@ -57,7 +57,7 @@ final class Patterns {
       double eps,
       boolean silu) {}
 
-  /** Follows operations by kind; once one is missing, all that follow are. */
+  /** Follows operations by kind; if one is missing, all later ones are, too. */
   private final class Trail {
 
     final Set<Op> members = new LinkedHashSet<>();
@@ -69,12 +69,12 @@ final class Patterns {
       members.add(start);
     }
 
-    /** Goes on to a reader of the last result. */
+    /** Moves to a reader of the last result. */
     Op to(String kind) {
       return found(at == null ? null : ops.consumer(at.result(), kind));
     }
 
-    /** Adds what makes an input of an operation. */
+    /** Adds the operation that computes an input of an operation. */
     Op from(Op reader, int input, String kind) {
       Op here = at;
       Op op = found(reader.in().size() > input ? ops.producer(reader.in().get(input), kind) : null);
@@ -104,7 +104,7 @@ final class Patterns {
 
   private static final Op NONE = new Op("none", new NoOp(), List.of("", ""), List.of(""));
 
-  /** {@code Layers.groupNorm}, from its first reshape on. */
+  /** Matches {@code Layers.groupNorm}, starting at its first reshape. */
   Optional<GroupNormMatch> groupNorm(Op start) {
     Trail trail = new Trail(start);
     Op mean = trail.to("reduce_mean");
@@ -153,7 +153,7 @@ final class Patterns {
     return Optional.of(withSilu(withScaleAndShift(withBias(plain))));
   }
 
-  /** A sum of an image and a value per channel before it. */
+  /** Extends the match by an addition of a value per channel before it. */
   private GroupNormMatch withBias(GroupNormMatch match) {
     Op sum = ops.producer(match.x, "add");
     Op bias = sum == null ? null : ops.producer(sum.in().get(1), "reshape");
@@ -179,13 +179,13 @@ final class Patterns {
                 false));
   }
 
-  /** Whether an operation gives each sample and channel one value, {@code [-1, channels, 1, 1]}. */
+  /** Whether a reshape gives one value per sample and channel, {@code [-1, channels, 1, 1]}. */
   private static boolean perChannel(Op reshape) {
     long[] shape = reshape.integers();
     return shape.length == 5 && shape[1] == -1 && shape[3] == 1 && shape[4] == 1;
   }
 
-  /** {@code Layers.scaleShift}: {@code y (1 + scale) + shift}. */
+  /** Extends the match by {@code Layers.scaleShift}: {@code y (1 + scale) + shift}. */
   private GroupNormMatch withScaleAndShift(GroupNormMatch match) {
     Trail trail = new Trail(match.group.last);
     Op zeros = trail.to("zeroslike");
@@ -255,11 +255,11 @@ final class Patterns {
     return closed(members, last) ? rebuild.with(new Group(members, last)) : match;
   }
 
-  /** The names of what an attention reads, each {@code [batch, channels, height, width]}. */
+  /** The inputs of an attention, each {@code [batch, channels, height, width]}. */
   record AttentionMatch(
       Group group, String q, String k, String v, double factor, long headChannels) {}
 
-  /** {@code UNetGraph.attention}, by its softmax. */
+  /** Matches {@code UNetGraph.attention}, starting at its softmax. */
   Optional<AttentionMatch> attention(Op softmax) {
     Trail trail = new Trail(softmax);
     Op scale = trail.from(softmax, 0, "mul_scalar");
@@ -297,10 +297,13 @@ final class Patterns {
     return axis.length == 0 || axis[0] == -1 || axis[0] == 2;
   }
 
-  /** A sum with the result of a kind of operation: that operation, and the other term. */
+  /** An addition to the result of an operation of a kind: this operation and the other term. */
   record SumMatch(Group group, Op operation, String addend) {}
 
-  /** A sum of which one term is made by an operation of a kind that nobody else reads. */
+  /**
+   * Matches an addition in which one term is the result of an operation of a kind without other
+   * readers.
+   */
   Optional<SumMatch> sumWith(String kind, Op sum) {
     for (int term = 1; term >= 0; term--) {
       Op operation = ops.producer(sum.in().get(term), kind);

@@ -9,10 +9,9 @@ import org.nd4j.linalg.api.buffer.DataType;
 /**
  * An input of a graph.
  *
- * @param name any
- * @param type of the arrays that the graph computes with; others are converted to it
- * @param batched whether its first dimension is that of the batch; if not, all samples share one
- *     array
+ * @param name its name
+ * @param type its type; arrays of other types are converted
+ * @param batched whether its first dimension is the batch; otherwise all samples share one array
  */
 public record Placeholder(String name, DataType type, boolean batched) {
 

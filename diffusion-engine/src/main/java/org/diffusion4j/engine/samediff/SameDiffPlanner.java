@@ -20,7 +20,7 @@ import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.graph.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
 
-/** Turns a SameDiff graph into nodes for placeholders of given shapes. */
+/** Converts a SameDiff graph to nodes for placeholders of given shapes. */
 public final class SameDiffPlanner {
 
   private final GraphReader reader;
@@ -59,11 +59,11 @@ public final class SameDiffPlanner {
   }
 
   /**
-   * Reads a graph. The gradients of variables lie in the workspace, those of placeholders go to the
-   * caller's arrays.
+   * Reads a graph. Gradients of variables are in the workspace, those of placeholders are written
+   * to the caller's arrays.
    *
    * @param placeholders their shapes by name, without those of dropouts
-   * @param results what their shapes must be, the batch first
+   * @param results the required shapes of the results; the first dimension is the batch
    * @throws UnplannableException if only SameDiff's session can run the graph
    */
   public static NodeGraph plan(

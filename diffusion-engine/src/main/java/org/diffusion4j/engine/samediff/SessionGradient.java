@@ -15,8 +15,8 @@ import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 
 /**
- * A graph and, as further operations of it, the gradients of one result: reverse-mode
- * differentiation, in which each operation says what its own gradient is made of.
+ * Adds the gradients of a result to a graph by reverse-mode differentiation; each operation
+ * supplies the operations of its gradient.
  *
  * <p>{@link SameDiff#createGradFunction} does the same, but needs a loss within the graph and
  * prints a line for each operation.
@@ -34,8 +34,8 @@ final class SessionGradient {
    * Differentiates.
    *
    * @param graph a copy, to which operations are added
-   * @param result the name of what is differentiated
-   * @param rank of the result
+   * @param result the name of the result
+   * @param rank rank of the result
    * @param of names of variables and placeholders
    */
   SessionGradient(SameDiff graph, String result, int rank, Set<String> of) {
@@ -59,7 +59,10 @@ final class SessionGradient {
     }
   }
 
-  /** Queues the operation that makes a value once all have been differentiated that read it. */
+  /**
+   * Queues the operation that computes a value when all operations that read it have been
+   * differentiated.
+   */
   private void offer(Ops ops, String value, Deque<Op> ready, Set<Op> done) {
     Op op = ops.producer(value);
     boolean wanted =
@@ -69,7 +72,7 @@ final class SessionGradient {
     }
   }
 
-  /** What depends on some names, these included. */
+  /** The names that depend on some names, including these. */
   private static Set<String> dependent(Ops ops, Set<String> of) {
     Set<String> all = new HashSet<>(of);
     for (Op op : ops.ordered()) {
@@ -96,7 +99,7 @@ final class SessionGradient {
     }
   }
 
-  /** A product with one-hot rows: ND4J's own gradient adds to wrong rows of the table. */
+  /** A product with one-hot rows, because ND4J's gradient adds to wrong rows of the table. */
   private List<@Nullable SDVariable> ofGather(Op op) {
     SDVariable table = graph.getVariable(op.in().get(0));
     long[] shape = table.getShape();
@@ -112,7 +115,7 @@ final class SessionGradient {
     return List.of(graph.reshape(graph.mmul(chosen, dy, true, false, false), shape));
   }
 
-  /** The gradient of an operation's result; what is no floating-point number has none. */
+  /** The gradient of an operation's result; results that are not floating-point have none. */
   private @Nullable SDVariable seed(String name) {
     SDVariable value = graph.getVariable(name);
     if (!value.dataType().isFPType()) {
@@ -125,7 +128,7 @@ final class SessionGradient {
     return graph;
   }
 
-  /** The name of the gradient by a variable or a placeholder. */
+  /** The name of the gradient with respect to a variable or a placeholder. */
   String name(String of) {
     SDVariable gradient = gradients.get(of);
     if (gradient == null) {

@@ -28,10 +28,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A SameDiff graph that runs in SameDiff's sessions, one call at a time: any graph, on any backend
- * of ND4J, of variables of any type.
+ * A SameDiff graph that runs in SameDiff's sessions, one call at a time. Supports any graph,
+ * backend of ND4J and type of variables.
  *
- * <p>The sessions are our own, for SameDiff keeps one for each thread that ever asked it.
+ * <p>It has its own sessions, because SameDiff keeps one for each thread that ever called it.
  */
 public final class SessionGraph implements GraphExecutor {
 
@@ -44,8 +44,8 @@ public final class SessionGraph implements GraphExecutor {
   private boolean closed;
 
   /**
-   * @param copies gives new copies of the graph with the same arrays, to which gradients are added
-   * @param dropouts placeholders that stand for masks of dropout; no arrays are given for them
+   * @param copies creates copies of the graph with the same arrays, to which gradients are added
+   * @param dropouts placeholders for dropout masks; calls pass no arrays for them
    */
   public SessionGraph(SameDiff graph, Supplier<SameDiff> copies, List<String> dropouts) {
     this.graph = graph;
@@ -94,7 +94,7 @@ public final class SessionGraph implements GraphExecutor {
   /**
    * {@inheritDoc}
    *
-   * <p>A session cannot stop in the middle: it runs forward twice, and asks the loss in between.
+   * <p>A session cannot stop in the middle, so it runs forward twice and calls the loss in between.
    */
   @Override
   public LossGradients gradients(
@@ -152,7 +152,7 @@ public final class SessionGraph implements GraphExecutor {
     return gradients;
   }
 
-  /** Differentiates with respect to all variables and to what was ever asked for. */
+  /** Differentiates with respect to all variables and to all inputs requested so far. */
   private Backward backward(String result, int rank, Collection<String> of) {
     boolean isNew = differentiable.addAll(of);
     Backward known = backward;
@@ -165,20 +165,20 @@ public final class SessionGraph implements GraphExecutor {
     return known;
   }
 
-  /** {@inheritDoc} A session cannot tell. */
+  /** {@inheritDoc} Unknown for a session. */
   @Override
   public OptionalLong bytes(
       Map<String, long[]> inputs, Map<String, long[]> results, Collection<String> of) {
     return OptionalLong.empty();
   }
 
-  /** {@inheritDoc} A session holds nothing between calls but the variables. */
+  /** {@inheritDoc} Between calls a session holds only the variables. */
   @Override
   public long heldBytes() {
     return 0;
   }
 
-  /** {@inheritDoc} A session works on the variables themselves. */
+  /** {@inheritDoc} A session uses the variables directly. */
   @Override
   public void weightsChanged() {}
 
@@ -204,7 +204,7 @@ public final class SessionGraph implements GraphExecutor {
     }
   }
 
-  /** Gradients are promised in C order. */
+  /** Gradients must be in C order. */
   private static INDArray plain(INDArray array) {
     if (array.length() == 1 || Arrays.equals(array.stride(), Nd4j.getStrides(array.shape(), 'c'))) {
       return array;

@@ -9,7 +9,7 @@ import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** What SameDiff's session is given for the placeholders of dropout layers. */
+/** The arrays for the placeholders of dropout layers in SameDiff's session. */
 public final class SessionMasks implements AutoCloseable {
 
   private final Map<String, INDArray> arrays = new LinkedHashMap<>();
@@ -21,7 +21,7 @@ public final class SessionMasks implements AutoCloseable {
     }
   }
 
-  /** The masks of a batch, those of plans. */
+  /** The masks of a batch, equal to those of plans. */
   public SessionMasks(SameDiff graph, List<String> dropouts, DropoutMasks masks, long batch) {
     for (int layer = 0; layer < dropouts.size(); layer++) {
       SDVariable placeholder = graph.getVariable(dropouts.get(layer));

@@ -8,8 +8,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.shape.LongShapeDescriptor;
 
 /**
- * What SameDiff's session takes its arrays from: it cannot tell beforehand what it will need, so
- * the gate is asked before each large one.
+ * The memory manager of SameDiff's session. A session's memory is unknown in advance, so each large
+ * array is checked before its allocation.
  */
 final class SessionMemory extends ArrayCacheMemoryMgr {
 

@@ -7,11 +7,11 @@ import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
- * The graph that plans are made from.
+ * The graph from which plans are created.
  *
  * @param graph the operations
- * @param gradientGraph gives a copy of the graph, to which gradients are added, if it is needed
- * @param dropouts placeholders, factors of images, that stand for the masks of dropout layers
+ * @param gradientGraph creates a copy of the graph, to which gradients are added, if necessary
+ * @param dropouts placeholders for the masks of dropout layers, each a factor of an image
  * @param placeholders all placeholders by name
  */
 public record Source(
@@ -29,7 +29,7 @@ public record Source(
     this(graph, gradientGraph, dropouts, Placeholder.of(graph));
   }
 
-  /** An input; what the graph does not declare as one is taken for a batch of FLOAT. */
+  /** An input; one that the graph does not declare is treated as a batch of FLOAT. */
   public Placeholder placeholder(String name) {
     Placeholder placeholder = placeholders.get(name);
     return placeholder == null ? new Placeholder(name, DataType.FLOAT, true) : placeholder;

@@ -20,9 +20,9 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The files of a training that can go on: a model directory, to sample from, with a folder {@code
- * training} of arrays ({@code <name>.safetensors}), facts ({@code state.json}) and a checksum of
- * every other file ({@code checksums.json}).
+ * The files of a training that can be resumed: a model directory for sampling with a folder {@code
+ * training}, which has arrays ({@code <name>.safetensors}), values ({@code state.json}) and a
+ * checksum of every other file ({@code checksums.json}).
  */
 public final class Checkpoint {
 
@@ -40,14 +40,14 @@ public final class Checkpoint {
   }
 
   /**
-   * Writes a checkpoint beside its place and renames it when it is whole and on the disk.
+   * Writes a checkpoint under a temporary name and renames it when it is complete.
    *
-   * @param directory where it is to be; one that is there is replaced
-   * @param model the model directory's, or null for none
-   * @param weights of the model directory, by the names of the model's own
+   * @param directory the directory; an existing checkpoint is replaced
+   * @param model the model of the model directory, or null for none
+   * @param weights the weights of the model directory, by the names of the model's own
    * @param tensors groups of arrays by name
    * @param state JSON values
-   * @throws IOException if it cannot be written; what was there is then unchanged
+   * @throws IOException if it cannot be written; an existing checkpoint is then unchanged
    */
   public static void write(
       Path directory,
@@ -73,7 +73,7 @@ public final class Checkpoint {
   }
 
   /**
-   * Opens a checkpoint and checks that all its files are as they were written.
+   * Opens a checkpoint and verifies the checksums of all its files.
    *
    * @throws ModelFormatException naming the file that is missing, damaged or unreadable
    * @throws IOException if reading fails
@@ -95,7 +95,7 @@ public final class Checkpoint {
     for (Map.Entry<String, @Nullable Object> entry : expected.entrySet()) {
       String sum = found.get(entry.getKey());
       if (sum == null) {
-        // What a file holds need not be the name of another.
+        // The content of a file need not be a valid file name.
         throw new ModelFormatException(directory, Shown.text(entry.getKey()) + ": is missing");
       }
       if (!sum.equals(entry.getValue())) {
@@ -112,7 +112,7 @@ public final class Checkpoint {
     return new Checkpoint(directory, Json.read(directory.resolve(TRAINING).resolve(STATE)));
   }
 
-  /** Of all files but the list itself, by their names in the directory. */
+  /** The checksums of all files except the list, by their paths in the directory. */
   private static Map<String, String> checksums(Path directory) throws IOException {
     Map<String, String> sums = new TreeMap<>();
     try (Stream<Path> walk = Files.walk(directory)) {
@@ -126,7 +126,7 @@ public final class Checkpoint {
     return sums;
   }
 
-  /** What {@code state.json} holds; whole numbers are {@code Long}, others {@code Double}. */
+  /** The content of {@code state.json}; whole numbers are {@code Long}, others {@code Double}. */
   public Map<String, @Nullable Object> state() {
     return state;
   }
@@ -141,21 +141,21 @@ public final class Checkpoint {
     return Files.exists(file(group));
   }
 
-  /** Where it lies. */
+  /** Its directory. */
   public Path directory() {
     return directory;
   }
 
-  /** The file of facts, for messages about them. */
+  /** The file with the state, for messages. */
   public Path stateFile() {
     return directory.resolve(TRAINING).resolve(STATE);
   }
 
   /**
-   * Checks that a group of arrays can be read into others, which stay as they are.
+   * Checks that a group of arrays can be read into others, without changing them.
    *
-   * @throws ModelFormatException if the arrays are not of the same names, shapes and types, or not
-   *     finite
+   * @throws ModelFormatException if names, shapes or types of the arrays differ, or if a value is
+   *     not finite
    * @throws IOException if reading fails
    */
   public void check(String group, Map<String, INDArray> into) throws IOException {
@@ -176,8 +176,8 @@ public final class Checkpoint {
   /**
    * Reads a group of arrays into others of the same names, shapes and types.
    *
-   * @throws ModelFormatException if the arrays are not of the same names, shapes and types; nothing
-   *     is read then
+   * @throws ModelFormatException if names, shapes or types of the arrays differ; nothing is read
+   *     then
    * @throws IOException if reading fails
    */
   public void read(String group, Map<String, INDArray> into) throws IOException {

@@ -12,24 +12,27 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A part of a model directory: an entry of {@code model_index.json} and the folder of its name. */
+/**
+ * A component of a model directory: an entry of {@code model_index.json} and the folder with its
+ * name.
+ */
 sealed interface Component {
 
-  /** Of the entry and the folder. */
+  /** The name of the entry and the folder. */
   String name();
 
-  /** Where the class comes from. */
+  /** The library of the class. */
   String library();
 
   String className();
 
-  /** What an application gets. */
+  /** The component's value for applications. */
   Object value();
 
   /**
-   * Fills an empty folder.
+   * Writes the component to an empty folder.
    *
-   * @param folder of the component
+   * @param folder the component's folder
    */
   void write(Path folder) throws IOException;
 
@@ -41,9 +44,9 @@ sealed interface Component {
   /**
    * A network.
    *
-   * @param value the denoiser that runs it
+   * @param value the denoiser
    * @param config its architecture
-   * @param weights gives those to write, by the names of the network's own
+   * @param weights supplies the weights to write, by the names of the network's own
    */
   record Network(
       SameDiffDenoiser value, NetworkConfig config, Supplier<Map<String, INDArray>> weights)
@@ -85,7 +88,7 @@ sealed interface Component {
   /**
    * The settings of a scheduler.
    *
-   * @param value as diffusers names them
+   * @param value the settings, with diffusers' names
    */
   record Scheduler(SchedulerConfig value) implements Component {
 

@@ -25,7 +25,7 @@ final class DiffusersFormat {
 
   private DiffusersFormat() {}
 
-  /** Whether a setting's value asks for nothing: null, false or empty. */
+  /** Whether a setting's value is neutral: null, false or empty. */
   static boolean isNeutral(@Nullable Object value) {
     return value == null
         || value.equals(false)

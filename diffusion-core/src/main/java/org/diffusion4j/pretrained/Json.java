@@ -38,8 +38,7 @@ import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
- * JSON objects of model files, read strictly and written as Python's {@code json} module writes
- * them.
+ * Reads JSON objects of model files strictly, and writes them like Python's {@code json} module.
  *
  * <p>An object is a {@code Map<String, Object>} in the order of the file, an array a {@code List},
  * an integer a {@code Long}, any other number a {@code Double}. {@code NaN}, {@code Infinity} and
@@ -47,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Json {
 
-  /** Strings in the order of their code points, which is that of their bytes in UTF-8. */
+  /** The order of strings by code points, which is that of their UTF-8 bytes. */
   static final Comparator<String> CODE_POINT_ORDER =
       Comparator.comparing(s -> s.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
 
@@ -56,7 +55,7 @@ final class Json {
   private static final int MAX_VALUES = 1_000_000;
   private static final Set<String> NON_FINITE = Set.of("NaN", "Infinity", "-Infinity");
 
-  // Names are not kept in a table: a file must not be able to fill it or to make it collide.
+  // Names are not interned, because a file could fill the table or cause collisions.
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .streamReadConstraints(
@@ -85,7 +84,7 @@ final class Json {
     this.parser = parser;
   }
 
-  /** Reads a file of at most 64 MiB that holds one object. */
+  /** Reads a file of at most 64 MiB with one object. */
   static Map<String, @Nullable Object> read(Path file) throws IOException {
     try (FileChannel channel = ModelFiles.open(file)) {
       long length = channel.size();
@@ -102,7 +101,7 @@ final class Json {
   }
 
   /**
-   * Reads one object and nothing but spaces after it.
+   * Reads one object, followed only by white space.
    *
    * @param file named in errors
    * @param part the part of the file, as errors put it before the line and column: {@code "header,
@@ -206,8 +205,7 @@ final class Json {
   }
 
   /**
-   * Writes an object as {@code json.dumps(object, indent=2, sort_keys=True) + "\n"} gives it in
-   * Python.
+   * Writes an object like {@code json.dumps(object, indent=2, sort_keys=True) + " "} in Python.
    *
    * @param object of maps, lists, strings, booleans, integers, doubles and nulls
    * @throws IllegalArgumentException for a value of another type
@@ -230,14 +228,14 @@ final class Json {
             .withArrayIndenter(indent);
     var text = new StringWriter();
     try (JsonGenerator generator = FACTORY.createGenerator(text)) {
-      // Python escapes the character 127 too.
+      // Python also escapes character 127.
       generator.setPrettyPrinter(printer).setHighestNonEscapedChar(126);
       writeValue(generator, object, true);
     }
     return text.append('\n').toString();
   }
 
-  /** An object on one line in UTF-8, without spaces, its names in the order of the map. */
+  /** An object on one line in UTF-8, without spaces, with names in the order of the map. */
   static byte[] compact(Map<String, ?> object) throws IOException {
     var bytes = new ByteArrayOutputStream();
     try (JsonGenerator generator = FACTORY.createGenerator(bytes)) {

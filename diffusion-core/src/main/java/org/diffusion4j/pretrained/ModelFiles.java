@@ -10,12 +10,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.diffusion4j.internal.common.Shown;
 
-/** How the readers of model files open them, and what they say if that fails. */
+/** Opens model files, and creates the exceptions if this fails. */
 final class ModelFiles {
 
   private ModelFiles() {}
 
-  /** Opens a regular file for reading. Pipes and devices are refused: they may never end. */
+  /**
+   * Opens a regular file for reading. Pipes and devices are refused, because they may be endless.
+   */
   static FileChannel open(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new ModelFormatException(file, "must be a regular file");
@@ -29,7 +31,7 @@ final class ModelFiles {
     }
   }
 
-  /** An interrupted thread says nothing about the file. */
+  /** If the thread was interrupted, the file is not at fault. */
   static IOException unreadable(Path file, IOException cause) {
     if (cause instanceof ClosedByInterruptException) {
       var interrupted = new InterruptedIOException(file + ": reading was interrupted");

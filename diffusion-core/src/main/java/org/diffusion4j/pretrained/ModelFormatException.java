@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelFormatException extends IOException {
 
-  /** Of a problem, whatever a file may hold. */
+  /** Maximum length of a problem's description. */
   private static final int MOST_CHARACTERS = 400;
 
   /**
@@ -23,9 +23,9 @@ public final class ModelFormatException extends IOException {
   }
 
   /**
-   * @param file the file that is at fault
-   * @param problem what is required of it and what it holds
-   * @param cause the error that showed it, or null
+   * @param file the faulty file
+   * @param problem what is required and what was found
+   * @param cause the cause, or null
    */
   public ModelFormatException(Path file, String problem, @Nullable Throwable cause) {
     super(file + ": " + Shown.text(problem, MOST_CHARACTERS), cause);

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads model directories: a pipeline with its index, or a network alone. */
+/** Reads model directories: a pipeline with its index, or a bare network. */
 final class ModelReader {
 
   private static final Logger LOG = LoggerFactory.getLogger(ModelReader.class);
@@ -82,7 +82,7 @@ final class ModelReader {
     return PretrainedModel.of(model, scheduler, provenance);
   }
 
-  /** The class that the index gives to a part. */
+  /** The class of a component according to the index. */
   private String indexed(String part, String library, String example) throws ModelFormatException {
     if (index.get(part) instanceof List<?> pair
         && pair.size() == 2
@@ -105,7 +105,7 @@ final class ModelReader {
             + WAY_OUT);
   }
 
-  /** Parts that are absent are written as two nulls. */
+  /** Absent components are written as two nulls. */
   private void warnOfOthers(String network) {
     Set<String> others = new TreeSet<>(index.keySet());
     others.removeAll(Set.of(network, DiffusersFormat.SCHEDULER));
@@ -120,7 +120,7 @@ final class ModelReader {
     }
   }
 
-  /** The folder of a part or, where there is none, the model's own, as in diffusers. */
+  /** The folder of a component or, if there is none, that of the model, as in diffusers. */
   private Path place(String part, String file) {
     Path folder = directory.resolve(part);
     boolean flat = !Files.isDirectory(folder) && Files.exists(directory.resolve(file));
@@ -178,7 +178,7 @@ final class ModelReader {
     return new Provenance(facts);
   }
 
-  /** Checks that a file is there, and else says what is there in place of it. */
+  /** Checks that a file exists; otherwise the message lists what exists instead. */
   private static void requireFile(Path file, Path directory) throws IOException {
     if (Files.exists(file)) {
       return;
@@ -205,7 +205,7 @@ final class ModelReader {
   }
 
   /**
-   * @param size height and width, where the configuration's own are not wanted, or null
+   * @param size height and width that replace those of the configuration, or null
    */
   static UNet loadUNet(
       Path directory, NoiseSchedule schedule, Prediction prediction, int @Nullable [] size)
@@ -263,7 +263,7 @@ final class ModelReader {
     return file;
   }
 
-  /** A configuration without a class, as very old ones are, is taken for what is wanted. */
+  /** A configuration without a class, as in very old files, is accepted. */
   private static void requireClass(Path file, Map<String, @Nullable Object> json, String expected)
       throws ModelFormatException {
     Object found = json.get(CLASS_NAME);

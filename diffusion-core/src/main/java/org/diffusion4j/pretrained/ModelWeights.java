@@ -12,7 +12,7 @@ import java.util.TreeMap;
 import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A model's weights as they were found in safetensors files. */
+/** A model's weights in safetensors files. */
 final class ModelWeights {
 
   private static final int MOST_PROBLEMS = 4;
@@ -44,10 +44,10 @@ final class ModelWeights {
   }
 
   /**
-   * Finds the weights of a model, reading the headers alone.
+   * Finds the weights of a model, reading only the headers.
    *
-   * @throws ModelFormatException if one is missing, surplus, or of another shape or type; the first
-   *     of them are listed
+   * @throws ModelFormatException if a weight is missing or surplus, or has another shape or type;
+   *     the message lists the first ones
    */
   static ModelWeights find(Map<String, long[]> shapes, WeightLayout layout, Path directory)
       throws IOException {
@@ -93,7 +93,7 @@ final class ModelWeights {
     return stored;
   }
 
-  /** What PyTorch's wrappers, which distribute or compile a network, put before all its names. */
+  /** The prefix of PyTorch's wrappers, which distribute or compile a network. */
   private static String prefix(List<Found> stored, List<String> wrappers, Path subject)
       throws ModelFormatException {
     String prefix = null;
@@ -112,7 +112,7 @@ final class ModelWeights {
     return prefix == null ? "" : prefix;
   }
 
-  /** Says what stands before all names, where without it they would be those of the network. */
+  /** Names an unknown prefix of all names if they would match the network's without it. */
   private static void requireKnownPrefix(
       Map<String, long[]> shapes, WeightLayout layout, Map<String, Found> found, Path subject)
       throws ModelFormatException {
@@ -151,7 +151,7 @@ final class ModelWeights {
         + (more > 0 ? "; and " + more + " more" : "");
   }
 
-  /** Reads what was found into a model's weights of the same names and shapes. */
+  /** Reads the weights into a model's arrays with the same names and shapes. */
   void load(Map<String, INDArray> weights) throws IOException {
     Map<Path, Map<String, Found>> byFile = new LinkedHashMap<>();
     found.forEach(

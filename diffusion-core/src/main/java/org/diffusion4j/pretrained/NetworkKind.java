@@ -12,7 +12,7 @@ import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 
-/** The kinds of networks as model directories name them: the one list of all. */
+/** The list of all kinds of networks in model directories. */
 enum NetworkKind {
   UNET(
       "unet",
@@ -60,7 +60,7 @@ enum NetworkKind {
   private final Reader reader;
 
   /**
-   * @param pipelines the pipeline's class by the scheduler's
+   * @param pipelines the pipeline's class for each scheduler class
    * @param otherPipeline the pipeline's class for other schedulers
    */
   NetworkKind(
@@ -89,12 +89,12 @@ enum NetworkKind {
         .orElseThrow(() -> new AssertionError(config.getClass()));
   }
 
-  /** The kind whose pipeline has a class. */
+  /** The kind of network of a pipeline class. */
   static Optional<NetworkKind> ofPipeline(String name) {
     return Arrays.stream(values()).filter(kind -> kind.allPipelines().contains(name)).findAny();
   }
 
-  /** The classes of pipelines that diffusers has too. */
+  /** The pipeline classes that also exist in diffusers. */
   static Set<String> pipelinesOfDiffusers() {
     return UNET.allPipelines();
   }
@@ -129,7 +129,7 @@ enum NetworkKind {
     return reader.read(json, warnings);
   }
 
-  /** What {@code config.json} holds. */
+  /** The content of {@code config.json}. */
   Map<String, @Nullable Object> write(NetworkConfig config) {
     Map<String, @Nullable Object> json = new TreeMap<>(config.toJson());
     json.put(DiffusersFormat.CLASS_NAME, className);

@@ -17,24 +17,24 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A model with the settings of its sampler and its origin: what a model directory holds. Immutable,
- * but for the model's weights.
+ * A model with its scheduler settings and its origin: the contents of a model directory. Immutable,
+ * except for the model's weights.
  *
- * <p>The directory is laid out as diffusers lays out its pipelines: {@code model_index.json} names
- * the components, and each has a folder: {@code unet/config.json}, {@code
+ * <p>The directory has the layout of diffusers' pipelines: {@code model_index.json} names the
+ * components, and each has a folder: {@code unet/config.json}, {@code
  * unet/diffusion_pytorch_model.safetensors} (or several such files with an index), {@code
- * scheduler/scheduler_config.json}. A {@link UNet} saved here loads there as a {@code DDPMPipeline}
- * or {@code DDIMPipeline}, and the reverse. An {@link org.diffusion4j.unet.Mlp} has {@code mlp/} in
- * place of {@code unet/}, a graph of your own {@code graph/}, and neither has a counterpart there.
+ * scheduler/scheduler_config.json}. A {@link UNet} saved here can be loaded there as a {@code
+ * DDPMPipeline} or {@code DDIMPipeline}, and vice versa. An {@link org.diffusion4j.unet.Mlp} has
+ * {@code mlp/} instead of {@code unet/}, a custom graph has {@code graph/}; neither has a
+ * counterpart there.
  */
 public final class PretrainedModel implements AutoCloseable {
 
   /**
-   * Where a model comes from: what rides along in {@code provenance.json}, which diffusers ignores.
-   * Immutable.
+   * The origin of a model, stored in {@code provenance.json}, which diffusers ignores. Immutable.
    *
-   * @param facts by name, for example the data, the number of steps, the seed, the optimizer, the
-   *     date
+   * @param facts facts by name, for example the data, the number of steps, the seed, the optimizer,
+   *     the date
    */
   public record Provenance(Map<String, String> facts) {
 
@@ -44,20 +44,20 @@ public final class PretrainedModel implements AutoCloseable {
       facts = Collections.unmodifiableMap(new TreeMap<>(facts));
     }
 
-    /** Of a model made by this version of the library, with nothing else known. */
+    /** A model of this version of the library, without further facts. */
     public static Provenance ofThisLibrary() {
       String version = PretrainedModel.class.getPackage().getImplementationVersion();
       return new Provenance(
           Map.of(LIBRARY, "diffusion4j " + (version == null ? "development" : version)));
     }
 
-    /** Of a model of which nothing is known. */
+    /** A model of unknown origin. */
     public static Provenance unknown() {
       return new Provenance(Map.of());
     }
 
     /**
-     * This with one more fact.
+     * A copy with another fact.
      *
      * @param name for example {@code data}
      * @param value for example {@code digits8x8, 3823 images}
@@ -73,7 +73,7 @@ public final class PretrainedModel implements AutoCloseable {
   private final Provenance provenance;
 
   /**
-   * @param components with a network and a scheduler among them, by name
+   * @param components the components by name, including a network and a scheduler
    */
   private PretrainedModel(Map<String, Component> components, Provenance provenance) {
     this.components = Collections.unmodifiableMap(components);
@@ -88,8 +88,8 @@ public final class PretrainedModel implements AutoCloseable {
   }
 
   /**
-   * A model with its own {@linkplain SameDiffDenoiser#scheduler scheduler's settings}: those of the
-   * directory that it was loaded from, or else its schedule and nothing clipped.
+   * A model with its own {@linkplain SameDiffDenoiser#scheduler scheduler settings}: those of the
+   * directory that it was loaded from, otherwise those of its noise schedule, without clipping.
    *
    * @param model of any architecture
    * @throws IllegalArgumentException if the model is a graph that ND4J cannot write
@@ -121,28 +121,28 @@ public final class PretrainedModel implements AutoCloseable {
     return network().value();
   }
 
-  /** The settings of its schedule and its sampler. */
+  /** The settings of its noise schedule and its sampler. */
   public SchedulerConfig scheduler() {
     return the(Component.Scheduler.class).value();
   }
 
-  /** Where the model comes from. */
+  /** The origin of the model. */
   public Provenance provenance() {
     return provenance;
   }
 
-  /** This model with another account of where it comes from. */
+  /** A copy with another origin. */
   public PretrainedModel withProvenance(Provenance origin) {
     return new PretrainedModel(components, origin);
   }
 
-  /** This model with other settings of its sampler. */
+  /** A copy with other scheduler settings. */
   public PretrainedModel withScheduler(SchedulerConfig settings) {
     return with(new Component.Scheduler(Objects.requireNonNull(settings, "scheduler")));
   }
 
   /**
-   * This model with other weights to be written.
+   * A copy with other weights to write.
    *
    * @param weights by the names of the model's own
    */
@@ -151,13 +151,13 @@ public final class PretrainedModel implements AutoCloseable {
   }
 
   /**
-   * Writes the model directory. It is written beside its place and renamed when it is whole, so
-   * that whenever the process ends, the old or the new one is there to be loaded.
+   * Writes the model directory. It is written under a temporary name and renamed when it is
+   * complete. So the old or the new model can be loaded whenever the process ends.
    *
-   * @param directory where it is to be, or a symbolic link to it; one that is there is replaced,
-   *     with all that is in it, if it is empty or holds a {@code model_index.json}
-   * @throws IOException if it cannot be written, or if another kind of thing is in its place; what
-   *     was there is then unchanged
+   * @param directory the directory, or a symbolic link to it; an existing one is replaced with all
+   *     its contents if it is empty or contains a {@code model_index.json} @throws IOException if
+   *     it cannot be written, or if the path is something else; an existing directory is then
+   *     unchanged
    */
   public void save(Path directory) throws IOException {
     AtomicFiles.recover(directory);
@@ -177,7 +177,7 @@ public final class PretrainedModel implements AutoCloseable {
     }
   }
 
-  /** Fills an empty directory. */
+  /** Writes to an empty directory. */
   void writeTo(Path directory) throws IOException {
     Map<String, @Nullable Object> index = new TreeMap<>();
     index.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
@@ -193,14 +193,13 @@ public final class PretrainedModel implements AutoCloseable {
   }
 
   /**
-   * Reads a model directory, written here or by diffusers. A part without a folder of its own is
-   * read from beside the index. Weights of a variant, such as {@code fp16}, are read where there
-   * are no others.
+   * Reads a model directory, written here or by diffusers. A component without its own folder is
+   * read from the folder of the index. Weights of a variant, such as {@code fp16}, are read if
+   * there are no others.
    *
-   * @param directory with a {@code model_index.json}; where it names another scheduler than {@code
-   *     scheduler_config.json} does, it is believed, with a warning
-   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported; the
-   *     message names the file
+   * @param directory with a {@code model_index.json}; if it names another scheduler than {@code
+   *     scheduler_config.json}, it is used, with a warning @throws ModelFormatException if a file
+   *     is missing, damaged or not supported; the message names the file
    * @throws IOException if reading fails
    */
   public static PretrainedModel load(Path directory) throws IOException {
@@ -210,10 +209,10 @@ public final class PretrainedModel implements AutoCloseable {
   /**
    * Reads a directory with a {@code config.json} and the weights of a {@code UNet2DModel}.
    *
-   * @param directory of the network alone
-   * @param schedule what its timesteps refer to
-   * @param prediction what its output stands for
-   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported
+   * @param directory the directory of the network
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts @throws ModelFormatException if a file is missing,
+   *     damaged or not supported
    * @throws IOException if reading fails
    */
   public static UNet loadUNet(Path directory, NoiseSchedule schedule, Prediction prediction)
@@ -224,12 +223,12 @@ public final class PretrainedModel implements AutoCloseable {
   /**
    * Reads a U-Net for images of another size than its configuration's.
    *
-   * @param directory of the network alone
-   * @param schedule what its timesteps refer to
-   * @param prediction what its output stands for
+   * @param directory the directory of the network
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
    * @param height in pixels
-   * @param width in pixels
-   * @throws ModelFormatException if a file is missing, damaged, or of what is not supported
+   * @param width in pixels @throws ModelFormatException if a file is missing, damaged or not
+   *     supported
    * @throws IOException if reading fails
    */
   public static UNet loadUNet(

@@ -5,14 +5,14 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Locale;
 
-/** Floating-point numbers as Python's {@code json} module writes them. */
+/** Writes floating-point numbers like Python's {@code json} module. */
 final class PythonFloat {
 
   private PythonFloat() {}
 
   /**
-   * The fewest digits that give the value back, as {@code 0.02}, {@code 1.0} or {@code 1e-06}: with
-   * an exponent when that is below -4 or at least 16.
+   * The shortest text that is read back as the value, such as {@code 0.02}, {@code 1.0} or {@code
+   * 1e-06}; with an exponent if it is below -4 or at least 16.
    */
   static String format(double value) {
     if (Double.isNaN(value)) {
@@ -44,9 +44,9 @@ final class PythonFloat {
   }
 
   private static BigDecimal shortest(double value) {
-    // Double.toString gives the fewest digits only from JDK 19 on; Jackson's own writer always.
+    // Double.toString gives the shortest text only from JDK 19 on; Jackson's writer always does.
     BigDecimal shortest = new BigDecimal(NumberOutput.toString(value, true)).stripTrailingZeros();
-    // Java writes two digits where one would do: 4.9E-324 is 5e-324 in Python.
+    // Java always writes two digits: 4.9E-324 is 5e-324 in Python.
     if (shortest.precision() == 2) {
       BigDecimal one = shortest.round(new MathContext(1));
       if (one.doubleValue() == value) {

@@ -25,19 +25,19 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * An open safetensors file: tensors by name, as Hugging Face libraries store weights.
  *
- * <p>Opening reads and checks the header; {@link #read} reads one tensor, straight into the memory
- * of the array. An open file may be read by several threads.
+ * <p>Opening reads and checks the header; {@link #read} reads a tensor directly into the array's
+ * memory. An open file is thread-safe.
  *
  * <p>The types are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL. A name that is not one of
  * {@link #names()} is refused with an {@link IllegalArgumentException} by every method.
  */
 final class Safetensors implements AutoCloseable {
 
-  /** So few that it is not worth asking whether there is memory for them. */
+  /** The memory for fewer bytes is not checked. */
   private static final int FEW_BYTES = 1 << 20;
 
   private final Path file;
-  // Not mapped: a file that shrinks under a mapping ends the JVM, a read past its end does not.
+  // Not memory-mapped: a mapped file that shrinks crashes the JVM; a read beyond its end does not.
   private final FileChannel channel;
   private final SafetensorsHeader header;
 
@@ -48,9 +48,9 @@ final class Safetensors implements AutoCloseable {
   }
 
   /**
-   * Opens a file and checks its whole header against the format and the size of the file.
+   * Opens a file and checks its header against the format and the size of the file.
    *
-   * @throws ModelFormatException if the file is missing, damaged or holds an unsupported type
+   * @throws ModelFormatException if the file is missing or damaged, or has an unsupported type
    * @throws IOException if the thread is interrupted
    */
   public static Safetensors open(Path file) throws IOException {
@@ -75,7 +75,7 @@ final class Safetensors implements AutoCloseable {
     try {
       channel.close();
     } catch (IOException e) {
-      // The error that made it close says more.
+      // The first error is more important.
     }
   }
 
@@ -89,12 +89,12 @@ final class Safetensors implements AutoCloseable {
     return tensor(name).shape().clone();
   }
 
-  /** The element type of a tensor as the format names it, such as {@code "F32"}. */
+  /** The format's name of a tensor's element type, such as {@code "F32"}. */
   public String dtype(String name) {
     return tensor(name).type().name();
   }
 
-  /** The strings that the file holds beside its tensors. */
+  /** The metadata of the file. */
   public Map<String, String> metadata() {
     return header.metadata;
   }
@@ -104,8 +104,8 @@ final class Safetensors implements AutoCloseable {
    *
    * @return a new array in C order: FLOAT for F32, F16 and BF16, DOUBLE for F64, LONG, INT, SHORT,
    *     BYTE for I64, I32, I16, I8, UBYTE for U8, BOOL for BOOL
-   * @throws ModelFormatException if the data are not those of the type, the file became shorter or
-   *     the tensor is larger than the memory that is left
+   * @throws ModelFormatException if the data are invalid for the type, the file became shorter, or
+   *     the tensor exceeds the available memory
    */
   public INDArray read(String name) throws IOException {
     SafetensorsHeader.Tensor tensor = tensor(name);
@@ -143,7 +143,7 @@ final class Safetensors implements AutoCloseable {
     if (length < FEW_BYTES) {
       return;
     }
-    // Halves become floats: both are there for a moment.
+    // Half-precision numbers are converted to floats; both arrays exist for a moment.
     long available = NativeMemory.available();
     long room = isHalf(tensor.type().dataType) ? available / 3 : available;
     if (length > room) {
@@ -201,16 +201,16 @@ final class Safetensors implements AutoCloseable {
   }
 
   /**
-   * Writes a file, replacing the one that may be there when the new one is whole. Equal tensors and
-   * metadata give equal bytes; they are laid out as the Hugging Face library lays them out, by
-   * descending width of the type, then by name.
+   * Writes a file; an existing one is replaced when the new one is complete. Equal tensors and
+   * metadata give equal bytes. Tensors are ordered as in the Hugging Face library: by descending
+   * width of the type, then by name.
    *
-   * @param file missing parent directories are made
+   * @param file the file; missing parent directories are created
    * @param tensors of type DOUBLE, FLOAT, HALF, BFLOAT16, LONG, INT, SHORT, BYTE, UBYTE or BOOL, of
    *     any shape, order and strides; an empty array without dimensions gets the shape [0]
-   * @param metadata strings beside the tensors; PyTorch's loaders expect {@code format} to be
-   *     {@code pt}
-   * @throws IllegalArgumentException for a type, a name or metadata that the format cannot hold
+   * @param metadata additional strings; PyTorch's loaders expect {@code format} to be {@code pt}
+   * @throws IllegalArgumentException for a type, a name or metadata that the format does not
+   *     support
    */
   public static void write(Path file, Map<String, INDArray> tensors, Map<String, String> metadata)
       throws IOException {
@@ -258,7 +258,8 @@ final class Safetensors implements AutoCloseable {
       TensorType type = TensorType.of(array.dataType());
       long begin = end;
       end = begin + (array.isEmpty() ? 0 : array.length() * type.width);
-      // ND4J has an empty array without dimensions; a tensor without dimensions has one element.
+      // In ND4J an array without dimensions can be empty; a tensor without dimensions has one
+      // element.
       long[] shape = array.isEmpty() && array.rank() == 0 ? new long[] {0} : array.shape();
       layout.put(name, new SafetensorsHeader.Tensor(type, shape, begin, end));
     }

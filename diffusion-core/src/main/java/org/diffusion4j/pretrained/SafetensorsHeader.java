@@ -18,7 +18,7 @@ import java.util.Map;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
-/** What a safetensors file says about its tensors, checked against the size of the file. */
+/** The header of a safetensors file, checked against the size of the file. */
 final class SafetensorsHeader {
 
   static final String METADATA = "__metadata__";
@@ -30,11 +30,11 @@ final class SafetensorsHeader {
   private static final int LENGTH_BYTES = 8;
 
   /**
-   * One tensor.
+   * A tensor.
    *
-   * @param shape not to be changed
-   * @param begin of its bytes, counted from the start of the data
-   * @param end of its bytes, exclusive
+   * @param shape must not be changed
+   * @param begin start of its bytes within the data
+   * @param end end of its bytes, exclusive
    */
   @SuppressWarnings("ArrayRecordComponent")
   record Tensor(TensorType type, long[] shape, long begin, long end) {}
@@ -45,7 +45,7 @@ final class SafetensorsHeader {
   /** In the order of the file; unmodifiable. */
   final Map<String, String> metadata;
 
-  /** Where the data starts in the file. */
+  /** The position of the data in the file. */
   final long dataStart;
 
   private SafetensorsHeader(
@@ -101,7 +101,7 @@ final class SafetensorsHeader {
   }
 
   /**
-   * The bytes before the data: length, header and the spaces that end it at a multiple of 8.
+   * The bytes before the data: length, header, and spaces up to a multiple of 8.
    *
    * @param tensors in the order of their data
    * @throws IllegalArgumentException if the header would be longer than the format allows
@@ -132,7 +132,7 @@ final class SafetensorsHeader {
     return bytes;
   }
 
-  /** Turns the JSON object into tensors that lie within the data. */
+  /** Converts the JSON object to tensors and checks that they are within the data. */
   private record Parser(Path file, long dataLength) {
 
     SafetensorsHeader parse(Map<String, @Nullable Object> json, long dataStart)
@@ -236,7 +236,7 @@ final class SafetensorsHeader {
 
     private long length(String name, TensorType type, long[] shape) throws ModelFormatException {
       try {
-        // The strides of an empty array must not overflow either.
+        // The strides of an empty array must not overflow.
         long room = type.width;
         boolean empty = false;
         for (long dimension : shape) {
@@ -281,7 +281,7 @@ final class SafetensorsHeader {
     }
   }
 
-  /** Whether UTF-8 can hold the text: half of a surrogate pair it cannot. */
+  /** Whether UTF-8 can encode the text; it cannot encode half of a surrogate pair. */
   static boolean isEncodable(String text) {
     return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }

@@ -5,8 +5,8 @@ import java.util.Optional;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
- * The element types of safetensors files that are supported. Their order is the one in which the
- * Hugging Face library lays out tensors, backwards.
+ * The supported element types of safetensors files, in the reverse of the order in which the
+ * Hugging Face library writes tensors.
  */
 enum TensorType {
   BOOL(DataType.BOOL, 1),
@@ -23,7 +23,7 @@ enum TensorType {
   /** The ND4J type with the same bits. */
   final DataType dataType;
 
-  /** Bytes an element. */
+  /** Bytes per element. */
   final int width;
 
   TensorType(DataType dataType, int width) {
@@ -36,7 +36,7 @@ enum TensorType {
   }
 
   /**
-   * @throws IllegalArgumentException if files have no such type
+   * @throws IllegalArgumentException if the format does not have this type
    */
   static TensorType of(DataType dataType) {
     return Arrays.stream(values())

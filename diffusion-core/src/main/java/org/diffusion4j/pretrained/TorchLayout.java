@@ -6,19 +6,17 @@ import java.util.Set;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * How a weight lies in PyTorch, and here.
+ * Converts weights between PyTorch's layout and ours.
  *
  * <p>PyTorch's linear weights are {@code [out, in]} and its convolutions {@code [out, in, kH, kW]};
- * the graphs of this library keep {@code [in, out]} and {@code [kH, kW, in, out]}. Embedding tables
- * lie alike in both.
+ * the graphs of this library have {@code [in, out]} and {@code [kH, kW, in, out]}. Embedding tables
+ * have the same layout.
  */
 final class TorchLayout {
 
   private static final Set<String> TABLES = Set.of("class_embedding.weight", "time_proj.weight");
 
-  /**
-   * The names of attention weights in checkpoints of diffusers before 0.12, and their names since.
-   */
+  /** The names of attention weights before diffusers 0.12, and since. */
   private static final List<Map.Entry<String, String>> OLD_ATTENTION =
       List.of(
           Map.entry(".query.", ".to_q."),
@@ -28,7 +26,7 @@ final class TorchLayout {
 
   private TorchLayout() {}
 
-  /** The name that a weight has today. */
+  /** The current name of a weight. */
   static String modernName(String name) {
     if (name.contains(".attentions.")) {
       for (Map.Entry<String, String> renaming : OLD_ATTENTION) {
@@ -40,7 +38,7 @@ final class TorchLayout {
     return name;
   }
 
-  /** A view of one of our weights as PyTorch would lay it out. */
+  /** A view of one of our weights in PyTorch's layout. */
   static INDArray toTorch(String name, INDArray weight) {
     return switch (TABLES.contains(name) ? 1 : weight.rank()) {
       case 2 -> weight.permute(1, 0);
@@ -49,7 +47,7 @@ final class TorchLayout {
     };
   }
 
-  /** A view of one of PyTorch's weights as this library lays it out. */
+  /** A view of one of PyTorch's weights in this library's layout. */
   static INDArray fromTorch(String name, INDArray weight) {
     return switch (TABLES.contains(name) ? 1 : weight.rank()) {
       case 2 -> weight.permute(1, 0);
@@ -58,7 +56,7 @@ final class TorchLayout {
     };
   }
 
-  /** The shape that PyTorch gives one of our weights. */
+  /** The shape of one of our weights in PyTorch's layout. */
   static long[] torchShape(String name, long[] shape) {
     return switch (TABLES.contains(name) ? 1 : shape.length) {
       case 2 -> new long[] {shape[1], shape[0]};

@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The files that hold a network's weights: one, or those that an index names; of a variant such as
- * {@code fp16} only where there are no plain ones.
+ * The files of a network's weights: one file, or those of an index. A variant such as {@code fp16}
+ * is used only if there are no files without a suffix.
  *
  * @param files at least one
  * @param places the file of each tensor as an index gives it, or empty without an index
@@ -28,7 +28,7 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
 
   private static final Pattern SHARD = Pattern.compile("[\\w.-]{1,243}\\.safetensors");
 
-  /** Not the files of an index, whose numbers hold a hyphen. */
+  /** Excludes the files of an index, whose numbers contain a hyphen. */
   private static final Pattern VARIANT =
       Pattern.compile(
           WEIGHTS_NAME
@@ -36,14 +36,14 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
               + WEIGHTS_NAME
               + "\\.safetensors\\.index\\.\\w+\\.json");
 
-  /** Pickles run what they hold, so they are not even opened. */
+  /** Pickle files can execute code, so they are not opened. */
   private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|ckpt|pt|pth|pkl)");
 
-  /** What may be weights under a name that says nothing. */
+  /** Files with other names that may be weights. */
   private static final Pattern OTHER = Pattern.compile("(?s)(?!config\\.json$|\\.).*\\..*");
 
   /**
-   * @throws ModelFormatException if there are none; the message says what there is
+   * @throws ModelFormatException if there are none; the message lists what exists
    */
   static WeightFiles of(Path directory) throws IOException {
     Path single = directory.resolve(DiffusersFormat.WEIGHTS);
@@ -117,7 +117,7 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
     return new WeightFiles(files, places);
   }
 
-  /** Whether the index, if there is one, gives this place to a tensor. */
+  /** Whether the index, if there is one, assigns a tensor to this file. */
   boolean agrees(String tensor, Path file) {
     return places.isEmpty() || String.valueOf(file.getFileName()).equals(places.get(tensor));
   }

@@ -3,9 +3,9 @@ package org.diffusion4j.pretrained;
 import java.util.List;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** How the weights of a network lie in files, and under which names. */
+/** The layout and the names of a network's weights in files. */
 enum WeightLayout {
-  /** As PyTorch lays them out, under diffusers' names of today or of before. */
+  /** PyTorch's layout and diffusers' names, current or old. */
   TORCH(List.of("module.", "_orig_mod.")) {
     @Override
     String name(String stored) {
@@ -28,7 +28,7 @@ enum WeightLayout {
     }
   },
 
-  /** As the graph has them, under its own names. */
+  /** The graph's own layout and names. */
   OWN(List.of());
 
   private final List<String> wrappers;
@@ -37,7 +37,7 @@ enum WeightLayout {
     this.wrappers = wrappers;
   }
 
-  /** What may stand before all names, put there by what distributes or compiles a network. */
+  /** Prefixes of all names that are added by distributing or compiling a network. */
   List<String> wrappers() {
     return wrappers;
   }
@@ -47,17 +47,17 @@ enum WeightLayout {
     return stored;
   }
 
-  /** A view of one of our weights as the file has it. */
+  /** A view of one of our weights in the file's layout. */
   INDArray toFile(String name, INDArray weight) {
     return weight;
   }
 
-  /** A view of one of the file's weights as the network has it. */
+  /** A view of one of the file's weights in the network's layout. */
   INDArray fromFile(String name, INDArray weight) {
     return weight;
   }
 
-  /** The shape that the file has for one of our weights. */
+  /** The shape of one of our weights in the file's layout. */
   long[] shape(String name, long[] shape) {
     return shape;
   }

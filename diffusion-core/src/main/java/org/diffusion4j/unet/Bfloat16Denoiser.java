@@ -7,7 +7,9 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.engine.graph.Precision;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** A denoiser with the products of its convolutions in bfloat16, with the weights of another. */
+/**
+ * A denoiser that shares the weights of another and computes products of convolutions in bfloat16.
+ */
 record Bfloat16Denoiser(SameDiffDenoiser full) implements Denoiser {
 
   @Override

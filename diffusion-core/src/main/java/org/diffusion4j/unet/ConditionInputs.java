@@ -16,13 +16,13 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** The placeholders of a graph for embeddings and pictures, as far as it has them. */
+/** A graph's placeholders for embeddings and pictures, if it has any. */
 final class ConditionInputs {
 
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
 
   /**
-   * @throws IllegalArgumentException if one has a rank or an open size that it must not have
+   * @throws IllegalArgumentException if one has a wrong rank, or an unknown size that must be known
    */
   ConditionInputs(SameDiff graph) {
     find(graph, Graphs.EMBEDDINGS, "[-1, tokens, width]", 3, 2);
@@ -63,7 +63,7 @@ final class ConditionInputs {
     return shapes.keySet();
   }
 
-  /** What a model of labels takes with these. */
+  /** The conditions of a model with labels and these placeholders. */
   Condition.Takes with(Condition.Takes labels) {
     return new Condition.Takes(
         labels.classes(),
@@ -80,8 +80,8 @@ final class ConditionInputs {
   /**
    * The shapes for a batch.
    *
-   * @param open what stands for sizes that the graph leaves open, or 0
-   * @return empty if there are such sizes and {@code open} is 0
+   * @param open the value for sizes that the graph leaves open, or 0 @return empty if there are
+   *     such sizes and {@code open} is 0
    */
   Optional<Map<String, long[]>> shapes(int n, int open) {
     Map<String, long[]> all = new LinkedHashMap<>();
@@ -100,12 +100,12 @@ final class ConditionInputs {
   }
 
   /**
-   * Adds the arrays of a condition that the model takes.
+   * Adds the arrays of a condition.
    *
    * @param inputs receives them by name
    * @param made receives those that the caller must close
-   * @throws IllegalArgumentException if there are arrays that the graph has no placeholder for, or
-   *     if a shape does not fit
+   * @throws IllegalArgumentException if the graph has no placeholder for an array, or if a shape
+   *     does not fit
    */
   void add(Condition condition, Map<String, INDArray> inputs, List<INDArray> made) {
     condition.part(Embeddings.class).ifPresent(part -> addEmbeddings(part, inputs, made));

@@ -10,8 +10,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The arrays of one call of a denoiser, checked and brought to the shapes of the graph's
- * placeholders.
+ * The arrays of a denoiser call, checked and converted to the shapes of the graph's placeholders.
  */
 final class DenoiserInputs implements AutoCloseable {
 

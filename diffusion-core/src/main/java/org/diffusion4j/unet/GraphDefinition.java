@@ -16,15 +16,15 @@ import org.nd4j.autodiff.samediff.VariableType;
 import org.nd4j.graph.FlatGraph;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A graph without the arrays of its weights, in ND4J's FlatBuffers format. */
+/** A graph without its weights' arrays, in ND4J's FlatBuffers format. */
 final class GraphDefinition {
 
-  /** In base64 still a string of a JSON file. */
+  /** Small enough for a base64 string in a JSON file. */
   private static final int MAX_BYTES = 14_000_000;
 
   private GraphDefinition() {}
 
-  /** Variables of other types, such as the counters of loops, belong to the graph. */
+  /** Variables of other types, such as loop counters, are part of the graph. */
   private static boolean isWeight(SDVariable variable) {
     return variable.getVariableType() == VariableType.VARIABLE && variable.dataType().isFPType();
   }
@@ -41,7 +41,7 @@ final class GraphDefinition {
   }
 
   /**
-   * Writes a graph, which stays as it is.
+   * Writes a graph, without changing it.
    *
    * @throws IllegalArgumentException if it is too large, or if ND4J cannot write it
    */
@@ -72,7 +72,7 @@ final class GraphDefinition {
   }
 
   /**
-   * Reads a graph and makes arrays of zeros for its weights.
+   * Reads a graph and creates zero arrays for its weights.
    *
    * @throws IllegalArgumentException if it is damaged or has other weights
    */
@@ -85,7 +85,7 @@ final class GraphDefinition {
       }
       graph = SameDiff.fromFlatBuffers(ByteBuffer.wrap(bytes), false);
     } catch (IOException | RuntimeException | OutOfMemoryError | StackOverflowError e) {
-      // The errors are those of lengths and depths that a damaged file claims.
+      // Lengths and depths in a damaged file can cause these errors.
       throw new IllegalArgumentException("graph cannot be read: " + Shown.text(e), e);
     }
     requireSame(weights, graph);

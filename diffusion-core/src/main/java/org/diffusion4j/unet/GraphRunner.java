@@ -28,14 +28,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Chooses what runs a graph: a plan where one can be made, any number of calls at once, and
- * otherwise SameDiff's session, one call at a time. Owns the graph's arrays.
+ * Chooses how a graph is run: as a plan if possible, with any number of simultaneous calls,
+ * otherwise in SameDiff's session, one call at a time. Owns the graph's arrays.
  */
 final class GraphRunner implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(GraphRunner.class);
 
-  /** The system property that, set to {@code session}, has SameDiff's sessions run everything. */
+  /** The system property that disables plans if it is {@code session}. */
   static final String PROPERTY = "diffusion4j.executor";
 
   private final SameDiff graph;
@@ -52,8 +52,8 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /**
-   * @param dropout probability of values to be dropped; if positive, placeholders whose names end
-   *     in {@link Graphs#DROPOUT} stand for masks
+   * @param dropout the probability of dropping a value; if positive, placeholders whose names end
+   *     in {@link Graphs#DROPOUT} are masks
    */
   GraphRunner(SameDiff graph, double dropout) {
     this.graph = graph;
@@ -88,7 +88,7 @@ final class GraphRunner implements AutoCloseable {
     return made;
   }
 
-  /** The plan, or the session where there is none, and says so once. */
+  /** Calls the plan, or the session if there is no plan, which is logged once. */
   private <T> T run(Function<GraphExecutor, T> call) {
     requireOpen();
     GraphExecutor plan = planned;
@@ -96,7 +96,7 @@ final class GraphRunner implements AutoCloseable {
       try {
         return call.apply(plan);
       } catch (UnplannableException e) {
-        // What cannot be planned for one batch is asked about again for another.
+        // A call without a plan may have one with another batch size.
         if (!saidWhy.getAndSet(true)) {
           LOG.info("the graph runs in SameDiff's session, for {}", e.getMessage());
         }
@@ -114,7 +114,7 @@ final class GraphRunner implements AutoCloseable {
     return planned == null ? 0 : planned.heldBytes();
   }
 
-  /** Whether everything so far ran as plans. */
+  /** Whether all calls so far ran as plans. */
   boolean isPlanned() {
     return planned != null && !saidWhy.get();
   }
@@ -128,7 +128,7 @@ final class GraphRunner implements AutoCloseable {
 
   /**
    * @param shape of the output
-   * @param precision of convolutions, in plans alone
+   * @param precision of convolutions, in plans only
    */
   INDArray output(Map<String, INDArray> inputs, long[] shape, Precision precision) {
     Map<String, INDArray> outputs = outputs(inputs, Map.of(Graphs.OUTPUT, shape), precision);
@@ -136,14 +136,14 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /**
-   * @param results their shapes by name
+   * @param results shapes of the results by name
    */
   Map<String, INDArray> outputs(
       Map<String, INDArray> inputs, Map<String, long[]> results, Precision precision) {
     return Detached.get(() -> run(executor -> executor.outputs(inputs, results, precision)));
   }
 
-  /** The mean squared error to a target, and its gradients. */
+  /** The mean squared error for a target, and its gradients. */
   Gradients gradients(Map<String, INDArray> inputs, INDArray target, Collection<String> of) {
     SampleLoss loss = SampleLoss.meanSquaredError(target);
     return gradients(inputs, target.shape(), loss, null, of);
@@ -163,7 +163,7 @@ final class GraphRunner implements AutoCloseable {
         drop == null || dropouts.isEmpty()
             ? null
             : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
-    // Who asks for gradients again has used the last ones to change the weights.
+    // Between two requests for gradients the weights were probably changed.
     weightsChanged();
     LossGradients gradients =
         Detached.get(
@@ -192,7 +192,7 @@ final class GraphRunner implements AutoCloseable {
     }
   }
 
-  /** Says that somebody may have written to the weights. */
+  /** Records that the weights may have been changed. */
   void weightsChanged() {
     if (planned != null) {
       planned.weightsChanged();

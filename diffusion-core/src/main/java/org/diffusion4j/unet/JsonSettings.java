@@ -14,8 +14,8 @@ import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The settings of a configuration file by name. What is of another type than asked for is refused
- * with an {@link IllegalArgumentException} that names the setting.
+ * The settings of a configuration file by name. A setting of another type than requested is refused
+ * with an {@link IllegalArgumentException} that names it.
  */
 final class JsonSettings {
 
@@ -34,8 +34,8 @@ final class JsonSettings {
   }
 
   /**
-   * Warns of settings that are not known and ask for something. Names with an underscore are notes;
-   * null, false and what is empty ask for nothing.
+   * Warns about unknown settings, except names that start with an underscore, and values that are
+   * null, false or empty.
    */
   void warnOfUnknown(Set<String> known, Consumer<String> warnings) {
     Set<String> unknown = new TreeSet<>(values.keySet());
@@ -80,7 +80,7 @@ final class JsonSettings {
     return values.get(key) == null ? null : (Integer) integer(key);
   }
 
-  /** Numbers in a list. */
+  /** A list of whole numbers. */
   Integer[] integers(String key) {
     if (!(values.get(key) instanceof List<?> list)
         || !list.stream().allMatch(JsonSettings::isInteger)) {
@@ -96,7 +96,7 @@ final class JsonSettings {
     throw mustBe(key, "a string");
   }
 
-  /** The shape of an array: whole numbers in a list, none of them negative. */
+  /** The shape of an array: a list of whole numbers of at least 0. */
   List<Long> shape(String key) {
     return shape(key, values.get(key));
   }
@@ -125,7 +125,7 @@ final class JsonSettings {
     return shape;
   }
 
-  /** A number twice, or two in a list. */
+  /** A list of two numbers, or one number for both. */
   int[] oneOrTwo(String key) {
     Object value = values.get(key);
     if (value instanceof Number && isInteger(value)) {

@@ -21,12 +21,11 @@ import org.nd4j.linalg.api.ops.impl.layers.convolution.config.Pooling2DConfig;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The layers that networks are made of, as operations of one SameDiff graph, with PyTorch's initial
- * weights.
+ * The layers of networks, as operations of a SameDiff graph, with PyTorch's weight initialisation.
  *
- * <p>The operations are those whose gradients are right and fast in ND4J (docs/decisions/0004). A
- * weight's last dimension is its output: {@code [in, out]} and {@code [kH, kW, in, out]}, the
- * reverse of PyTorch's.
+ * <p>It uses operations with correct and fast gradients in ND4J (docs/decisions/0004). A weight's
+ * last dimension is its output: {@code [in, out]} and {@code [kH, kW, in, out]}, the reverse of
+ * PyTorch's.
  */
 final class Layers {
 
@@ -35,7 +34,7 @@ final class Layers {
   private final SplittableRandom random;
   private final DataType type;
 
-  /** Layers that compute in FLOAT, with weights that are drawn. */
+  /** Layers that compute in FLOAT, with random weights. */
   Layers(long seed) {
     this(seed, DataType.FLOAT);
   }
@@ -59,7 +58,7 @@ final class Layers {
     return sd.placeHolder(name, type, shape);
   }
 
-  /** Names the output. */
+  /** Sets the output of the graph. */
   void output(SDVariable y) {
     sd.identity(Graphs.OUTPUT, y);
   }
@@ -71,14 +70,14 @@ final class Layers {
     return x.mmul(w).add(uniform(name + ".bias", bound, out));
   }
 
-  /** A convolution of an odd kernel that keeps height and width. */
+  /** A convolution with an odd kernel size that keeps height and width. */
   SDVariable conv(String name, SDVariable x, int in, int out, int kernel) {
     return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
   }
 
   /** A convolution that halves height and width. */
   SDVariable downsample(String name, SDVariable x, int channels, int padding) {
-    // Without padding diffusers adds a row below and a column to the right, as SAME does.
+    // With padding 0 diffusers adds a row at the bottom and a column on the right, like SAME.
     return padding == 0
         ? conv(name, x, channels, channels, 3, 2, 0, PaddingMode.SAME)
         : conv(name, x, channels, channels, 3, 2, padding, PaddingMode.VALID);
@@ -150,7 +149,8 @@ final class Layers {
   }
 
   /**
-   * Repeats values over the shape of another: ND4J's broadcasting add is fast, its multiply not.
+   * Broadcasts values to another shape by an addition, because ND4J's broadcast multiplication is
+   * slow.
    */
   private SDVariable expand(SDVariable values, SDVariable like) {
     return sd.zerosLike(like).add(values);
@@ -205,20 +205,20 @@ final class Layers {
     return cosinesFirst ? sd.concat(1, cos, sin) : sd.concat(1, sin, cos);
   }
 
-  /** Sines and cosines of {@code log t} at frequencies that are drawn once: Song et al. 2021. */
+  /** Sines and cosines of {@code log t} at fixed random frequencies: Song et al. 2021. */
   SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
     SDVariable angles = sd.math().log(t).mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
     return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
   }
 
-  /** The random frequencies of a Fourier embedding, of standard deviation 16. */
+  /** The random frequencies of a Fourier embedding, with standard deviation 16. */
   SDVariable frequencies(String name, int size) {
     return weight(sd::constant, name, r -> 16 * gaussian(r), size);
   }
 
-  /** The rows of a learned table at integer timesteps; zeros where it has none. */
+  /** The rows of a learned table at integer timesteps; zeros for timesteps outside the table. */
   SDVariable lookup(SDVariable table, SDVariable t, int rows) {
-    // The gradient of ND4J's gather is a loop, of which a graph can hold but one.
+    // The gradient of ND4J's gather is a loop, and a graph can have only one.
     SDVariable index = sd.reshape(sd.castTo(t, DataType.INT32), -1);
     return sd.oneHot(index, rows, -1, 1, 0, type).mmul(table);
   }
@@ -265,7 +265,7 @@ final class Layers {
     return values.dataType() == type ? values : values.castTo(type);
   }
 
-  /** Box and Muller. */
+  /** The Box-Muller transform. */
   private static double gaussian(SplittableRandom random) {
     double radius = Math.sqrt(-2 * Math.log(1 - random.nextDouble()));
     return radius * Math.cos(2 * Math.PI * random.nextDouble());

@@ -6,7 +6,7 @@ import org.diffusion4j.Prediction;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 
-/** A denoiser for vectors: residual dense layers, each given the embedded timestep. */
+/** A denoiser for vectors: residual dense layers; each gets the embedded timestep. */
 public final class Mlp extends SameDiffDenoiser {
 
   private final MlpConfig config;
@@ -27,8 +27,8 @@ public final class Mlp extends SameDiffDenoiser {
    * An MLP with random weights that predicts the noise.
    *
    * @param config the architecture
-   * @param schedule what the timesteps refer to
-   * @param seed of the weights
+   * @param schedule the noise schedule
+   * @param seed seed of the weights
    */
   public static Mlp create(MlpConfig config, NoiseSchedule schedule, long seed) {
     return create(config, schedule, Prediction.EPSILON, seed);
@@ -38,10 +38,10 @@ public final class Mlp extends SameDiffDenoiser {
    * An MLP with random weights.
    *
    * @param config the architecture
-   * @param schedule what the timesteps refer to
-   * @param prediction what the output stands for
-   * @param seed of the weights
-   * @throws IllegalArgumentException if memory cannot hold the weights; nothing is allocated then
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
+   * @param seed seed of the weights @throws IllegalArgumentException if the weights exceed memory;
+   *     nothing is allocated then
    */
   public static Mlp create(
       MlpConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {

@@ -37,10 +37,10 @@ public record MlpConfig(int features, int width, int layers) implements NetworkC
   }
 
   /**
-   * Reads what {@link #toJson} wrote.
+   * Reads the result of {@link #toJson}.
    *
    * @param json settings by name
-   * @param warnings is told of settings that are unknown and ignored
+   * @param warnings receives a message about unknown settings, which are ignored
    * @throws IllegalArgumentException if a setting is missing, of another type or out of range
    */
   public static MlpConfig fromJson(

@@ -27,20 +27,20 @@ public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConf
   /**
    * A network of this architecture with random weights.
    *
-   * @param schedule what the timesteps refer to
-   * @param prediction what the output stands for
-   * @param seed of the weights
-   * @throws IllegalArgumentException if memory cannot hold the weights, or if the architecture is
-   *     for fewer timesteps than the schedule has; nothing is allocated then
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
+   * @param seed seed of the weights @throws IllegalArgumentException if the weights exceed memory,
+   *     or if the architecture is for fewer timesteps than the schedule has; nothing is allocated
+   *     then
    */
   SameDiffDenoiser create(NoiseSchedule schedule, Prediction prediction, long seed);
 
   /**
-   * A network of this architecture with random weights, which keeps the settings of its scheduler:
+   * A network of this architecture with random weights, which stores the settings of its scheduler:
    * {@link SameDiffDenoiser#scheduler}.
    *
-   * @param scheduler whose schedule the timesteps refer to, and what the output stands for
-   * @param seed of the weights
+   * @param scheduler gives the noise schedule and the kind of prediction
+   * @param seed seed of the weights
    * @throws IllegalArgumentException as for the other method, or if settings are not supported
    */
   default SameDiffDenoiser create(SchedulerConfig scheduler, long seed) {
@@ -57,14 +57,14 @@ public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConf
   Map<String, long[]> weightShapes();
 
   /**
-   * The settings as {@code config.json} names them: strings, booleans, {@code Integer}, {@code
+   * The settings with the names of {@code config.json}: strings, booleans, {@code Integer}, {@code
    * Long}, {@code Double}, lists, maps, or null. The static method {@code fromJson} of each
    * architecture reads them.
    */
   Map<String, @Nullable Object> toJson();
 
   /**
-   * The architecture of a graph of your own: the graph without its weights.
+   * The architecture of a custom graph: the graph without its weights.
    *
    * @param sampleShape the shape of one sample, without the batch
    * @param weights the shapes of the weights by name
@@ -100,7 +100,7 @@ public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConf
      * @param json settings by name
      * @param warnings is told of settings that are unknown and ignored
      * @throws IllegalArgumentException if a setting is missing or of another type, or if the graph
-     *     does not have its checksum
+     *     does not match its checksum
      */
     public static Graph fromJson(
         Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
@@ -150,7 +150,7 @@ public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConf
     }
 
     /**
-     * {@inheritDoc} Its weights are zeros instead, since a graph does not say how they are drawn.
+     * {@inheritDoc} Its weights are zeros, because a graph does not define their initialisation.
      *
      * @throws IllegalArgumentException also if the graph is damaged
      */

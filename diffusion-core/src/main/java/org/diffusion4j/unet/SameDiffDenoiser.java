@@ -29,15 +29,15 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * A denoiser whose function is a SameDiff graph, which can be trained.
  *
- * <p>A graph of your own has an operation's result {@code output} of the shape of {@code sample},
- * and these placeholders, the last five only if it takes such conditions:
+ * <p>A custom graph has the result of an operation named {@code output}, with the shape of {@code
+ * sample}, and these placeholders; the last five only if it has such conditions:
  *
  * <table>
  * <caption>Placeholders</caption>
- * <tr><th>name<th>shape<th>what it is given
+ * <tr><th>name<th>shape<th>contents
  * <tr><td>{@code sample}<td>{@code [-1, sampleShape...]}<td>the noisy samples
- * <tr><td>{@code timestep}<td>{@code [-1, 1]}<td>the timestep of each
- * <tr><td>{@code class_labels}<td>{@code [-1, classes]}<td>a label of each as a one-hot row
+ * <tr><td>{@code timestep}<td>{@code [-1, 1]}<td>the timestep of each sample
+ * <tr><td>{@code class_labels}<td>{@code [-1, classes]}<td>the label of each sample as a one-hot row
  * <tr><td>{@code encoder_hidden_states}<td>{@code [-1, tokens, width]}, where the number of tokens
  *     may be -1<td>{@link Condition.Embeddings#tokens}
  * <tr><td>{@code encoder_attention_mask}<td>{@code [-1, tokens]}<td>{@link
@@ -73,12 +73,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private @Nullable SchedulerConfig scheduler;
 
   /**
-   * Makes a graph a denoiser.
+   * Creates a denoiser from a graph.
    *
-   * @param graph with the placeholders and the output that this class describes
-   * @param sampleShape the shape of one sample, without the batch
-   * @param schedule what the timesteps refer to
-   * @param prediction what the output stands for
+   * @param graph a graph with the placeholders and the output that this class describes
+   * @param sampleShape the shape of a sample, without the batch
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
    * @throws IllegalArgumentException if a placeholder or the output is missing; the message names
    *     it
    */
@@ -88,9 +88,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * @param frozen names of the constants that belong to the weights
-   * @param nullClass whether the last class is that of samples without a label
-   * @param dropout probability, if the graph has placeholders for masks
+   * @param frozen names of constants that are part of the weights
+   * @param nullClass whether the last class is for samples without a label
+   * @param dropout the probability of dropout, if the graph has placeholders for masks
    */
   SameDiffDenoiser(
       SameDiff graph,
@@ -157,7 +157,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The architecture: that of a graph of your own is the graph without its weights.
+   * The architecture; for a custom graph it is the graph without its weights.
    *
    * @throws IllegalArgumentException if ND4J cannot write the graph, or if it is too large
    */
@@ -167,8 +167,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The settings of the scheduler that this model was made for, which a model directory holds
-   * beside it. A model that was made without has those of its schedule, and nothing is clipped.
+   * The settings of this model's scheduler, which are stored in its model directory. By default
+   * they are those of the noise schedule, without clipping.
    */
   public SchedulerConfig scheduler() {
     SchedulerConfig settings = scheduler;
@@ -191,7 +191,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return classes;
   }
 
-  /** {@inheritDoc} The placeholders of the graph say it. */
+  /** {@inheritDoc} They follow from the graph's placeholders. */
   @Override
   public Condition.Takes takes() {
     return conditions.with(
@@ -199,7 +199,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * Whether a class-conditional model takes samples without a label: {@link Condition#none()} for
+   * Whether a class-conditional model accepts samples without a label: {@link Condition#none()} for
    * all, {@link Condition#UNLABELLED} for some.
    */
   public boolean hasNullClass() {
@@ -207,10 +207,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The weights that training changes, by name, in the graph's order. The arrays are those that the
-   * graph computes with: write into them before the next call of another method. Who keeps them and
-   * writes later calls {@link #weightsChanged} afterwards, for predictions work on copies of the
-   * weights.
+   * The trainable weights by name, in the graph's order. These are the graph's own arrays. They may
+   * be changed until the next call of another method; after later changes call {@link
+   * #weightsChanged}, because predictions use copies of the weights.
    */
   public Map<String, INDArray> parameters() {
     runner.weightsChanged();
@@ -219,8 +218,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * Says that somebody wrote to the arrays of {@link #parameters()} or {@link #weights()} after
-   * asking for them: the next prediction reads them anew.
+   * Must be called after a later change of the arrays of {@link #parameters()} or {@link
+   * #weights()}: the next prediction then reads them again.
    *
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -229,7 +228,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     runner.weightsChanged();
   }
 
-  /** {@link #parameters()} and the weights that training leaves alone, of which the same holds. */
+  /** {@link #parameters()} and the weights that are not trained; the same rules apply to them. */
   public Map<String, INDArray> weights() {
     runner.weightsChanged();
     runner.requireOpen();
@@ -265,9 +264,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param t timestep of each sample, FLOAT {@code [n]}
    * @param condition what the model {@link #takes()}
    * @param target what the output should be, FLOAT {@code [n, outputShape...]}
-   * @param of names of the weights whose gradients are wanted; {@code sample} asks for that of
-   *     {@code xt}, the name of a placeholder for embeddings or pictures for that of these
-   * @return to be closed by the caller
+   * @param of names of the weights whose gradients are wanted; {@code sample} requests that of
+   *     {@code xt}, and the name of a placeholder for embeddings or pictures requests
+   *     theirs @return must be closed by the caller
    * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -285,19 +284,19 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
   }
 
-  /** {@link #gradients(INDArray, INDArray, Condition, INDArray, Collection)} of every weight. */
+  /** {@link #gradients(INDArray, INDArray, Condition, INDArray, Collection)} for every weight. */
   public Gradients gradients(INDArray xt, INDArray t, Condition condition, INDArray target) {
     return gradients(xt, t, condition, target, parameters.keySet());
   }
 
   /**
-   * A loss that is calculated from the outputs, and its gradients with respect to every weight.
+   * A loss of the outputs and its gradients with respect to every weight.
    *
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param t timestep of each sample, FLOAT {@code [n]}
    * @param condition what the model {@link #takes()}
-   * @param loss of each sample, added up; what it throws is thrown
-   * @return to be closed by the caller
+   * @param loss the loss of each sample, summed over the batch; its exceptions are passed
+   *     on @return must be closed by the caller
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -306,9 +305,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * {@link #gradients(INDArray, INDArray, Condition, SampleLoss)} of a model that drops values, as
-   * in training: {@code x mask / (1 - p)} in each residual block of a {@link UNet} whose {@link
-   * UNetConfig#dropout} is p. A model without dropout takes no notice.
+   * {@link #gradients(INDArray, INDArray, Condition, SampleLoss)} with dropout, as in training:
+   * {@code x mask / (1 - p)} in each residual block of a {@link UNet} whose {@link
+   * UNetConfig#dropout} is p. It has no effect on a model without dropout.
    *
    * @param dropout which values are dropped
    */
@@ -331,9 +330,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * This denoiser with the products of its convolutions in bfloat16, added up in float: faster, and
-   * off by about a hundredth (docs/results/speed.md). It shares the weights and lives as long as
-   * this.
+   * This denoiser with convolutions that multiply in bfloat16 and add in float: faster, with errors
+   * of about 1 % (docs/results/speed.md). It shares the weights and must not be used after this is
+   * closed.
    *
    * @throws UnsupportedOperationException if the processor has neither AVX512-BF16 nor AMX, or if
    *     the graph runs in SameDiff's session
@@ -347,11 +346,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The native memory that a prediction takes at its peak beyond the weights and the arrays of the
-   * caller, in bytes. Nothing of it is allocated to find out.
+   * The peak native memory of a prediction in bytes, without the weights and the caller's arrays.
+   * Computed without allocating it.
    *
-   * @param n samples at once
-   * @return empty if the graph runs in SameDiff's session, which cannot tell, or if it leaves the
+   * @param n batch size @return empty if the graph runs in SameDiff's session, or if it leaves the
    *     number of tokens or the size of pictures open
    */
   @Override
@@ -359,12 +357,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return bytes(n, 0, Set.of());
   }
 
-  /** {@link #predictionBytes}, of {@link #gradients} of every weight. */
+  /** The same as {@link #predictionBytes} for {@link #gradients} of every weight. */
   public OptionalLong gradientBytes(int n) {
     return bytes(n, 0, parameters.keySet());
   }
 
-  /** The native memory of the weights in bytes; 0 once this denoiser is closed. */
+  /** The native memory of the weights in bytes; 0 after this denoiser is closed. */
   public long weightBytes() {
     return runner.isClosed()
         ? 0
@@ -372,16 +370,16 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The native memory in bytes that plans hold now, in use or for later calls: workspaces and
-   * packed weights. It is 0 before the first call, in SameDiff's session, and once this denoiser is
-   * closed and no call is running.
+   * The native memory in bytes that plans currently hold, in use or for later calls: workspaces and
+   * packed weights. It is 0 before the first call, in SameDiff's session, and after this denoiser
+   * is closed and no call is running.
    */
   public long planBytes() {
     return runner.planBytes();
   }
 
   /**
-   * @param open what stands for sizes that the graph leaves open, or 0
+   * @param open the value for sizes that the graph leaves open, or 0
    */
   private OptionalLong bytes(int n, int open, Set<String> of) {
     if (n < 1) {
@@ -408,9 +406,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return batch;
   }
 
-  /**
-   * Frees the weights. Whoever uses the denoiser afterwards gets an {@link IllegalStateException}.
-   */
+  /** Frees the weights. Later calls throw {@link IllegalStateException}. */
   @Override
   public void close() {
     runner.close();
@@ -427,7 +423,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
   }
 
-  /** The shape of one output, without the batch. */
+  /** The shape of an output, without the batch. */
   long[] outputShape() {
     return sampleShape;
   }
@@ -436,12 +432,14 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return new DenoiserInputs(this, conditions, xt, t, condition);
   }
 
-  /** The columns of {@link #encode}. */
+  /** The number of columns of {@link #encode}. */
   int encodedWidth() {
     return nullClass ? classes + 1 : classes;
   }
 
-  /** Labels as the graph's placeholder wants them: one-hot rows, unless a model says otherwise. */
+  /**
+   * Labels in the form of the graph's placeholder: one-hot rows, unless a subclass overrides it.
+   */
   INDArray encode(int[] labels) {
     int width = encodedWidth();
     float[] rows = new float[Math.multiplyExact(labels.length, width)];
@@ -452,10 +450,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return Nd4j.create(rows, new long[] {labels.length, width}, 'c');
   }
 
-  /**
-   * A loss and its gradients, in memory that belongs to the denoiser and is used again once this is
-   * closed.
-   */
+  /** A loss and its gradients, in memory that the denoiser owns and reuses after this is closed. */
   public static final class Gradients implements AutoCloseable {
 
     private final Losses losses;
@@ -469,25 +464,25 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       this.closer = closer;
     }
 
-    /** The sum of {@link #losses()}: a finite number, or not. */
+    /** The sum of {@link #losses()}; it may be infinite or NaN. */
     public double loss() {
       return losses.sum();
     }
 
-    /** What each sample contributed to the loss, {@code [n]}. */
+    /** The loss of each sample, {@code [n]}. */
     public double[] losses() {
       return losses.bySample();
     }
 
     /**
-     * Gradients by name, each of the shape of what it belongs to and in C order, valid until this
-     * is closed.
+     * The gradients by name, each with the shape of its weight or input and in C order; valid until
+     * this is closed.
      */
     public Map<String, INDArray> of() {
       return of;
     }
 
-    /** Gives the memory back. */
+    /** Releases the memory. */
     @Override
     public void close() {
       if (!closed) {
@@ -498,12 +493,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * Which values the dropout layers of a model drop while it is trained: a function of the seed, of
-   * the number of the sample, of the layer and of the value's place. So a batch may be taken in
-   * pieces, by any number of threads.
+   * The dropout masks of a training step. They are a function of the seed, the number of the
+   * sample, the layer and the position of the value. So a batch can be divided into pieces and
+   * among threads.
    *
-   * @param seed of the step
-   * @param firstSample number, within the step, of the first sample of a call; not negative
+   * @param seed seed of the step
+   * @param firstSample number of a call's first sample within the step, at least 0
    */
   public record Dropout(long seed, int firstSample) {
 

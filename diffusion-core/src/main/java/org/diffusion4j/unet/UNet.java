@@ -10,8 +10,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The U-Net for images of DDPM (Ho et al. 2020) and its successors, structured and named as
- * diffusers' {@code UNet2DModel}.
+ * The U-Net for images of DDPM (Ho et al. 2020) and its successors, with the structure and the
+ * names of diffusers' {@code UNet2DModel}.
  */
 public final class UNet extends SameDiffDenoiser {
 
@@ -33,8 +33,8 @@ public final class UNet extends SameDiffDenoiser {
    * A U-Net with random weights that predicts the noise.
    *
    * @param config the architecture
-   * @param schedule what the timesteps refer to
-   * @param seed of the weights
+   * @param schedule the noise schedule
+   * @param seed seed of the weights
    */
   public static UNet create(UNetConfig config, NoiseSchedule schedule, long seed) {
     return create(config, schedule, Prediction.EPSILON, seed);
@@ -44,10 +44,10 @@ public final class UNet extends SameDiffDenoiser {
    * A U-Net with random weights.
    *
    * @param config the architecture
-   * @param schedule what the timesteps refer to
-   * @param prediction what the output stands for
-   * @param seed of the weights
-   * @throws IllegalArgumentException if memory cannot hold the weights; nothing is allocated then
+   * @param schedule the noise schedule
+   * @param prediction what the model predicts
+   * @param seed seed of the weights @throws IllegalArgumentException if the weights exceed memory;
+   *     nothing is allocated then
    */
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
@@ -87,7 +87,7 @@ public final class UNet extends SameDiffDenoiser {
     return new long[] {config.outChannels(), config.height(), config.width()};
   }
 
-  /** {@inheritDoc} Labels that are embedded as timesteps may be any number from 0 on. */
+  /** {@inheritDoc} Labels that are embedded as timesteps may be any number of at least 0. */
   @Override
   public Condition.Takes takes() {
     return config.classes().embedding() == ClassEmbedding.TIMESTEP

@@ -20,13 +20,13 @@ import org.jspecify.annotations.Nullable;
  * @param outChannels channels of the output
  * @param height of the images in pixels
  * @param width of the images in pixels
- * @param blocks the levels and what they are made of
+ * @param blocks the levels and their blocks
  * @param norm the group normalisations
  * @param attention the self-attention
- * @param time how the timestep comes in
- * @param classes how a class label comes in
- * @param centerInput whether inputs x in [0, 1] are first taken to 2 x - 1
- * @param dropout probability with which training drops an activation, in [0, 1)
+ * @param time the time embedding
+ * @param classes the class embedding
+ * @param centerInput whether inputs x in [0, 1] are first mapped to 2 x - 1
+ * @param dropout the probability of dropout in training, in [0, 1)
  */
 public record UNetConfig(
     int inChannels,
@@ -48,7 +48,7 @@ public record UNetConfig(
     PLAIN("DownBlock2D", "UpBlock2D"),
     /** Residual blocks, each followed by self-attention. */
     ATTENTION("AttnDownBlock2D", "AttnUpBlock2D"),
-    /** Residual blocks, with a residual block to change the resolution. */
+    /** Residual blocks, and another residual block that changes the resolution. */
     RESNET("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D");
 
     private final String down;
@@ -72,13 +72,13 @@ public record UNetConfig(
 
   /** How an {@link Block#ATTENTION} level changes the resolution. */
   public enum Resampling {
-    /** A strided convolution down, nearest neighbours and a convolution up. */
+    /** A strided convolution down; nearest-neighbour upsampling and a convolution up. */
     CONV,
-    /** A residual block around average pooling down and nearest neighbours up. */
+    /** A residual block with average pooling down, or nearest-neighbour upsampling up. */
     RESNET
   }
 
-  /** How a timestep becomes a vector. */
+  /** How a timestep is embedded. */
   public enum TimeEmbedding {
     /** Sines and cosines of geometric frequencies (Vaswani et al. 2017). */
     POSITIONAL,
@@ -90,36 +90,37 @@ public record UNetConfig(
     LEARNED
   }
 
-  /** How a residual block takes in the timestep. */
+  /** How a residual block uses the embedded timestep. */
   public enum TimeInjection {
     /** Adds it to the activations. */
     ADD,
-    /** Scales and shifts the normalised activations with it (Nichol and Dhariwal 2021). */
+    /** Scales and shifts the normalised activations (Nichol and Dhariwal 2021). */
     SCALE_SHIFT
   }
 
-  /** What a class label is. */
+  /** How a class label is embedded. */
   public enum ClassEmbedding {
     /** The model is unconditional. */
     NONE,
     /** A row of a learned table. */
     TABLE,
-    /** Another timestep, embedded as the timestep is. */
+    /** Like a timestep. */
     TIMESTEP
   }
 
   /**
-   * The levels and what they are made of.
+   * The levels and their blocks.
    *
-   * @param channels of each level, from the full resolution down
+   * @param channels channels of each level, from the full resolution down
    * @param down kinds of the levels on the way down, from the full resolution
    * @param up kinds of the levels on the way up, to the full resolution
-   * @param layers residual blocks of a level on the way down; on the way up it has one more
+   * @param layers number of residual blocks of a level on the way down; on the way up it has one
+   *     more
    * @param downsamplePadding 1 pads every side before a strided convolution, 0 only the right and
    *     the bottom
    * @param downsampling how attention levels halve the resolution
    * @param upsampling how attention levels double the resolution
-   * @param midScale what the outputs of the blocks in the middle are divided by
+   * @param midScale the divisor of the outputs of the middle blocks
    */
   public record Blocks(
       List<Integer> channels,
@@ -146,7 +147,7 @@ public record UNetConfig(
           "mid-block scale must be positive but was " + midScale);
     }
 
-    /** How many times the resolution changes, and once more. */
+    /** The number of levels. */
     int levels() {
       return channels.size();
     }
@@ -163,8 +164,8 @@ public record UNetConfig(
   /**
    * The group normalisations.
    *
-   * @param groups of each but, where set, the middle attention's
-   * @param eps what is added to the variance
+   * @param groups number of groups of each, except the middle attention's if that is set
+   * @param eps the number that is added to the variance
    */
   public record Norm(int groups, double eps) {
     public Norm {
@@ -176,10 +177,9 @@ public record UNetConfig(
   /**
    * The self-attention.
    *
-   * @param headDim channels of a head; empty stands for one head
-   * @param normGroups groups of the middle attention's normalisation; empty stands for diffusers'
-   *     default
-   * @param middle whether there is one between the two residual blocks in the middle
+   * @param headDim channels of a head; empty for one head
+   * @param normGroups groups of the middle attention's normalisation; empty for diffusers' default
+   * @param middle whether there is attention between the two middle residual blocks
    */
   public record Attention(OptionalInt headDim, OptionalInt normGroups, boolean middle) {
     public Attention {
@@ -189,16 +189,15 @@ public record UNetConfig(
   }
 
   /**
-   * How the timestep comes in.
+   * The time embedding.
    *
-   * @param embedding how it becomes a vector
-   * @param dim width of the embedded timestep; empty stands for four times the first level's
-   *     channels
-   * @param injection how residual blocks take it in
-   * @param flipSinToCos whether cosines come before sines in a positional embedding
-   * @param freqShift what is subtracted from the number of frequencies of a positional embedding to
-   *     space them
-   * @param trainTimesteps rows of a learned embedding
+   * @param embedding how a timestep is embedded
+   * @param dim width of the embedded timestep; empty for four times the first level's channels
+   * @param injection how residual blocks use it
+   * @param flipSinToCos whether cosines precede sines in a positional embedding
+   * @param freqShift the number subtracted from the number of frequencies in the spacing of a
+   *     positional embedding
+   * @param trainTimesteps number of rows of a learned embedding
    */
   public record Time(
       TimeEmbedding embedding,
@@ -220,12 +219,11 @@ public record UNetConfig(
   }
 
   /**
-   * How a class label comes in.
+   * The class embedding.
    *
-   * @param embedding what a label is
-   * @param count number of classes, without the null class; nothing follows from it where labels
-   *     are timesteps
-   * @param nullClass whether the table has one more row, its last, for samples without a label
+   * @param embedding how a label is embedded
+   * @param count number of classes, without the null class; has no effect if labels are timesteps
+   * @param nullClass whether the table has an additional last row for samples without a label
    */
   public record Classes(ClassEmbedding embedding, OptionalInt count, boolean nullClass) {
 
@@ -280,18 +278,18 @@ public record UNetConfig(
   }
 
   /**
-   * A builder that begins with this configuration's settings. Kinds of levels are among them where
-   * a level is not {@link Block#PLAIN}, or where the way up does not mirror the way down.
+   * A builder with this configuration's settings. It sets the kinds of levels only if a level is
+   * not {@link Block#PLAIN}, or if the way up does not mirror the way down.
    */
   public Builder toBuilder() {
     return new Builder(this);
   }
 
   /**
-   * Reads what {@link #toJson} or diffusers wrote. What is missing has diffusers' default.
+   * Reads the result of {@link #toJson} or of diffusers. Missing settings have diffusers' defaults.
    *
    * @param json settings by name
-   * @param warnings is told of settings that are unknown and ignored
+   * @param warnings receives a message about unknown settings, which are ignored
    * @throws IllegalArgumentException if a setting is not supported or contradicts another
    */
   public static UNetConfig fromJson(
@@ -325,16 +323,15 @@ public record UNetConfig(
   }
 
   /**
-   * Collects the settings of a {@link UNetConfig}. The order of the calls does not matter, and each
-   * replaces what the same method set before. The defaults are those of diffusers, with one
-   * exception: where levels are given by {@link #blockOutChannels} alone, none of them has
-   * attention.
+   * Builds a {@link UNetConfig}. The order of calls has no effect; a second call of a method
+   * replaces the first. The defaults are those of diffusers, with one exception: if only {@link
+   * #blockOutChannels} sets the levels, none has attention.
    */
   public static final class Builder {
 
     private static final List<Integer> CHANNELS = List.of(224, 448, 672, 896);
 
-    /** Of {@link #CHANNELS}; the way up mirrors them. */
+    /** The kinds of the levels of {@link #CHANNELS}; the way up mirrors them. */
     static final List<Block> DOWN =
         List.of(Block.PLAIN, Block.ATTENTION, Block.ATTENTION, Block.ATTENTION);
 
@@ -421,7 +418,7 @@ public record UNetConfig(
       return value == null ? OptionalInt.empty() : OptionalInt.of(value);
     }
 
-    /** Sets the channels of the output, where they are not those of the input. */
+    /** Sets the channels of the output if they differ from the input's. */
     public Builder outChannels(int channels) {
       outChannels = channels;
       return this;
@@ -445,25 +442,27 @@ public record UNetConfig(
       return this;
     }
 
-    /** Sets the kinds of the levels on the way up, where they do not mirror the way down. */
+    /** Sets the kinds of the levels on the way up if they do not mirror the way down. */
     public Builder upBlocks(Block... blocks) {
       upBlocks = List.of(blocks);
       return this;
     }
 
-    /** Sets how many residual blocks a level has. */
+    /** Sets the number of residual blocks of a level. */
     public Builder layersPerBlock(int layers) {
       layersPerBlock = layers;
       return this;
     }
 
-    /** Sets the groups of the normalisations; they divide the channels of every level. */
+    /**
+     * Sets the number of groups of the normalisations; it must divide the channels of every level.
+     */
     public Builder normGroups(int groups) {
       normGroups = groups;
       return this;
     }
 
-    /** Sets what normalisation adds to the variance. */
+    /** Sets the number that normalisation adds to the variance. */
     public Builder normEps(double epsilon) {
       normEps = epsilon;
       return this;
@@ -487,7 +486,7 @@ public record UNetConfig(
       return this;
     }
 
-    /** Sets what the outputs of the blocks in the middle are divided by. */
+    /** Sets the divisor of the outputs of the middle blocks. */
     public Builder midBlockScale(double scale) {
       midBlockScale = scale;
       return this;
@@ -521,31 +520,31 @@ public record UNetConfig(
       return this;
     }
 
-    /** Sets how a timestep becomes a vector. */
+    /** Sets how a timestep is embedded. */
     public Builder timeEmbedding(TimeEmbedding how) {
       timeEmbedding = Objects.requireNonNull(how, "time embedding");
       return this;
     }
 
-    /** Sets how residual blocks take in the timestep. */
+    /** Sets how residual blocks use the embedded timestep. */
     public Builder timeInjection(TimeInjection how) {
       timeInjection = Objects.requireNonNull(how, "time injection");
       return this;
     }
 
-    /** Sets whether cosines come before sines in a positional embedding. */
+    /** Sets whether cosines precede sines in a positional embedding. */
     public Builder flipSinToCos(boolean flip) {
       flipSinToCos = flip;
       return this;
     }
 
-    /** Sets what is subtracted from the number of frequencies to space them. */
+    /** Sets the number subtracted from the number of frequencies in their spacing. */
     public Builder freqShift(double shift) {
       freqShift = shift;
       return this;
     }
 
-    /** Sets the rows of a learned time embedding. */
+    /** Sets the number of rows of a learned time embedding. */
     public Builder trainTimesteps(@Nullable Integer timesteps) {
       trainTimesteps = timesteps;
       return this;
@@ -561,7 +560,7 @@ public record UNetConfig(
     }
 
     /**
-     * Sets whether the class table has one more row for samples without a label, which
+     * Sets whether the class table has an additional row for samples without a label, which
      * classifier-free guidance needs (Ho and Salimans 2022).
      */
     public Builder nullClass(boolean present) {
@@ -569,19 +568,19 @@ public record UNetConfig(
       return this;
     }
 
-    /** Sets what a class label is. */
+    /** Sets how a class label is embedded. */
     public Builder classEmbedding(ClassEmbedding how) {
       classEmbedding = Objects.requireNonNull(how, "class embedding");
       return this;
     }
 
-    /** Sets whether inputs in [0, 1] are first taken to [-1, 1]. */
+    /** Sets whether inputs in [0, 1] are first mapped to [-1, 1]. */
     public Builder centerInput(boolean center) {
       centerInput = center;
       return this;
     }
 
-    /** Sets the probability with which training drops an activation. */
+    /** Sets the probability of dropout in training. */
     public Builder dropout(double probability) {
       dropout = probability;
       return this;

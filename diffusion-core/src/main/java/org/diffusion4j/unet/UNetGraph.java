@@ -18,7 +18,7 @@ import org.nd4j.autodiff.samediff.SameDiff;
  */
 final class UNetGraph {
 
-  /** The random frequencies of a Fourier embedding, which are drawn once and never trained. */
+  /** The random frequencies of a Fourier embedding, which are not trained. */
   static final String FOURIER_WEIGHT = "time_proj.weight";
 
   private final UNetConfig config;
@@ -83,7 +83,7 @@ final class UNetGraph {
     return time.add(oneHot.mmul(layers.table("class_embedding.weight", classes, timeChannels)));
   }
 
-  /** What is done to timesteps, and to labels that are timesteps, with the same weights. */
+  /** The embedding of timesteps, and of labels that are timesteps, with the same weights. */
   private UnaryOperator<SDVariable> projection() {
     int base = config.blocks().first();
     return switch (config.time().embedding()) {
@@ -139,7 +139,7 @@ final class UNetGraph {
     double scale = config.blocks().midScale();
     h = residual("mid_block.resnets.0", h, time, h.channels, Resample.NONE, scale);
     if (config.attention().middle()) {
-      // diffusers leaves this one without a norm where the time injection scales and shifts.
+      // In diffusers this one has no norm if the time injection scales and shifts.
       int byDefault = config.time().injection() == TimeInjection.ADD ? config.norm().groups() : 0;
       int groups = config.attention().normGroups().orElse(byDefault);
       h = attention("mid_block.attentions.0", h, groups, scale);
@@ -183,7 +183,9 @@ final class UNetGraph {
     UP
   }
 
-  /** norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, and the way around them. */
+  /**
+   * Norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, with a residual connection.
+   */
   private Activation residual(
       String name, Activation in, SDVariable time, int channels, Resample how, double scale) {
     SDVariable y = layers.silu(norm(name + ".norm1", in, config.norm().groups()));
@@ -214,7 +216,7 @@ final class UNetGraph {
     return around.of(scaled(shortcut.add(y), scale), channels);
   }
 
-  /** A product with a mask, which {@link GraphRunner} supplies: of ones but in training. */
+  /** A product with a mask from {@link GraphRunner}; outside of training it has only ones. */
   private SDVariable dropout(String name, Activation in) {
     if (config.dropout() == 0) {
       return in.value;
@@ -227,7 +229,7 @@ final class UNetGraph {
     return how == Resample.DOWN ? layers.averagePool(x) : layers.nearest(x);
   }
 
-  /** Scaled dot-product self-attention over all pixels, with the way around it. */
+  /** Scaled dot-product self-attention over all pixels, with a residual connection. */
   private Activation attention(String name, Activation in, int groups, double scale) {
     SDVariable y = groups == 0 ? in.value : norm(name + ".group_norm", in, groups);
     int channels = in.channels;
@@ -257,7 +259,9 @@ final class UNetGraph {
     return divisor == 1 ? x : x.mul(1 / divisor);
   }
 
-  /** A value of the graph, {@code [batch, channels, height, width]}, whose batch alone is open. */
+  /**
+   * A value of the graph, {@code [batch, channels, height, width]}; only the batch size is unknown.
+   */
   record Activation(SDVariable value, int channels, int height, int width) {
 
     Activation of(SDVariable other, int otherChannels) {

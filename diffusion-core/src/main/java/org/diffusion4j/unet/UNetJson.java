@@ -24,11 +24,12 @@ import org.jspecify.annotations.Nullable;
 final class UNetJson {
 
   /**
-   * A setting of ours, which diffusers ignores: the last row of the class table is for no label.
+   * An additional setting, which diffusers ignores: the last row of the class table is for samples
+   * without a label.
    */
   private static final String NULL_CLASS = "null_class";
 
-  /** Newer than the release whose format is written, so written only where it is needed. */
+  /** Newer than the release whose format is written, so it is written only if necessary. */
   private static final String TIME_EMBEDDING_DIM = "time_embedding_dim";
 
   private static final String ACTIVATION = "act_fn";
@@ -77,7 +78,7 @@ final class UNetJson {
   private static final Map<String, ClassEmbedding> CLASS_EMBEDDINGS =
       Map.of("timestep", ClassEmbedding.TIMESTEP);
 
-  /** diffusers' default, where this library takes as many as the input has. */
+  /** diffusers' default; the default of this library is the input's number. */
   private static final int CHANNELS = 3;
 
   private UNetJson() {}
@@ -157,7 +158,7 @@ final class UNetJson {
     return value == Math.rint(value) ? (Object) (long) value : (Object) value;
   }
 
-  /** What is missing keeps the builder's default, which is diffusers'. */
+  /** Missing settings keep the builder's defaults, which are diffusers'. */
   static UNetConfig read(
       Map<String, ? extends @Nullable Object> values, Consumer<String> warnings) {
     JsonSettings json = new JsonSettings(values);
@@ -170,7 +171,7 @@ final class UNetJson {
     return reader.builder.build();
   }
 
-  /** Takes settings that are there to a builder. */
+  /** Sets the existing settings in a builder. */
   private static final class Reader {
 
     final JsonSettings json;
@@ -228,7 +229,7 @@ final class UNetJson {
       set("mid_block_scale_factor", json::number, builder::midBlockScale);
     }
 
-    /** Here, as in diffusers, the default does not depend on the number of the levels. */
+    /** As in diffusers, the default does not depend on the number of levels. */
     private Block[] blocks(String key, Map<String, Block> supported, List<Block> byDefault) {
       List<Block> blocks = json.has(key) ? json.allOf(key, "block classes", supported) : byDefault;
       return blocks.toArray(Block[]::new);
@@ -236,7 +237,7 @@ final class UNetJson {
 
     void time() {
       set("time_embedding_type", oneOf(TIME_EMBEDDINGS), builder::timeEmbedding);
-      // In Python, 0 is no width either.
+      // In Python, 0 also means that no width is set.
       Integer width = json.integerOrNull(TIME_EMBEDDING_DIM);
       builder.timeEmbeddingDim(width == null || width == 0 ? null : width);
       set("resnet_time_scale_shift", oneOf(TIME_INJECTIONS), builder::timeInjection);

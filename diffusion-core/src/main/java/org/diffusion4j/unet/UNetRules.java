@@ -8,7 +8,7 @@ import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.Blocks;
 import org.diffusion4j.unet.UNetConfig.Norm;
 
-/** What the settings of a {@link UNetConfig} must be, and how they must fit together. */
+/** The rules for the settings of a {@link UNetConfig} and for their combinations. */
 final class UNetRules {
 
   private static final int MAX_LEVELS = 16;
@@ -116,7 +116,7 @@ final class UNetRules {
             + sizesThatDo(height, width, unit));
   }
 
-  /** {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */
+  /** Advice such as {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */
   private static String sizesThatDo(int height, int width, int unit) {
     int lower = height - height % unit;
     int narrower = width - width % unit;

@@ -8,7 +8,7 @@ import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.TimeInjection;
 
-/** The weights of {@link UNetGraph}, which makes them in the same order, without the graph. */
+/** The shapes of the weights of {@link UNetGraph}, in the same order, without a graph. */
 final class UNetShapes {
 
   private final WeightShapes shapes = new WeightShapes();

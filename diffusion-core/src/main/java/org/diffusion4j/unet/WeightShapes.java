@@ -4,12 +4,12 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.diffusion4j.internal.common.NativeMemory;
 
-/** The names and shapes of weights, in the layout and with the names of {@link Layers}. */
+/** The names and shapes of weights, with the layout and the names of {@link Layers}. */
 final class WeightShapes {
 
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
 
-  /** In the order in which they were added. */
+  /** All shapes in the order of their addition. */
   Map<String, long[]> all() {
     return shapes;
   }
@@ -39,9 +39,8 @@ final class WeightShapes {
   }
 
   /**
-   * Checks, before anything is allocated, that memory can hold weights.
-   *
-   * @throws IllegalArgumentException naming the number of the weights, their bytes and the limit
+   * Checks before allocation that weights fit into memory. @throws IllegalArgumentException if not;
+   * the message has the number of weights, their bytes and the limit
    */
   static void requireMemory(Map<String, long[]> shapes) {
     long all = 0;

@@ -1,7 +1,7 @@
 /**
  * Denoisers that are SameDiff graphs: the {@linkplain org.diffusion4j.unet.UNet U-Net} for images,
  * the {@linkplain org.diffusion4j.unet.Mlp MLP} for vectors, and {@linkplain
- * org.diffusion4j.unet.SameDiffDenoiser any graph} of your own.
+ * org.diffusion4j.unet.SameDiffDenoiser any custom graph}.
  *
  * <pre>{@code
  * UNetConfig config = UNetConfig.builder(1, 28, 28).blockOutChannels(32, 64).normGroups(8).build();

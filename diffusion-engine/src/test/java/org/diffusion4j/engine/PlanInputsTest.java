@@ -3,6 +3,10 @@ package org.diffusion4j.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
+import static org.diffusion4j.engine.PlanOrSession.compare;
+import static org.diffusion4j.engine.PlanOrSession.gaussian;
+import static org.diffusion4j.engine.PlanOrSession.plan;
+import static org.diffusion4j.engine.PlanOrSession.run;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,13 +15,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.diffusion4j.SampleLoss;
-import org.diffusion4j.engine.cpu.Workers;
-import org.diffusion4j.engine.graph.GraphExecutor;
 import org.diffusion4j.engine.graph.LossGradients;
-import org.diffusion4j.engine.graph.Precision;
-import org.diffusion4j.engine.samediff.SessionGraph;
-import org.diffusion4j.engine.samediff.Source;
-import org.diffusion4j.internal.common.NativeMemory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -34,15 +32,6 @@ class PlanInputsTest {
   private static final int TOKENS = 4;
   private static final int WIDTH = 3;
   private static final int FEATURES = 5;
-
-  private static INDArray gaussian(long seed, long... shape) {
-    Random random = new Random(seed);
-    float[] values = new float[(int) NativeMemory.product(shape)];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) random.nextGaussian();
-    }
-    return Nd4j.create(values, shape, 'c');
-  }
 
   private static INDArray tokens(DataType type, int n) {
     Random random = new Random(n);
@@ -61,59 +50,6 @@ class PlanInputsTest {
     SDVariable w = sd.var("w", gaussian(2, WIDTH, FEATURES));
     sd.math().tanh("pooled", hidden.mean(1).mmul(w));
     return sd;
-  }
-
-  private static PlannedGraph plan(SameDiff graph) {
-    Source source = new Source(graph, () -> copy(graph), List.of());
-    return PlannedGraph.of(source, NativeMemory.ledger(), Workers.of(3)).orElseThrow();
-  }
-
-  private static SessionGraph session(SameDiff graph) {
-    return new SessionGraph(graph, () -> copy(graph), List.of());
-  }
-
-  private static SameDiff copy(SameDiff graph) {
-    SameDiff copy = SameDiff.create();
-    graph.invokeGraphOn(copy);
-    return copy;
-  }
-
-  private static Map<String, INDArray> run(
-      GraphExecutor executor, Map<String, INDArray> inputs, Map<String, long[]> results) {
-    return executor.outputs(inputs, results, Precision.FLOAT32);
-  }
-
-  private static void compare(
-      Supplier<SameDiff> graph,
-      Map<String, INDArray> inputs,
-      Map<String, long[]> results,
-      String lossOf,
-      String... of) {
-    try (PlannedGraph plan = plan(graph.get());
-        SessionGraph session = session(graph.get())) {
-      Map<String, INDArray> expected = run(session, inputs, results);
-      Map<String, INDArray> actual = run(plan, inputs, results);
-      assertThat(actual).containsOnlyKeys(results.keySet());
-      actual.forEach((name, array) -> assertClose(name, array, expected.get(name)));
-      INDArray target = gaussian(9, results.get(lossOf));
-      SampleLoss loss = SampleLoss.meanSquaredError(target);
-      try (LossGradients ours =
-              plan.gradients(inputs, lossOf, target.shape(), loss, null, List.of(of));
-          LossGradients theirs =
-              session.gradients(inputs, lossOf, target.shape(), loss, null, List.of(of))) {
-        assertThat(ours.losses().sum()).isCloseTo(theirs.losses().sum(), within(1e-5));
-        for (String name : of) {
-          assertClose(name, ours.gradients().get(name), theirs.gradients().get(name));
-        }
-      }
-    }
-  }
-
-  private static void assertClose(String name, INDArray actual, INDArray expected) {
-    assertThat(actual.shape()).as(name).isEqualTo(expected.shape());
-    assertThat(actual.distance2(expected))
-        .as(name)
-        .isLessThan(1e-5 * (1 + expected.norm2Number().doubleValue()));
   }
 
   private static Map<String, long[]> encoded(int n) {

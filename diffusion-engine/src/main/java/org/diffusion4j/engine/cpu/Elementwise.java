@@ -3,18 +3,31 @@ package org.diffusion4j.engine.cpu;
 import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
 import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
+import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Affine;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.Node;
-import org.diffusion4j.engine.graph.Sigmoid;
-import org.diffusion4j.engine.graph.Silu;
-import org.diffusion4j.engine.graph.SiluGradient;
 import org.diffusion4j.engine.graph.Value;
 
 /** Elementwise kernels. */
 final class Elementwise {
 
-  private static final int SIGMOID = dnnl.dnnl_eltwise_logistic_use_dst_for_bwd;
+  /** A function of oneDNN's, and its parameter. */
+  private record Function(int kind, float alpha) {
+
+    static Function of(Activation.Kind kind) {
+      return switch (kind) {
+        case SILU -> new Function(dnnl.dnnl_eltwise_swish, 1);
+        case SIGMOID -> new Function(dnnl.dnnl_eltwise_logistic_use_dst_for_bwd, 1);
+        case TANH -> new Function(dnnl.dnnl_eltwise_tanh_use_dst_for_bwd, 0);
+        case RELU -> new Function(dnnl.dnnl_eltwise_relu_use_dst_for_bwd, 0);
+        case MISH -> new Function(dnnl.dnnl_eltwise_mish, 0);
+        case GELU -> new Function(dnnl.dnnl_eltwise_gelu_erf, 0);
+        case TANH_GELU -> new Function(dnnl.dnnl_eltwise_gelu_tanh, 0);
+        case QUICK_GELU -> new Function(dnnl.dnnl_eltwise_swish, 1.702f);
+      };
+    }
+  }
 
   private Elementwise() {}
 
@@ -24,8 +37,9 @@ final class Elementwise {
     return forward(node, dnnl.dnnl_eltwise_linear, alpha, beta, node.x(), node.y(), context);
   }
 
-  static Kernel silu(Silu node, KernelContext context) {
-    return forward(node, dnnl.dnnl_eltwise_swish, 1, 0, node.x(), node.y(), context);
+  static Kernel activation(Activation node, KernelContext context) {
+    Function f = Function.of(node.kind());
+    return forward(node, f.kind, f.alpha, 0, node.x(), node.y(), context);
   }
 
   private static Kernel forward(
@@ -53,38 +67,11 @@ final class Elementwise {
             attributes);
   }
 
-  static Kernel siluGradient(SiluGradient node, KernelContext context) {
-    return gradient(
-        node,
-        dnnl.dnnl_eltwise_swish,
-        new Operand(dnnl.DNNL_ARG_SRC, context.flat(node.dx()), node.of().x()),
-        node.dy(),
-        node.dx(),
-        context);
-  }
-
-  static Kernel sigmoid(Sigmoid node, KernelContext context) {
-    return forward(node, SIGMOID, 0, 0, node.x(), node.y(), context);
-  }
-
-  static Kernel sigmoidGradient(Sigmoid.Gradient node, KernelContext context) {
-    return gradient(
-        node,
-        SIGMOID,
-        new Operand(dnnl.DNNL_ARG_DST, context.flat(node.dx()), node.of().y()),
-        node.dy(),
-        node.dx(),
-        context);
-  }
-
-  /**
-   * @param of the value that the derivative is computed from: the input or the result
-   */
-  private static Kernel gradient(
-      Node node, int function, Operand of, Value dy, Value dx, KernelContext context) {
-    Desc desc = of.desc();
+  static Kernel activationGradient(Activation.Gradient node, KernelContext context) {
+    Function f = Function.of(node.of().kind());
+    Desc desc = context.flat(node.dx());
     Primitive.Description forward =
-        context.own(Primitive.describe(node.name(), eltwise(function, 1, 0, desc)));
+        context.own(Primitive.describe(node.name(), eltwise(f.kind, f.alpha, 0, desc)));
     Primitive primitive =
         context.own(
             Primitive.of(
@@ -93,19 +80,21 @@ final class Elementwise {
                     dnnl.dnnl_eltwise_backward_primitive_desc_create(
                         pd,
                         OneDnn.engine(),
-                        function,
+                        f.kind,
                         desc.handle(),
                         desc.handle(),
                         desc.handle(),
-                        1,
+                        f.alpha,
                         0,
                         forward.handle(),
                         attributes)));
+    int by =
+        node.of().kind().isDifferentiatedByResult() ? dnnl.DNNL_ARG_DST : dnnl.DNNL_ARG_SRC;
     return PrimitiveKernel.of(
         primitive,
-        of,
-        new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, dy),
-        new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, dx));
+        new Operand(by, desc, node.by()),
+        new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, node.dy()),
+        new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, node.dx()));
   }
 
   static Kernel binary(Binary node, KernelContext context) {

@@ -2,6 +2,7 @@ package org.diffusion4j.engine.cpu;
 
 import java.util.Map;
 import java.util.Objects;
+import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Affine;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.ColumnSums;
@@ -13,16 +14,15 @@ import org.diffusion4j.engine.graph.DropoutOp;
 import org.diffusion4j.engine.graph.Gather;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.GroupNormGradient;
+import org.diffusion4j.engine.graph.LayerNorm;
 import org.diffusion4j.engine.graph.Load;
 import org.diffusion4j.engine.graph.LossOfOutput;
 import org.diffusion4j.engine.graph.Nd4jOp;
 import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Permute;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Resample;
-import org.diffusion4j.engine.graph.Sigmoid;
-import org.diffusion4j.engine.graph.Silu;
-import org.diffusion4j.engine.graph.SiluGradient;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.SoftmaxGradient;
 import org.diffusion4j.engine.graph.Split;
@@ -36,6 +36,7 @@ final class Kernels {
           kernel(Load.class, Transfers::load),
           kernel(Store.class, Transfers::store),
           kernel(Relayout.class, Transfers::relayout),
+          kernel(Permute.class, Transfers::permute),
           kernel(Convolution.class, ConvolutionKernel::new),
           kernel(ConvolutionInputGradient.class, ConvolutionInputGradientKernel::new),
           kernel(ConvolutionWeightGradient.class, ConvolutionWeightGradientKernel::new),
@@ -43,15 +44,15 @@ final class Kernels {
           kernel(ColumnSums.class, ColumnSumsKernel::of),
           kernel(GroupNorm.class, GroupNormKernel::of),
           kernel(GroupNormGradient.class, GroupNormGradientKernel::of),
+          kernel(LayerNorm.class, LayerNorms::forward),
+          kernel(LayerNorm.Gradient.class, LayerNorms::gradient),
           kernel(Gather.class, GatherKernel::of),
           kernel(Gather.Gradient.class, GatherKernel::gradient),
           kernel(Softmax.class, Softmaxes::forward),
           kernel(SoftmaxGradient.class, Softmaxes::gradient),
           kernel(Affine.class, Elementwise::affine),
-          kernel(Sigmoid.class, Elementwise::sigmoid),
-          kernel(Sigmoid.Gradient.class, Elementwise::sigmoidGradient),
-          kernel(Silu.class, Elementwise::silu),
-          kernel(SiluGradient.class, Elementwise::siluGradient),
+          kernel(Activation.class, Elementwise::activation),
+          kernel(Activation.Gradient.class, Elementwise::activationGradient),
           kernel(Binary.class, Elementwise::binary),
           kernel(DropoutOp.class, DropoutKernel::of),
           kernel(Concat.class, ChannelKernels::concat),

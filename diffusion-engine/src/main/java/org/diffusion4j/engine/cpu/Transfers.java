@@ -8,6 +8,7 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Pointer;
 import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
 import org.diffusion4j.engine.graph.Load;
+import org.diffusion4j.engine.graph.Permute;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Store;
 import org.diffusion4j.engine.graph.Value;
@@ -24,6 +25,17 @@ final class Transfers {
         context.own(Primitive.reorder(node.name(), from, to)),
         new Operand(dnnl.DNNL_ARG_FROM, from, node.from()),
         new Operand(dnnl.DNNL_ARG_TO, to, node.to()));
+  }
+
+  static Kernel permute(Permute node, KernelContext context) {
+    long[] strides = node.x().strides();
+    long[] permuted = node.order().stream().mapToLong(d -> strides[d]).toArray();
+    Desc from = context.own(Desc.strided(node.y().shape(), permuted));
+    Desc to = context.desc(node.y());
+    return PrimitiveKernel.of(
+        context.own(Primitive.reorder(node.name(), from, to)),
+        new Operand(dnnl.DNNL_ARG_FROM, from, node.x()),
+        new Operand(dnnl.DNNL_ARG_TO, to, node.y()));
   }
 
   static Kernel load(Load node, KernelContext context) {

@@ -73,7 +73,7 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     if (function.opName().equals("gather")) {
       throw new UnplannableException("ND4J adds the gradient of a gather to wrong rows");
     }
-    GraphReader reader = new GraphReader(weights, this, Precision.FLOAT32);
+    Reading reading = new Reading(weights, 1);
     List<SDVariable> seeds = new ArrayList<>();
     for (Value output : node.outputs()) {
       Value dy = tape.gradient(output);
@@ -85,18 +85,18 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
           scratch.hasVariable(name)
               ? scratch.getVariable(name)
               : scratch.placeHolder(name, DataType.FLOAT, output.shape()));
-      reader.define(name, dy);
-      reader.define(output.name(), output);
+      reading.define(name, dy);
+      reading.define(output.name(), output);
     }
     String[] names = function.argNames();
     for (int i = 0; i < names.length; i++) {
-      reader.define(names[i], node.inputs().get(i));
+      reading.define(names[i], node.inputs().get(i));
     }
     List<SDVariable> results = differentiate(function, seeds);
     for (int i = 0; i < names.length; i++) {
       SDVariable result = i < results.size() ? results.get(i) : null;
       if (result != null && tape.wants(node.inputs().get(i))) {
-        contribute(tape, reader, scratch, node.inputs().get(i), result.name());
+        contribute(tape, reading, scratch, node.inputs().get(i), result.name());
       }
     }
   }
@@ -110,17 +110,18 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
     }
   }
 
-  private static void contribute(
-      Tape tape, GraphReader reader, SameDiff scratch, Value input, String result) {
-    int before = reader.nodes().size();
-    Set<String> known = new HashSet<>(reader.known());
-    reader.read(new Ops(scratch, List.of(result), known), List.of(result));
-    Value gradient = reader.value(result);
+  private void contribute(
+      Tape tape, Reading reading, SameDiff scratch, Value input, String result) {
+    int before = reading.nodes().size();
+    Set<String> known = new HashSet<>(reading.known());
+    new GraphReader(reading, this, Precision.FLOAT32).read(
+        new Ops(scratch, List.of(result), known), List.of(result));
+    Value gradient = reading.value(result);
     if (!gradient.sameShape(input)) {
       gradient = gradient.view(gradient.name(), input.shape());
     }
-    Value laidOut = input.channelsLast() ? reader.image(gradient) : reader.plain(gradient);
-    reader.nodes().subList(before, reader.nodes().size()).forEach(tape::add);
+    Value laidOut = input.channelsLast() ? reading.image(gradient) : reading.plain(gradient);
+    reading.nodes().subList(before, reading.nodes().size()).forEach(tape::add);
     tape.contribute(input, laidOut);
   }
 }

@@ -23,31 +23,32 @@ import org.nd4j.linalg.api.buffer.DataType;
 /** Converts a SameDiff graph to nodes for placeholders of given shapes. */
 public final class SameDiffPlanner {
 
-  private final GraphReader reader;
+  private final Reading reading;
   private final List<Node> nodes = new ArrayList<>();
   private final Map<String, Integer> callers = new LinkedHashMap<>();
   private final boolean batchwise;
 
   private SameDiffPlanner(
-      Weights weights, Source source, Map<String, long[]> placeholders, Goal goal) {
+      Weights weights, Source source, Map<String, long[]> placeholders, Goal goal, int batch) {
     Set<String> results = goal.results();
     Nd4jGradient nd4j = new Nd4jGradient(source.gradientGraph(), weights);
-    reader = new GraphReader(weights, nd4j, goal.precision());
-    reader.dropouts(source.dropouts(), goal.drops());
+    reading = new Reading(weights, batch);
+    GraphReader reader =
+        new GraphReader(reading, nd4j, goal.precision(), source.dropouts(), goal.drops());
     Ops ops = new Ops(source.graph(), results, placeholders.keySet());
     placeholders.forEach(
         (name, shape) -> {
           boolean used = !ops.consumers(name).isEmpty();
           Value value = input(source.placeholder(name), shape.clone());
-          reader.define(name, value);
+          reading.define(name, value);
           int caller = caller(name);
           if (used) {
             nodes.add(new Load(caller, value));
           }
         });
     reader.read(ops, results);
-    nodes.addAll(reader.nodes());
-    batchwise = reader.batchwise() && nodes.stream().allMatch(Node::batchwise);
+    nodes.addAll(reading.nodes());
+    batchwise = reading.batchwise() && nodes.stream().allMatch(Node::batchwise);
   }
 
   private static Value input(Placeholder placeholder, long[] shape) {
@@ -72,7 +73,8 @@ public final class SameDiffPlanner {
       Map<String, long[]> placeholders,
       Goal goal,
       Map<String, long[]> results) {
-    SameDiffPlanner planner = new SameDiffPlanner(weights, source, placeholders, goal);
+    int batch = Math.toIntExact(results.values().iterator().next()[0]);
+    SameDiffPlanner planner = new SameDiffPlanner(weights, source, placeholders, goal, batch);
     results.forEach(
         (name, shape) -> {
           Value result = planner.result(name, shape);
@@ -86,7 +88,7 @@ public final class SameDiffPlanner {
   }
 
   private Value result(String name, long[] shape) {
-    Value result = reader.value(name);
+    Value result = reading.value(name);
     if (result.type() != DataType.FLOAT || !Arrays.equals(result.shape(), shape)) {
       throw new UnplannableException(
           name + " must be " + Arrays.toString(shape) + " but is " + result);
@@ -99,7 +101,7 @@ public final class SameDiffPlanner {
   }
 
   private void differentiate(Value output, Set<String> of) {
-    List<Value> wanted = of.stream().map(reader::value).toList();
+    List<Value> wanted = of.stream().map(reading::value).toList();
     for (Value value : wanted) {
       if (value.type() != DataType.FLOAT) {
         throw new IllegalArgumentException(

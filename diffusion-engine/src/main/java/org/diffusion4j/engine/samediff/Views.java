@@ -1,0 +1,140 @@
+package org.diffusion4j.engine.samediff;
+
+import com.google.common.primitives.Ints;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.diffusion4j.engine.graph.Concat;
+import org.diffusion4j.engine.graph.Permute;
+import org.diffusion4j.engine.graph.Split;
+import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.Value;
+import org.nd4j.linalg.api.buffer.DataType;
+
+/** Turns operations that move values, or look at them differently, into views and nodes. */
+final class Views {
+
+  private final Reading reading;
+  private final Nd4jReader nd4j;
+
+  Views(Reading reading, Nd4jReader nd4j) {
+    this.reading = reading;
+    this.nd4j = nd4j;
+  }
+
+  boolean identity(Op op) {
+    reading.define(op.result(), reading.value(op.in().get(0)));
+    return true;
+  }
+
+  boolean reshape(Op op) {
+    if (op.in().size() != 1 || op.integers().length < 2 || op.integers()[0] != -'c') {
+      return false;
+    }
+    return reshape(op, Arrays.copyOfRange(op.integers(), 1, op.integers().length));
+  }
+
+  /**
+   * @param sizes of which one may be negative, for what is left
+   */
+  private boolean reshape(Op op, long[] sizes) {
+    Value x = reading.plain(reading.value(op.in().get(0)));
+    long known = 1;
+    for (long size : sizes) {
+      known *= size < 0 ? 1 : size;
+    }
+    long[] shape = sizes.clone();
+    for (int d = 0; d < shape.length; d++) {
+      shape[d] = shape[d] < 0 ? x.length() / known : shape[d];
+    }
+    if (Value.length(shape) != x.length()) {
+      throw new UnplannableException(x + " cannot have the shape " + Arrays.toString(shape));
+    }
+    if (!x.isWeight() && !keepsSamples(op, sizes, x, shape)) {
+      reading.mixesSamples();
+    }
+    boolean flat = shape.length == 4 && (shape[1] == 1 || shape[2] * shape[3] == 1);
+    flat &= !x.isWeight() && x.type() == DataType.FLOAT;
+    reading.define(
+        op.result(), flat ? x.activationView(op.result(), shape) : x.view(op.result(), shape));
+    return true;
+  }
+
+  /**
+   * Whether each sample has the same number of rows before and after, and would have in a batch of
+   * any size.
+   */
+  private boolean keepsSamples(Op op, long[] sizes, Value x, long[] shape) {
+    int rank = Math.max(x.rank(), shape.length);
+    boolean open =
+        op.is("reshape")
+            ? sizes.length > 0 && sizes[0] < 0
+            : Arrays.stream(op.integers()).allMatch(axis -> axis % rank != 0);
+    int batch = reading.batch();
+    return open
+        && op.integers().length > 0
+        && x.rank() > 0
+        && (shape[0] == x.size(0) || (shape[0] % batch == 0 && x.size(0) % batch == 0));
+  }
+
+  /** ND4J itself would leave the result of these where the input lies. */
+  boolean sizesOfOne(Op op) {
+    return reshape(op, shapeOfResult(op));
+  }
+
+  private long[] shapeOfResult(Op op) {
+    return nd4j.shapes(op.function(), List.of(reading.plain(reading.value(op.in().get(0))))).get(0).getShape();
+  }
+
+  boolean permutation(Op op) {
+    Value x = reading.value(op.in().get(0));
+    int[] order = Ints.toArray(Arrays.stream(op.integers()).boxed().toList());
+    boolean fits =
+        op.in().size() == 1
+            && order.length == x.rank()
+            && Arrays.stream(order).allMatch(d -> d >= 0)
+            && x.type() == DataType.FLOAT;
+    if (fits) {
+      reading.add(Permute.of(op.result(), x, Ints.asList(order)));
+    }
+    return fits;
+  }
+
+  boolean concat(Op op) {
+    List<Value> parts = new ArrayList<>();
+    long channels = 0;
+    for (String name : op.in()) {
+      Value part = reading.value(name);
+      if (part.rank() < 2) {
+        return false;
+      }
+      parts.add(part.rank() == 4 ? reading.image(part) : part);
+      channels += part.size(1);
+    }
+    int rank = parts.get(0).rank();
+    if (op.integers().length != 1 || op.integers()[0] != 1 || (rank != 2 && rank != 4)) {
+      return false;
+    }
+    long[] shape = parts.get(0).shape();
+    shape[1] = channels;
+    reading.add(new Concat(op.result(), parts, Value.activation(op.result(), shape)));
+    return true;
+  }
+
+  boolean split(Op op) {
+    long[] i = op.integers();
+    Value x = reading.value(op.in().get(0));
+    if (op.in().size() != 1 || i.length != 2 || i[1] != 1 || (x.rank() != 2 && x.rank() != 4)) {
+      return false;
+    }
+    Value whole = x.rank() == 4 ? reading.image(x) : x;
+    long[] shape = whole.shape();
+    shape[1] /= i[0];
+    List<Value> parts = new ArrayList<>();
+    for (String name : op.out()) {
+      parts.add(Value.activation(name, shape));
+    }
+    reading.add(new Split("split " + op.result(), whole, parts));
+    return true;
+  }
+}

@@ -1,10 +1,8 @@
 package org.diffusion4j.engine.graph;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.nd4j.autodiff.functions.DifferentialFunction;
-import org.nd4j.linalg.api.ops.BaseReduceOp;
 
 /**
  * An operation without its own node; ND4J runs it on values in C order.
@@ -41,20 +39,8 @@ public record Nd4jOp(
   @Override
   public boolean batchwise() {
     return elementwise
-        || reducesWithinSamples()
         || (BATCHWISE.contains(function.opName())
             && inputs.stream().noneMatch(v -> v.isWeight() && v.rank() > 0 && v.size(0) > 1));
-  }
-
-  private boolean reducesWithinSamples() {
-    return function instanceof BaseReduceOp reduce
-        && reduce.getDimensions() != null
-        && reduce.getDimensions().length > 0
-        && inputs.stream()
-            .allMatch(
-                x ->
-                    !x.isWeight()
-                        && Arrays.stream(reduce.getDimensions()).allMatch(d -> d % x.rank() != 0));
   }
 
   @Override

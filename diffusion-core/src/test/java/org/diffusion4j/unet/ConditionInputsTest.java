@@ -257,11 +257,11 @@ class ConditionInputsTest {
     try (SameDiffDenoiser text = text();
         SameDiffDenoiser pictures = pictures()) {
       Embeddings some = embeddings(2);
-      assertRefused(text, Condition.none(), "condition must hold embeddings of width 5");
+      assertRefused(text, Condition.none(), "condition must have embeddings of width 5");
       assertRefused(
           text,
           Condition.embeddings(some.tokens()),
-          "pooled embeddings must be there, for the graph has a placeholder text_embeds");
+          "pooled embeddings must be present, because the graph has a placeholder text_embeds");
       assertRefused(
           text,
           Condition.embeddings(gaussian(1, 2, TOKENS + 1, WIDTH), null, some.pooled()),
@@ -277,7 +277,7 @@ class ConditionInputsTest {
       assertRefused(
           pictures,
           Condition.pictures(gaussian(1, 2, 2, 4, 4)),
-          "condition must hold a label per sample");
+          "condition must have a label per sample");
     }
   }
 

@@ -138,7 +138,10 @@ final class ConditionInputs {
     }
     if (array == null) {
       throw new IllegalArgumentException(
-          what + " must be present, because the graph has a placeholder " + name + ", but were null");
+          what
+              + " must be present, because the graph has a placeholder "
+              + name
+              + ", but were null");
     }
     boolean fits = array.rank() == shape.length;
     for (int d = 1; fits && d < shape.length; d++) {

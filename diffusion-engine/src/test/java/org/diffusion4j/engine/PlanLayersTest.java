@@ -119,8 +119,7 @@ class PlanLayersTest {
           return halves[0].mul(sd.nn().gelu(halves[1]));
         });
     Map<String, Layer> shaped = new LinkedHashMap<>();
-    all.forEach(
-        (name, layer) -> shaped.put(name, (sd, x, c) -> tokens(sd, layer.of(sd, x, c))));
+    all.forEach((name, layer) -> shaped.put(name, (sd, x, c) -> tokens(sd, layer.of(sd, x, c))));
     shaped.put("attention to a context", PlanLayersTest::attention);
     return shaped;
   }
@@ -177,8 +176,7 @@ class PlanLayersTest {
   @Test
   void gradients_byAContext_areThoseOfTheSession() {
     Supplier<SameDiff> graph = graph(PlanLayersTest::attention);
-    compare(
-        graph, inputs(5), Map.of("y", new long[] {5, TOKENS, WIDTH}), "y", "x", "context", "k");
+    compare(graph, inputs(5), Map.of("y", new long[] {5, TOKENS, WIDTH}), "y", "x", "context", "k");
   }
 
   /** Neither forward nor backward does ND4J compute anything, and the batch is divided. */

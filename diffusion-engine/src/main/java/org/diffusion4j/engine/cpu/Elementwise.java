@@ -88,8 +88,7 @@ final class Elementwise {
                         0,
                         forward.handle(),
                         attributes)));
-    int by =
-        node.of().kind().isDifferentiatedByResult() ? dnnl.DNNL_ARG_DST : dnnl.DNNL_ARG_SRC;
+    int by = node.of().kind().isDifferentiatedByResult() ? dnnl.DNNL_ARG_DST : dnnl.DNNL_ARG_SRC;
     return PrimitiveKernel.of(
         primitive,
         new Operand(by, desc, node.by()),

@@ -53,8 +53,7 @@ final class LayerNorms {
   static Kernel gradient(LayerNorm.Gradient node, KernelContext context) {
     LayerNorm norm = node.of();
     LayerNorms of = new LayerNorms(norm, context);
-    Primitive.Description forward =
-        context.own(Primitive.describe(norm.name(), of.forward()));
+    Primitive.Description forward = context.own(Primitive.describe(norm.name(), of.forward()));
     Primitive primitive =
         context.own(
             Primitive.of(

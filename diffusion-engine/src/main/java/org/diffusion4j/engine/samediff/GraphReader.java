@@ -14,7 +14,7 @@ import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.Group;
 
-/** Turns the operations of a SameDiff graph into nodes: groups that are recognised, and the rest. */
+/** Converts the operations of a SameDiff graph to nodes: groups first, then single operations. */
 final class GraphReader {
 
   private final OpReader single;

@@ -21,7 +21,7 @@ final class GroupNormPattern {
     this.patterns = patterns;
   }
 
-  /** The names of what a group norm reads and how it is set. */
+  /** The inputs and the settings of a group norm. */
   record GroupNormMatch(
       Group group,
       String x,
@@ -35,7 +35,7 @@ final class GroupNormPattern {
       double eps,
       boolean silu) {}
 
-  /** {@code Layers.groupNorm}, from its first reshape on. */
+  /** Matches {@code Layers.groupNorm}, starting at its first reshape. */
   Optional<GroupNormMatch> match(Op start) {
     Trail trail = new Trail(ops, start);
     Op mean = trail.to("reduce_mean");
@@ -84,7 +84,7 @@ final class GroupNormPattern {
     return Optional.of(withSilu(withScaleAndShift(withBias(plain))));
   }
 
-  /** A sum of an image and a value per channel before it. */
+  /** Extends the match by an addition of a value per channel before it. */
   private GroupNormMatch withBias(GroupNormMatch match) {
     Op sum = ops.producer(match.x, "add");
     Op bias = sum == null ? null : ops.producer(sum.in().get(1), "reshape");
@@ -110,13 +110,13 @@ final class GroupNormPattern {
                 false));
   }
 
-  /** Whether an operation gives each sample and channel one value, {@code [-1, channels, 1, 1]}. */
+  /** Whether a reshape gives one value per sample and channel, {@code [-1, channels, 1, 1]}. */
   private static boolean perChannel(Op reshape) {
     long[] shape = reshape.integers();
     return shape.length == 5 && shape[1] == -1 && shape[3] == 1 && shape[4] == 1;
   }
 
-  /** {@code Layers.scaleShift}: {@code y (1 + scale) + shift}. */
+  /** Extends the match by {@code Layers.scaleShift}: {@code y (1 + scale) + shift}. */
   private GroupNormMatch withScaleAndShift(GroupNormMatch match) {
     Trail trail = new Trail(ops, match.group.last());
     Op zeros = trail.to("zeroslike");

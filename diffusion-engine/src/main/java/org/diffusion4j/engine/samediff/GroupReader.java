@@ -1,6 +1,5 @@
 package org.diffusion4j.engine.samediff;
 
-import java.util.Arrays;
 import java.util.Optional;
 import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Convolution;
@@ -16,7 +15,7 @@ import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.SumMatch;
 import org.jspecify.annotations.Nullable;
 
-/** Turns groups of operations that were recognised into nodes. */
+/** Converts the groups of operations that {@link Patterns} found to nodes. */
 final class GroupReader {
 
   private final Reading reading;
@@ -57,7 +56,7 @@ final class GroupReader {
             y));
   }
 
-  /** One value for each sample and channel of an image. */
+  /** A value with one element per sample and channel of an image. */
   private @Nullable Value rows(@Nullable String name, Value image) {
     if (name == null) {
       return null;
@@ -108,7 +107,8 @@ final class GroupReader {
   void convolutionSum(SumMatch m, Op sum) {
     Value addend = reading.value(m.addend());
     Optional<Convolution> fused =
-        images.convolution(m.operation(), addend.rank() == 4 ? reading.image(addend) : addend, sum.result());
+        images.convolution(
+            m.operation(), addend.rank() == 4 ? reading.image(addend) : addend, sum.result());
     if (fused.isPresent()) {
       reading.add(fused.get());
     } else {

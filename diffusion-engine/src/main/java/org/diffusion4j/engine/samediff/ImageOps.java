@@ -9,7 +9,7 @@ import org.diffusion4j.engine.graph.Resample;
 import org.diffusion4j.engine.graph.Value;
 import org.jspecify.annotations.Nullable;
 
-/** Turns operations on images into nodes: convolutions, pooling and upsampling. */
+/** Converts operations on images to nodes: convolutions, pooling and upsampling. */
 final class ImageOps {
 
   private final Reading reading;
@@ -29,7 +29,7 @@ final class ImageOps {
     return node.isPresent();
   }
 
-  /** A convolution as oneDNN does it, if the graph's is one. */
+  /** A convolution that oneDNN supports, if the graph's is one. */
   Optional<Convolution> convolution(Op op, @Nullable Value addend, String result) {
     long[] i = op.integers();
     boolean simple = op.in().size() == 3 && i.length >= 11 && i[6] == 1 && i[7] == 1;
@@ -56,7 +56,7 @@ final class ImageOps {
         after[d] = total - before[d];
       } else {
         size[d] = (in + 2 * before[d] - kernel) / strides[d] + 1;
-        // What the last window does not reach is no padding.
+        // Rows that the last window does not reach are not padding.
         after[d] = (size[d] - 1) * strides[d] + kernel - in - before[d];
       }
     }

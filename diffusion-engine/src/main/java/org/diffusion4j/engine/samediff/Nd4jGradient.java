@@ -114,8 +114,8 @@ final class Nd4jGradient implements Nd4jOp.LocalGradient {
       Tape tape, Reading reading, SameDiff scratch, Value input, String result) {
     int before = reading.nodes().size();
     Set<String> known = new HashSet<>(reading.known());
-    new GraphReader(reading, this, Precision.FLOAT32).read(
-        new Ops(scratch, List.of(result), known), List.of(result));
+    new GraphReader(reading, this, Precision.FLOAT32)
+        .read(new Ops(scratch, List.of(result), known), List.of(result));
     Value gradient = reading.value(result);
     if (!gradient.sameShape(input)) {
       gradient = gradient.view(gradient.name(), input.shape());

@@ -15,10 +15,10 @@ import org.nd4j.linalg.api.ops.ScalarOp;
 import org.nd4j.linalg.api.shape.LongShapeDescriptor;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Turns operations that have no node of their own into nodes that ND4J runs. */
+/** Converts operations without a node of their own to nodes that ND4J runs. */
 final class Nd4jReader {
 
-  /** Operations whose integers are values, not the shape of the result. */
+  /** Operations whose integer inputs are values, not the shape of the result. */
   private static final Set<String> READS_INTEGERS =
       Set.of(
           "cast",
@@ -30,7 +30,7 @@ final class Nd4jReader {
           "subtract",
           "multiply");
 
-  /** Smaller examples are not worth a question. */
+  /** The memory for smaller examples is not checked. */
   private static final long GATED_BYTES = 1 << 20;
 
   private final Reading reading;
@@ -89,7 +89,10 @@ final class Nd4jReader {
     }
   }
 
-  /** Arrays of the values' shapes: weights themselves, for an operation may need their contents. */
+  /**
+   * Arrays with the values' shapes; for weights the weights themselves, because an operation may
+   * need their contents.
+   */
   private List<INDArray> examples(List<Value> in) {
     long bytes = 0;
     for (Value value : in) {

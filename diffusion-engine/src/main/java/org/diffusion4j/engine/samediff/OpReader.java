@@ -17,10 +17,10 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ops.CustomOp;
 
-/** Turns single operations into nodes: those that there is a node for, and the others by ND4J. */
+/** Converts single operations to nodes; operations without a node of their own run in ND4J. */
 final class OpReader {
 
-  /** ND4J's layer norm divides by the deviation itself, and a row of equal values by nothing. */
+  /** ND4J's layer norm has no epsilon and gives the shift for a row of equal values. */
   private static final double LEAST = 1e-30;
 
   private final Reading reading;
@@ -117,7 +117,8 @@ final class OpReader {
     }
     long[] row = Arrays.copyOfRange(table.shape(), 1, table.rank());
     long[] shape = Longs.concat(rows.shape(), row);
-    reading.add(new Gather(reading.plain(table), rows, Value.plain(op.result(), DataType.FLOAT, shape)));
+    reading.add(
+        new Gather(reading.plain(table), rows, Value.plain(op.result(), DataType.FLOAT, shape)));
     return true;
   }
 

@@ -8,8 +8,8 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.Activation;
 
 /**
- * Finds the groups of operations that one kernel does: group normalisation written out in
- * elementary operations, GELU, attention, a matrix product with its bias, a convolution with a sum.
+ * Finds groups of operations that one kernel computes: group normalisation and GELU written in
+ * elementary operations, attention, a matrix product with a bias, a convolution with an addition.
  */
 final class Patterns {
 
@@ -17,17 +17,17 @@ final class Patterns {
   private final Set<String> kept;
 
   /**
-   * @param kept results that are wanted, which no group may hide
+   * @param kept requested results, which no group may hide
    */
   Patterns(Ops ops, Set<String> kept) {
     this.ops = ops;
     this.kept = kept;
   }
 
-  /** Operations that become one, the last of which makes the group's result. */
+  /** Operations that become one node; the last computes the group's result. */
   record Group(Set<Op> members, Op last) {}
 
-  /** Whether nobody outside reads what is made inside, but for the result of the last. */
+  /** Whether no operation outside reads an inner result, except that of the last operation. */
   boolean closed(Set<Op> members, Op last) {
     for (Op op : members) {
       if (!op.equals(last)) {
@@ -94,11 +94,11 @@ final class Patterns {
     return Math.abs(op.scalar() - number) < 1e-6;
   }
 
-  /** The names of what an attention reads, each {@code [batch, channels, height, width]}. */
+  /** The inputs of an attention, each {@code [batch, channels, height, width]}. */
   record AttentionMatch(
       Group group, String q, String k, String v, double factor, long headChannels) {}
 
-  /** {@code UNetGraph.attention}, by its softmax. */
+  /** Matches {@code UNetGraph.attention}, starting at its softmax. */
   Optional<AttentionMatch> attention(Op softmax) {
     Trail trail = new Trail(ops, softmax);
     Op scale = trail.from(softmax, 0, "mul_scalar");
@@ -136,10 +136,13 @@ final class Patterns {
     return axis.length == 0 || axis[0] == -1 || axis[0] == 2;
   }
 
-  /** A sum with the result of a kind of operation: that operation, and the other term. */
+  /** An addition to the result of an operation of a kind: this operation and the other term. */
   record SumMatch(Group group, Op operation, String addend) {}
 
-  /** A sum of which one term is made by an operation of a kind that nobody else reads. */
+  /**
+   * Matches an addition in which one term is the result of an operation of a kind without other
+   * readers.
+   */
   Optional<SumMatch> sumWith(String kind, Op sum) {
     for (int term = 1; term >= 0; term--) {
       Op operation = ops.producer(sum.in().get(term), kind);

@@ -12,7 +12,7 @@ import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.graph.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** What is known of a graph while it is read: values by name, and the nodes so far. */
+/** The state of reading a graph: values by name, and the nodes so far. */
 final class Reading {
 
   private final Weights weights;
@@ -48,12 +48,12 @@ final class Reading {
     return batchwise;
   }
 
-  /** Notes that a view mixes the samples of a batch. */
+  /** Records that a view mixes the samples of a batch. */
   void mixesSamples() {
     batchwise = false;
   }
 
-  /** Declares a value by its name in the graph. */
+  /** Defines the value of a name in the graph. */
   void define(String name, Value value) {
     values.put(name, value);
   }
@@ -62,7 +62,7 @@ final class Reading {
     return values.keySet();
   }
 
-  /** A value by its name in the graph. */
+  /** The value of a name in the graph. */
   Value value(String name) {
     Value value = values.get(name);
     if (value == null && weights.contains(name)) {

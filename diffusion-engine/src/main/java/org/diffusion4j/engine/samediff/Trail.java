@@ -6,7 +6,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ops.NoOp;
 
-/** Follows operations by kind; once one is missing, all that follow are. */
+/** Follows operations by kind; if one is missing, all later ones are, too. */
 final class Trail {
 
   private static final Op NONE = new Op("none", new NoOp(), List.of("", ""), List.of(""));
@@ -22,12 +22,12 @@ final class Trail {
     members.add(start);
   }
 
-  /** Goes on to a reader of the last result. */
+  /** Moves to a reader of the last result. */
   Op to(String kind) {
     return found(at == null ? null : ops.consumer(at.result(), kind));
   }
 
-  /** Adds what makes an input of an operation. */
+  /** Adds the operation that computes an input of an operation. */
   Op from(Op reader, int input, String kind) {
     Op here = at;
     Op op = found(reader.in().size() > input ? ops.producer(reader.in().get(input), kind) : null);

@@ -11,7 +11,7 @@ import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Value;
 import org.nd4j.linalg.api.buffer.DataType;
 
-/** Turns operations that move values, or look at them differently, into views and nodes. */
+/** Converts operations that move or reshape values to views and nodes. */
 final class Views {
 
   private final Reading reading;
@@ -35,7 +35,7 @@ final class Views {
   }
 
   /**
-   * @param sizes of which one may be negative, for what is left
+   * @param sizes the new shape; one size may be negative and is then inferred
    */
   private boolean reshape(Op op, long[] sizes) {
     Value x = reading.plain(reading.value(op.in().get(0)));
@@ -77,13 +77,15 @@ final class Views {
         && (shape[0] == x.size(0) || (shape[0] % batch == 0 && x.size(0) % batch == 0));
   }
 
-  /** ND4J itself would leave the result of these where the input lies. */
+  /** In ND4J itself their result stays in the input's array. */
   boolean sizesOfOne(Op op) {
     return reshape(op, shapeOfResult(op));
   }
 
   private long[] shapeOfResult(Op op) {
-    return nd4j.shapes(op.function(), List.of(reading.plain(reading.value(op.in().get(0))))).get(0).getShape();
+    return nd4j.shapes(op.function(), List.of(reading.plain(reading.value(op.in().get(0)))))
+        .get(0)
+        .getShape();
   }
 
   boolean permutation(Op op) {

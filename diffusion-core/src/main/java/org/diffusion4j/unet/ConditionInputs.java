@@ -46,8 +46,7 @@ final class ConditionInputs {
     }
     SDVariable variable = graph.getVariable(name);
     long[] shape = variable.isPlaceHolder() ? variable.placeholderShape() : null;
-    boolean fits = shape != null && shape.length == rank && shape[0] < 0;
-    if (!fits || (known > 0 && shape[known] < 1)) {
+    if (shape == null || shape.length != rank || shape[0] >= 0 || (known > 0 && shape[known] < 1)) {
       throw new IllegalArgumentException(
           name
               + " must be a placeholder "

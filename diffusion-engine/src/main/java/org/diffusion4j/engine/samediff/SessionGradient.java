@@ -65,9 +65,10 @@ final class SessionGradient {
    */
   private void offer(Ops ops, String value, Deque<Op> ready, Set<Op> done) {
     Op op = ops.producer(value);
-    boolean wanted =
-        op != null && dependent.contains(value) && !done.contains(op) && !ready.contains(op);
-    if (wanted && op.out().stream().allMatch(out -> done.containsAll(ops.consumers(out)))) {
+    if (op == null || !dependent.contains(value) || done.contains(op) || ready.contains(op)) {
+      return;
+    }
+    if (op.out().stream().allMatch(out -> done.containsAll(ops.consumers(out)))) {
       ready.add(op);
     }
   }

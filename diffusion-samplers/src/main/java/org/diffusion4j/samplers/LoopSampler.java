@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A sampler on the shared loop: which steps it takes, and its formula. Immutable: every {@code
- * with...} gives a copy.
+ * A sampler that uses the shared loop: its steps and its formula. Immutable: every {@code with...}
+ * returns a copy.
  *
  * @param <S> the sampler itself
  * @param <O> its options
@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
 abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Options>
     implements Sampler {
 
-  /** What a sampler can be told. Changed only in a copy that no sampler has yet. */
+  /** The options of a sampler. Changed only in a copy before it is given to a sampler. */
   static class Options implements Cloneable {
 
     Timesteps timesteps;
@@ -47,7 +47,7 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
 
   private static final Logger LOG = LoggerFactory.getLogger(LoopSampler.class);
 
-  /** Of {@link #growth}; that of the last of all steps of a cosine schedule is 31.6. */
+  /** The limit of {@link #growth}; with all steps of a cosine schedule the largest is 31.6. */
   private static final double LARGEST_GROWTH = 33;
 
   final O options;
@@ -70,15 +70,16 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     return make.apply(changed);
   }
 
-  /** This sampler with a correction of the predicted clean samples, such as clipping. */
+  /** A copy with a correction of the predicted clean samples, such as clipping. */
   public S withCorrection(X0Correction correction) {
     Objects.requireNonNull(correction, "correction");
     return with(o -> o.correction = correction);
   }
 
   /**
-   * This sampler for a denoiser. One that predicts noise is not asked where x_0 does not follow
-   * from its predictions, unless the caller chose the steps; then a line of the log warns, once.
+   * This sampler adapted to a denoiser. If the denoiser predicts noise, noise levels at which x_0
+   * does not follow from it are skipped. If the caller chose the steps, they are kept and a warning
+   * is logged once.
    */
   final LoopSampler<S, O> fitted(Denoiser model) {
     NoiseSchedule schedule = model.schedule();
@@ -106,8 +107,8 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
   }
 
   /**
-   * How much a step from below the limit of lambda, or to there, changes the share of signal at
-   * most; x_0 from predicted noise has its error multiplied by that.
+   * The largest factor by which a step that starts or ends below the limit of lambda changes the
+   * signal. The error of x_0 from predicted noise is multiplied by it.
    */
   private double growth(NoiseSchedule schedule) {
     double most = 0;
@@ -122,19 +123,19 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     return most;
   }
 
-  /** The steps to take on a schedule. */
+  /** The transitions for a schedule. */
   abstract List<Transition> transitions(NoiseSchedule schedule);
 
   /**
-   * The beginning of a walk of one batch.
+   * Starts a run for a batch.
    *
-   * @param steps those of {@link #transitions}; the walk takes them in order, perhaps from a later
-   *     one on
-   * @param schedule of the denoiser
+   * @param steps the {@link #transitions}; the run takes them in order, possibly starting at a
+   *     later one
+   * @param schedule the schedule of the denoiser
    */
   abstract Run start(List<Transition> steps, NoiseSchedule schedule);
 
-  /** Whether a walk starts from given samples and not from noise. */
+  /** Whether a run starts from given samples instead of noise. */
   boolean startsFromSamples() {
     return false;
   }
@@ -151,7 +152,7 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     return SamplingLoop.run(this, model, request);
   }
 
-  /** The options beside the timesteps, each after a comma. */
+  /** The options except the timesteps, each after a comma. */
   String described() {
     return "";
   }

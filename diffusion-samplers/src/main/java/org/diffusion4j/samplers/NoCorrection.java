@@ -3,7 +3,7 @@ package org.diffusion4j.samplers;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** That predicted clean samples are used as they are, which is known by comparing. */
+/** No correction; an enum, so that it can be recognised by comparison. */
 enum NoCorrection implements X0Correction {
   NONE;
 

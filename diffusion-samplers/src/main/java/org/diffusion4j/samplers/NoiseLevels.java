@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The noise levels that a sampler visits.
  *
- * @param t what the denoiser is asked about at each but the last
- * @param levels from the noisiest, one more than {@code t}
+ * @param t the timestep that the denoiser gets at each level except the last
+ * @param levels in descending order, one more than {@code t}
  */
 record NoiseLevels(double[] t, Level[] levels) {
 
@@ -20,10 +20,10 @@ record NoiseLevels(double[] t, Level[] levels) {
   /**
    * @param t the timesteps
    * @param curve of the schedule
-   * @param max the highest sigma if they are spaced otherwise
-   * @param min the lowest
-   * @param n how many if they are spaced otherwise
-   * @param other how they are spaced otherwise, or null
+   * @param max the highest sigma if noise levels are spaced
+   * @param min the lowest sigma then
+   * @param n their number then
+   * @param other the spacing of noise levels, or null for those of the timesteps
    * @param end the last level
    */
   static NoiseLevels of(
@@ -73,7 +73,10 @@ record NoiseLevels(double[] t, Level[] levels) {
     return new NoiseLevels(times, levels);
   }
 
-  /** The same times at levels from a schedule's highest to its lowest, evenly in the logarithm. */
+  /**
+   * The same times with levels that are evenly spaced in the logarithm from the schedule's highest
+   * to its lowest.
+   */
   NoiseLevels withLogLinear(NoiseSchedule schedule) {
     SigmaCurve curve = new SigmaCurve(schedule);
     double[] sigma = SigmaSpacing.EXPONENTIAL.descending(curve.max(), curve.min(), levels.length);

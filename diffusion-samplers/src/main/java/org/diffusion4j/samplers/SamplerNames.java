@@ -6,17 +6,17 @@ import java.util.Map;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.internal.common.Shown;
 
-/** The samplers by name, each with the steps that serve it best. */
+/** Creates samplers by name, each with the best spacing for it. */
 final class SamplerNames {
 
-  /** Makes a sampler of a number of steps, with a correction of the samples that it predicts. */
+  /** Creates a sampler from a number of steps and a correction. */
   private interface Maker {
     Sampler make(int steps, X0Correction correction);
   }
 
   private static final Map<String, Maker> MAKERS = new LinkedHashMap<>();
 
-  /** What other programs call some of them. */
+  /** Names that other programs use for some of them. */
   private static final Map<String, String> ALIASES =
       Map.of(
           "euler-a", "euler-ancestral",

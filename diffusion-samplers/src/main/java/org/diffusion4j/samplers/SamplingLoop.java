@@ -20,8 +20,8 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * The loop that every sampler shares: batch by batch, step by step, with a constant number of
- * arrays ({@link BatchSize#ARRAYS}). An object is one run.
+ * The loop that all samplers share: batch by batch, step by step, with a limited number of arrays
+ * ({@link BatchSize#ARRAYS}). An object is one run.
  */
 final class SamplingLoop {
 
@@ -211,7 +211,7 @@ final class SamplingLoop {
     }
   }
 
-  /** Lets the request's hook change the samples after a step. */
+  /** Calls the request's hook, which may change the samples after a step. */
   private void change(INDArray x, int first, int k, NoiseSource.Batch noise) {
     if (request.hook() == SamplingRequest.Hook.NONE) {
       return;
@@ -238,7 +238,7 @@ final class SamplingLoop {
     }
   }
 
-  /** Noise, which may be the caller's own. */
+  /** Draws noise, possibly from the caller's own source. */
   private static INDArray draw(NoiseSource.Batch noise, long[] shape) {
     INDArray drawn = noise.next(shape.clone());
     if (drawn == null
@@ -301,7 +301,7 @@ final class SamplingLoop {
     return array.get(NDArrayIndex.all(), NDArrayIndex.interval(first, end));
   }
 
-  /** 12 for 12.0. */
+  /** A timestep as text; 12 for 12.0. */
   private static String name(double t) {
     return t == Math.rint(t) ? Long.toString((long) t) : Double.toString(t);
   }

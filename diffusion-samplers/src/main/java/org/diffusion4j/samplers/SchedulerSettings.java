@@ -9,10 +9,10 @@ import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.diffusion4j.samplers.Timesteps.Spacing;
 
-/** What several of diffusers' schedulers read from their configurations alike. */
+/** Settings that several of diffusers' schedulers have in common. */
 record SchedulerSettings(SchedulerConfig config) {
 
-  /** Settings that space noise levels. */
+  /** Settings for the spacing of noise levels. */
   private static final Map<String, SigmaSpacing> SIGMAS =
       Map.of(
           "use_karras_sigmas", SigmaSpacing.KARRAS,
@@ -20,7 +20,7 @@ record SchedulerSettings(SchedulerConfig config) {
           "use_beta_sigmas", SigmaSpacing.BETA,
           "use_lu_lambdas", SigmaSpacing.LOG_SNR);
 
-  /** Those of flow matching, which nothing here does. */
+  /** Settings of flow matching, which is not supported. */
   static final String[] FLOW_FLAGS = {"use_flow_sigmas", "use_dynamic_shifting"};
 
   private static final Set<String> SPACINGS = Set.of("leading", "linspace", "trailing");
@@ -46,24 +46,24 @@ record SchedulerSettings(SchedulerConfig config) {
     return config.settings().get(key) != null;
   }
 
-  /** A setting that is a number, or null for a value in its place. */
+  /** A numeric setting, or a default if it is null. */
   double numberOr(String key, double otherwise) {
     return isGiven(key) ? config.number(key, otherwise) : otherwise;
   }
 
   /**
-   * The timesteps that {@code timestep_spacing} and {@code steps_offset} describe, all of them as
-   * in diffusers.
+   * The timesteps of {@code timestep_spacing} and {@code steps_offset}, without a limit of lambda,
+   * as in diffusers.
    */
   Timesteps spaced(int steps, String byDefault) {
     String name = config.oneOf("timestep_spacing", byDefault, SPACINGS);
     Spacing spacing = Spacing.valueOf(name.toUpperCase(Locale.ROOT));
-    // diffusers adds the offset to leading steps alone.
+    // diffusers adds the offset only to leading steps.
     int offset = spacing == Spacing.LEADING ? config.integer("steps_offset", 0) : 0;
     return Timesteps.of(steps, spacing, offset).withLambdaMin(Double.NEGATIVE_INFINITY);
   }
 
-  /** Whether noise levels are spaced, and not timesteps. */
+  /** Whether noise levels are spaced instead of timesteps. */
   boolean spacesSigmas() {
     return SIGMAS.keySet().stream().anyMatch(this::on);
   }
@@ -71,7 +71,7 @@ record SchedulerSettings(SchedulerConfig config) {
   /**
    * The steps of a scheduler of k-diffusion's family.
    *
-   * @param time what the denoiser is asked about at Karras's noise levels
+   * @param time which timestep the denoiser gets at Karras's noise levels
    */
   Timesteps nodes(int steps, SigmaTime time) {
     Timesteps spaced = withSigmas(spaced(steps, "linspace"), time, SigmaTime.BETWEEN);
@@ -81,10 +81,10 @@ record SchedulerSettings(SchedulerConfig config) {
   }
 
   /**
-   * The steps of a scheduler of DPM-Solver's family, which asks about whole timesteps. Noise levels
-   * that are spaced know no limit of lambda in diffusers.
+   * The steps of a scheduler of DPM-Solver's family, which uses whole timesteps. In diffusers
+   * spaced noise levels have no limit of lambda.
    *
-   * @param time what the denoiser is asked about at Karras's noise levels
+   * @param time which timestep the denoiser gets at Karras's noise levels
    */
   Timesteps intervals(int steps, SigmaTime time) {
     Timesteps spaced = withSigmas(spaced(steps, "linspace"), time, SigmaTime.LOWER);
@@ -116,7 +116,7 @@ record SchedulerSettings(SchedulerConfig config) {
     return name.equals("zero") ? FinalSigma.ZERO : FinalSigma.MIN;
   }
 
-  /** {@code lambda_min_clipped}, which JSON can write only as a string if it is infinite. */
+  /** {@code lambda_min_clipped}, which is a string in JSON if it is infinite. */
   private double lambdaMin() {
     Object value = config.settings().get("lambda_min_clipped");
     if (value == null || Set.of("-Infinity", "-inf").contains(value)) {

@@ -4,31 +4,31 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** Which timesteps of a schedule are visited. Those of {@link Timesteps}. */
+/** The timesteps of a schedule that {@link Timesteps} selects. */
 sealed interface Steps {
 
   /**
-   * Whole timesteps, from the noisiest.
+   * Whole timesteps in descending order.
    *
-   * @param last how many timesteps may be used, from 0 on
-   * @param total the schedule's, T
+   * @param last number of timesteps that may be used, from 0 on
+   * @param total the schedule's number of steps, T
    */
   int[] whole(int last, int total);
 
-  /** The same for methods that visit both ends, perhaps between timesteps. */
+  /** The same for methods that visit both ends; the times may be fractional. */
   default double[] nodes(int last, int total) {
     return IntStream.of(whole(last, total)).asDoubleStream().toArray();
   }
 
-  /** The same for methods that divide the way into parts: {@link StepSpacing#intervals}. */
+  /** The same for methods that divide the interval into parts: {@link StepSpacing#intervals}. */
   default double[] intervals(int last, int total) {
     return nodes(last, total);
   }
 
-  /** How many are asked for. */
+  /** The requested number of steps. */
   int count(int total);
 
-  /** Some timesteps at even distances, or all if there are 0. */
+  /** Spaced timesteps; all timesteps if count is 0. */
   record Spaced(int count, StepSpacing spacing, int offset) implements Steps {
 
     @Override
@@ -63,7 +63,7 @@ sealed interface Steps {
     }
   }
 
-  /** Those of a list. */
+  /** A list of timesteps. */
   record Listed(int... descending) implements Steps {
 
     public Listed {
@@ -101,7 +101,7 @@ sealed interface Steps {
     }
   }
 
-  /** Some of those of a distillation: Luo et al. 2023, section 4.3. */
+  /** Some timesteps of a distillation: Luo et al. 2023, section 4.3. */
   record Distilled(int count, int distilled) implements Steps {
 
     public Distilled {

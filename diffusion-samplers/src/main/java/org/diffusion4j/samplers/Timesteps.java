@@ -6,52 +6,54 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the steps of a sampler lie: at all timesteps of a schedule, at some of them, or at noise
- * levels, which may fall between timesteps. Immutable.
+ * The steps of a sampler: all timesteps of a schedule, some of them, or noise levels, which may lie
+ * between timesteps. Immutable.
  *
- * <p>Methods that take whole timesteps (DDPM, DDIM, PNDM, LCM, TCD) refuse noise levels; the others
- * take either.
+ * <p>Methods that need whole timesteps (DDPM, DDIM, PNDM, LCM, TCD) refuse noise levels; the others
+ * accept both.
  */
 public final class Timesteps {
 
   /**
-   * How the steps of a sampler are spaced that takes fewer than the schedule has. The first four
-   * space timesteps (Lin et al. 2024, table 2), the others noise levels.
+   * The spacing of a sampler's steps if there are fewer than in the schedule. The first four space
+   * timesteps (Lin et al. 2024, table 2), the others noise levels.
    *
-   * <p>Methods that need whole timesteps round them. Those that work with noise levels take them
-   * between timesteps; those that end above the last timestep, at its noise level or at none
-   * (DPM-Solver, UniPC, DEIS), divide the way into {@code n} parts, so that 0 is not among them.
+   * <p>Methods that need whole timesteps round them. Methods that work with noise levels also use
+   * levels between timesteps. DPM-Solver, UniPC and DEIS end at the noise level of timestep 0 or at
+   * noise level 0, so they divide the interval into {@code n} parts and timestep 0 is not among
+   * them.
    */
   public enum Spacing {
     /**
-     * Multiples of {@code T / n}, rounded down, from 0; DDIM's own. The last step, T-1, is left
-     * out.
+     * Multiples of {@code T / n}, rounded down, from 0; the spacing of DDIM. T-1 is not included.
      */
     LEADING(StepSpacing.LEADING, null),
 
     /**
-     * Evenly from T-1 to 0, both included. A single whole timestep is 0, as in NumPy; a single
-     * noise level is that of T-1, for samples begin as noise.
+     * Evenly spaced from T-1 to 0, both included. A single whole timestep is 0, as in NumPy; a
+     * single noise level is that of T-1, because samples start as noise.
      */
     LINSPACE(StepSpacing.LINSPACE, null),
 
-    /** Evenly from T-1 down, 0 left out unless n is T; what zero terminal SNR needs. */
+    /**
+     * Evenly spaced from T-1 down; 0 is not included unless n is T. Required for zero terminal SNR.
+     */
     TRAILING(StepSpacing.TRAILING, null),
 
     /**
-     * Squares of evenly spaced numbers, rounded down, from {@code 0.8 T}: DDIM's own for CIFAR-10.
-     * Many steps make the smallest timesteps coincide; such a step changes nothing. Only for
-     * methods that take whole timesteps.
+     * Squares of evenly spaced numbers, rounded down, from {@code 0.8 T}: the spacing of DDIM for
+     * CIFAR-10. With many steps the smallest timesteps coincide; such steps have no effect. Only
+     * for methods that need whole timesteps.
      */
     QUADRATIC(StepSpacing.QUADRATIC, null),
 
     /**
-     * Noise levels evenly in {@code sigma^(1/7)}: EDM (Karras et al. 2022), equation 5. Closer
-     * together where there is little noise.
+     * Noise levels evenly spaced in {@code sigma^(1/7)}: EDM (Karras et al. 2022), equation 5.
+     * Denser at low noise.
      */
     KARRAS(StepSpacing.LINSPACE, SigmaSpacing.KARRAS),
 
-    /** Noise levels evenly in the logarithm of sigma. */
+    /** Noise levels evenly spaced in the logarithm of sigma. */
     EXPONENTIAL(StepSpacing.LINSPACE, SigmaSpacing.EXPONENTIAL),
 
     /**
@@ -61,8 +63,8 @@ public final class Timesteps {
     BETA(StepSpacing.LINSPACE, SigmaSpacing.BETA),
 
     /**
-     * Noise levels evenly in the logarithm of the signal-to-noise ratio: DPM-Solver (Lu et al.
-     * 2022), section 3.4. The same levels as {@link #EXPONENTIAL}.
+     * Noise levels evenly spaced in the logarithm of the signal-to-noise ratio: DPM-Solver (Lu et
+     * al. 2022), section 3.4. The same levels as {@link #EXPONENTIAL}.
      */
     LOG_SNR(StepSpacing.LINSPACE, SigmaSpacing.LOG_SNR);
 
@@ -75,23 +77,21 @@ public final class Timesteps {
     }
   }
 
-  /** Where the last step of a method ends that works with noise levels. */
+  /** The end of the last step, for methods that work with noise levels. */
   public enum FinalSigma {
-    /** At no noise. */
+    /** Noise level 0. */
     ZERO,
-    /** At the noise of the schedule's first step. */
+    /** The noise level of timestep 0. */
     MIN
   }
 
-  /**
-   * The limit of lambda that is used by default: Lu et al. 2023, appendix, for cosine schedules.
-   */
+  /** The default limit of lambda: Lu et al. 2023, appendix, for cosine schedules. */
   static final double LAMBDA_MIN = -5.1;
 
   private final Steps steps;
   private final @Nullable SigmaLevels sigmas;
 
-  /** NaN where it was left to the library. */
+  /** NaN for the default. */
   private final double lambdaMin;
 
   private Timesteps(Steps steps, @Nullable SigmaLevels sigmas, double lambdaMin) {
@@ -104,27 +104,28 @@ public final class Timesteps {
     return new Timesteps(steps, null, Double.NaN);
   }
 
-  /** Every timestep, from T-1 to 0. */
+  /** All timesteps, from T-1 to 0. */
   public static Timesteps all() {
     return of(new Steps.Spaced(0, StepSpacing.LEADING, 0));
   }
 
   /**
-   * Evenly spaced steps.
+   * Steps with a spacing.
    *
    * @param count in [1, T]
-   * @param spacing where they lie
+   * @param spacing their spacing
    */
   public static Timesteps of(int count, Spacing spacing) {
     return of(count, spacing, 0);
   }
 
   /**
-   * Evenly spaced timesteps, shifted.
+   * Timesteps with a spacing and an offset.
    *
    * @param count in [1, T]
-   * @param spacing where they lie
-   * @param offset what is added to each of {@link Spacing#LEADING}, at least 0; 0 for the others
+   * @param spacing their spacing
+   * @param offset the number added to each with {@link Spacing#LEADING}, at least 0; 0 for the
+   *     others
    */
   public static Timesteps of(int count, Spacing spacing, int offset) {
     if (offset < 0 || (offset > 0 && spacing != Spacing.LEADING)) {
@@ -139,7 +140,7 @@ public final class Timesteps {
   }
 
   /**
-   * These timesteps.
+   * A list of timesteps.
    *
    * @param descending at least one, strictly decreasing, each in [0, T-1]
    */
@@ -148,37 +149,36 @@ public final class Timesteps {
   }
 
   /**
-   * These noise levels.
+   * A list of noise levels.
    *
    * @param descending values of sigma, {@code sqrt((1 - alphaBar) / alphaBar)}, at least one,
-   *     finite, positive and strictly decreasing; not the 0 at the end
+   *     finite, positive and strictly decreasing; without the 0 at the end
    */
   public static Timesteps sigmas(double... descending) {
     return of(Math.max(descending.length, 1), Spacing.LINSPACE).with(SigmaLevels.list(descending));
   }
 
   /**
-   * Evenly spaced ones of the timesteps on which a consistency model was distilled: Luo et al.
+   * Evenly spaced ones among the timesteps on which a consistency model was distilled: Luo et al.
    * 2023, section 4.3.
    *
    * @param count in [1, distilled]
-   * @param distilled how many those are, evenly spaced up to T-1; in [1, T]
+   * @param distilled number of timesteps of the distillation, evenly spaced up to T-1; in [1, T]
    */
   public static Timesteps distilled(int count, int distilled) {
     return of(new Steps.Distilled(Limits.steps(count), distilled));
   }
 
   /**
-   * These without the timesteps whose lambda, half the logarithm of the signal-to-noise ratio, is
-   * below a limit. Those that remain are spaced anew. Noise levels of a list stay.
+   * A copy without timesteps whose lambda, half of the logarithm of the signal-to-noise ratio, is
+   * below a limit. The remaining interval is spaced again. Noise levels of a list are not changed.
    *
-   * <p>By default the limit is -5.1 (Lu et al. 2023, appendix) where it is needed: for spaced noise
-   * levels, and for spaced timesteps if the denoiser predicts noise and the first step would begin
-   * below the limit and multiply the share of signal by more than 33. That is so with the cosine
-   * schedule, whose last lambda is -9.9. There x_0 follows from predicted noise with 20,000 times
-   * its error.
+   * <p>By default the limit is -5.1 (Lu et al. 2023, appendix) if it is needed: for spaced noise
+   * levels, and for spaced timesteps if the denoiser predicts noise and the first step would start
+   * below the limit and multiply the signal by more than 33. An example is the cosine schedule,
+   * whose last lambda is -9.9: there the error of x_0 is 20,000 times that of the predicted noise.
    *
-   * @param lambda at most the schedule's highest; negative infinity for no limit at all
+   * @param lambda at most the schedule's highest; negative infinity for no limit
    */
   public Timesteps withLambdaMin(double lambda) {
     if (Double.isNaN(lambda)) {
@@ -187,23 +187,25 @@ public final class Timesteps {
     return new Timesteps(steps, sigmas, lambda);
   }
 
-  /** These with noise levels that lie between the first's and the last's. */
+  /** A copy with noise levels between those of the first and the last. */
   Timesteps with(SigmaLevels levels) {
     return new Timesteps(steps, levels, lambdaMin);
   }
 
   /**
-   * The timesteps of a schedule, from the noisiest.
+   * The timesteps for a schedule, in descending order.
    *
-   * @param total the schedule's number of steps, T
-   * @throws IllegalArgumentException if there are more steps than T, one leaves [0, T-1], or these
-   *     are noise levels
+   * @param total the schedule's number of steps, T @throws IllegalArgumentException if there are
+   *     more steps than T, if one is outside [0, T-1], or if these are noise levels
    */
   public int[] descending(int total) {
     return descending(total, total);
   }
 
-  /** Whether a limit of lambda can be put in place: none was chosen, no list, and steps remain. */
+  /**
+   * Whether the default limit of lambda can be applied: no limit was set, this is no list, and
+   * steps remain.
+   */
   boolean canBeLimited(NoiseSchedule schedule) {
     boolean listed = steps instanceof Steps.Listed || (sigmas != null && sigmas.list() != null);
     int last = new SigmaCurve(schedule).stepsAbove(LAMBDA_MIN);
@@ -213,7 +215,7 @@ public final class Timesteps {
         && steps.whole(last, schedule.steps()).length > 0;
   }
 
-  /** The same without those of too low a lambda. */
+  /** The same without timesteps below the limit of lambda. */
   int[] descending(NoiseSchedule schedule) {
     int[] t = descending(last(new SigmaCurve(schedule)), schedule.steps());
     requireSome(t.length);
@@ -228,7 +230,7 @@ public final class Timesteps {
     return steps.whole(last, total);
   }
 
-  /** How many timesteps may be used. */
+  /** The number of timesteps that may be used. */
   private int last(SigmaCurve curve) {
     boolean spaced = sigmas != null && sigmas.spacing() != null;
     double byDefault =
@@ -254,12 +256,12 @@ public final class Timesteps {
     }
   }
 
-  /** The moves from each timestep to the next, and from the last to the end. */
+  /** The transitions from each timestep to the next, and from the last to the end. */
   List<Transition> down(NoiseSchedule schedule, Level end) {
     return Transition.down(schedule, descending(schedule), end);
   }
 
-  /** The same moves, walked back; the denoiser is asked about where they lead. */
+  /** The reverse transitions; the denoiser gets the timestep at their end. */
   List<Transition> up(NoiseSchedule schedule, Level beginning) {
     return Transition.up(schedule, descending(schedule), beginning);
   }
@@ -275,7 +277,7 @@ public final class Timesteps {
     return NoiseLevels.of(t, curve, max, min, steps.count(total), sigmas, end);
   }
 
-  /** The noise levels of a method that divides the way into parts. */
+  /** The noise levels of a method that divides the interval into parts. */
   NoiseLevels intervals(NoiseSchedule schedule, FinalSigma end) {
     SigmaCurve curve = new SigmaCurve(schedule);
     int total = schedule.steps();

@@ -6,24 +6,24 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 
 /**
- * A step of a sampler: one call of the denoiser and one move.
+ * A step of a sampler: a denoiser call and a move.
  *
  * @param index its number, from 0
- * @param t what the denoiser is asked about, perhaps between two timesteps
- * @param at the noise level at which its answer is understood
- * @param from the noise level of the samples that are moved: that of {@code at} but in the later
- *     stages of a method that asks several times for one move
- * @param to the noise level that they get
- * @param last whether no step follows
+ * @param t the timestep that the denoiser gets; it may be fractional
+ * @param at the noise level of the denoiser's input
+ * @param from the noise level of the samples that are moved: {@code at}, except in later stages of
+ *     a method that calls the denoiser several times for one move
+ * @param to the noise level after the move
+ * @param last whether this is the last step
  */
 record Transition(int index, double t, Level at, Level from, Level to, boolean last) {
 
-  /** A move from where the denoiser is asked. */
+  /** A move that starts at the denoiser's input. */
   static Transition of(int index, double t, Level from, Level to, boolean last) {
     return new Transition(index, t, from, from, to, last);
   }
 
-  /** The moves from each of some noise levels to the next. */
+  /** The moves from each noise level to the next. */
   static List<Transition> chain(double[] t, Level[] levels) {
     List<Transition> steps = new ArrayList<>();
     for (int i = 0; i < t.length; i++) {
@@ -44,7 +44,7 @@ record Transition(int index, double t, Level at, Level from, Level to, boolean l
     return chain(times, levels);
   }
 
-  /** The same moves, walked back; the denoiser is asked about where they lead. */
+  /** The reverse moves; the denoiser gets the timestep at their end. */
   static List<Transition> up(NoiseSchedule schedule, int[] t, Level beginning) {
     double[] times = new double[t.length];
     Level[] levels = new Level[t.length + 1];

@@ -5,7 +5,9 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** What is done to the clean samples that a step predicts, before they are used. Stateless. */
+/**
+ * A correction of the clean samples that a step predicts, applied before they are used. Stateless.
+ */
 @FunctionalInterface
 public interface X0Correction {
 
@@ -13,7 +15,8 @@ public interface X0Correction {
    * Corrects predicted samples in place.
    *
    * @param x0 the predicted clean samples, FLOAT {@code [n, sampleShape...]}
-   * @param xt the noisy samples that they were predicted from, of the same shape; left unchanged
+   * @param xt the noisy samples from which they were predicted, of the same shape; must not be
+   *     changed
    * @param level the noise level of {@code xt}
    */
   void correct(INDArray x0, INDArray xt, Level level);
@@ -24,9 +27,9 @@ public interface X0Correction {
   }
 
   /**
-   * Values beyond a range are set to its ends.
+   * Clips values to a range.
    *
-   * @param range positive; values end up in [-range, range]
+   * @param range positive; values are clipped to [-range, range]
    */
   static X0Correction clip(double range) {
     if (!(range > 0)) {
@@ -37,10 +40,10 @@ public interface X0Correction {
 
   /**
    * Dynamic thresholding (Saharia et al. 2022, section 2.3): each sample is clipped to a quantile
-   * of its absolute values, held in [1, limit], and divided by it.
+   * of its absolute values, which is limited to [1, limit], and divided by it.
    *
    * @param ratio the quantile, in (0, 1]
-   * @param limit positive; one below 1 is the threshold itself, as in diffusers
+   * @param limit positive; a limit below 1 is itself the threshold, as in diffusers
    */
   static X0Correction dynamicThreshold(double ratio, double limit) {
     if (!(ratio > 0 && ratio <= 1)) {

@@ -1,21 +1,21 @@
 /**
- * Methods that turn noise into samples, one final class each.
+ * Sampling methods, one final class each.
  *
  * <table>
- *   <caption>Methods: the order of their error in the number of steps, calls of the denoiser a step,
- *   where noise is added, and how many steps serve</caption>
+ *   <caption>Samplers: order of convergence, denoiser calls per step, steps that add noise, and
+ *   usual number of steps</caption>
  *   <tr><th>class</th><th>method</th><th>order</th><th>calls</th><th>noise</th><th>steps</th></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DdpmSampler}</td>
- *     <td>ancestral sampling; variance beta, the posterior's or learned (Ho et al. 2020)</td>
+ *     <td>ancestral sampling; the variance is beta, the posterior's, or learned (Ho et al. 2020)</td>
  *     <td>1</td><td>1</td><td>every step but the last</td><td>all, or fewer</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DdimSampler}</td>
- *     <td>the implicit model (Song et al. 2021)</td>
+ *     <td>implicit models (Song et al. 2021)</td>
  *     <td>1</td><td>1</td><td>none with eta 0, as DDPM with eta 1</td><td>10 to 100</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DdimInversion}</td>
- *     <td>DDIM backwards: from samples to the noise that they come from</td>
+ *     <td>DDIM in reverse: from samples to their noise</td>
  *     <td>1</td><td>1</td><td>none</td><td>as DDIM</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.EulerSampler}</td>
- *     <td>Euler's method on the probability flow (Karras et al. 2022); also ancestral (k-diffusion)</td>
+ *     <td>Euler's method for the probability flow ODE (Karras et al. 2022); also ancestral (k-diffusion)</td>
  *     <td>1</td><td>1</td><td>with churn; every step if ancestral</td><td>20 to 50</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.HeunSampler}</td>
  *     <td>Heun's method (Karras et al. 2022)</td>
@@ -24,10 +24,10 @@
  *     <td>the midpoint method in the logarithm of sigma; also ancestral (k-diffusion)</td>
  *     <td>2</td><td>2</td><td>if ancestral</td><td>10 to 30</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.LmsSampler}</td>
- *     <td>Adams and Bashforth's method in sigma (k-diffusion)</td>
+ *     <td>the Adams-Bashforth method in sigma (k-diffusion)</td>
  *     <td>1 to 4</td><td>1</td><td>none</td><td>15 to 40</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.PndmSampler}</td>
- *     <td>Adams and Bashforth's method between DDIM's moves, PLMS (Liu et al. 2022)</td>
+ *     <td>the Adams-Bashforth method with DDIM's moves, PLMS (Liu et al. 2022)</td>
  *     <td>2</td><td>1</td><td>none</td><td>20 to 50</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DpmSolverSampler}</td>
  *     <td>DPM-Solver and DPM-Solver++, multistep; also SDE (Lu et al. 2022, 2023)</td>
@@ -36,7 +36,7 @@
  *     <td>the same, singlestep</td>
  *     <td>1 to 3</td><td>1</td><td>if SDE</td><td>10 to 25</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.UniPcSampler}</td>
- *     <td>predictor and corrector in one call (Zhao et al. 2023)</td>
+ *     <td>predictor and corrector with one call (Zhao et al. 2023)</td>
  *     <td>2 to 5</td><td>1</td><td>none</td><td>5 to 15</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DeisSampler}</td>
  *     <td>polynomials in the logarithm of sigma (Zhang and Chen 2023)</td>
@@ -49,9 +49,8 @@
  *     <td></td><td>1</td><td>with eta above 0</td><td>1 to 8</td></tr>
  * </table>
  *
- * <p>What they sample from is led further towards its condition by {@link
- * org.diffusion4j.samplers.ClassifierFreeGuidance}, a {@link org.diffusion4j.Denoiser} around
- * another, of which no sampler knows:
+ * <p>{@link org.diffusion4j.samplers.ClassifierFreeGuidance} guides samples towards a condition. It
+ * is a {@link org.diffusion4j.Denoiser} that wraps another, so it works with every sampler:
  *
  * <pre>{@code
  * Denoiser guided = ClassifierFreeGuidance.of(model, 3);
@@ -59,10 +58,11 @@
  * SamplingResult result = new DdimSampler(50).sample(guided, sevens);
  * }</pre>
  *
- * <p>All share one loop: a batch of noise; at each step a prediction, its conversion to the clean
- * sample, a correction such as clipping, and the method's formula. A method that asks twice for one
- * move shows the listener two steps. {@link org.diffusion4j.samplers.Timesteps} says where the
- * steps lie: at timesteps, or at noise levels between them.
+ * <p>All samplers share a loop: it starts from a batch of noise; each step calls the denoiser,
+ * computes the clean samples, corrects them (for example by clipping) and applies the sampler's
+ * formula. A method with two denoiser calls per move reports two steps to the listener. {@link
+ * org.diffusion4j.samplers.Timesteps} places the steps at timesteps, or at noise levels between
+ * them.
  */
 @NullMarked
 package org.diffusion4j.samplers;

@@ -26,9 +26,6 @@ sealed interface Component {
 
   String className();
 
-  /** The component's value for applications. */
-  Object value();
-
   /**
    * Writes the component to an empty folder.
    *

@@ -262,7 +262,8 @@ public final class PlannedGraph implements GraphExecutor {
         held.giveBack(first.key, first.workspace);
         first = null;
       } else {
-        addUp(first, runs);
+        List<INDArray> gradients = runs.stream().map(run -> run.workspace.gradient()).toList();
+        WeightLoops.add(first.workspace.gradient(), gradients);
       }
       runs.forEach(run -> held.giveBack(run.key, run.workspace));
     }
@@ -274,25 +275,6 @@ public final class PlannedGraph implements GraphExecutor {
     arrays.show(held.plan(key), workspace, from);
     workspace.run(call, from);
     return new Run(key, workspace);
-  }
-
-  /** Adds the gradients of other runs to those of the first. */
-  private static void addUp(Run first, List<Run> others) {
-    if (!others.isEmpty()) {
-      List<List<INDArray>> read = new ArrayList<>();
-      others.forEach(run -> read.add(List.of(run.workspace.gradient())));
-      WeightLoops.run(
-          List.of(List.of(first.workspace.gradient())),
-          read,
-          (pieces, n) -> {
-            for (int i = 1; i < pieces.length; i++) {
-              for (int k = 0; k < n; k++) {
-                pieces[0][k] += pieces[i][k];
-              }
-            }
-            return 0;
-          });
-    }
   }
 
   @Override

@@ -139,4 +139,21 @@ public final class WeightLoops {
           return 0;
         });
   }
+
+  /** {@code sum += terms}, in their order. */
+  public static void add(INDArray sum, List<INDArray> terms) {
+    if (!terms.isEmpty()) {
+      run(
+          List.of(List.of(sum)),
+          terms.stream().map(List::of).toList(),
+          (pieces, n) -> {
+            for (int i = 1; i < pieces.length; i++) {
+              for (int k = 0; k < n; k++) {
+                pieces[0][k] += pieces[i][k];
+              }
+            }
+            return 0;
+          });
+    }
+  }
 }

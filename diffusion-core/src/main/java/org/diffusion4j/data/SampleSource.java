@@ -49,17 +49,17 @@ public interface SampleSource {
    * Vectors of any range, without labels, copied.
    *
    * @param rows at least one, finite, in original units
-   * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
+   * @param scaling their scaling to [-1, 1]; values outside its ranges are scaled to values outside
    */
   static SampleSource ofVectors(double[][] rows, Scaling scaling) {
     return InMemorySamples.ofVectors(rows, scaling);
   }
 
   /**
-   * Vectors of any range with labels, copied; the classes are named by their numbers.
+   * Vectors of any range with labels, copied; class names are numbers.
    *
    * @param rows at least one, finite, in original units
-   * @param scaling how they are scaled to [-1, 1]; values outside its ranges come to lie outside
+   * @param scaling their scaling to [-1, 1]; values outside its ranges are scaled to values outside
    * @param labels one a row, each in [0, classes) or {@link Condition#UNLABELLED}
    * @param classes number of classes, at least 1
    */

@@ -131,7 +131,7 @@ public final class Checkpoint {
     return state;
   }
 
-  /** What tells a model's architecture from others, by name; empty for graphs of your own. */
+  /** The settings that identify a model's architecture, by name; empty for custom graphs. */
   public static Map<String, @Nullable Object> architecture(@Nullable PretrainedModel model) {
     return model == null ? Map.of() : model.network().comparable();
   }

@@ -15,8 +15,8 @@ public final class ModelFormatException extends IOException {
   private static final int MOST_CHARACTERS = 400;
 
   /**
-   * @param file the file that is at fault
-   * @param problem what is required of it and what it holds
+   * @param file the faulty file
+   * @param problem what is required and what was found
    */
   public ModelFormatException(Path file, String problem) {
     this(file, problem, null);

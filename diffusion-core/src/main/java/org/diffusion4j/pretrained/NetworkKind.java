@@ -139,7 +139,10 @@ enum NetworkKind {
     return json;
   }
 
-  /** What tells architectures apart; nothing for graphs of one's own, whose weights do. */
+  /**
+   * The settings that identify an architecture; empty for custom graphs, which are identified by
+   * their weights.
+   */
   Map<String, @Nullable Object> comparable(NetworkConfig config) {
     return this == GRAPH ? Map.of() : write(config);
   }

@@ -1,6 +1,5 @@
 /**
- * Model files: safetensors, the configurations beside them, and the errors of damaged ones. The
- * layout is that of Hugging Face diffusers.
+ * Model directories in the layout of Hugging Face diffusers: safetensors, configurations, errors.
  */
 @NullMarked
 package org.diffusion4j.pretrained;

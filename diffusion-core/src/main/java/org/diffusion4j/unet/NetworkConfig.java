@@ -98,7 +98,7 @@ public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConf
      * Reads what {@link #toJson} wrote.
      *
      * @param json settings by name
-     * @param warnings is told of settings that are unknown and ignored
+     * @param warnings receives a message about unknown settings, which are ignored
      * @throws IllegalArgumentException if a setting is missing or of another type, or if the graph
      *     does not match its checksum
      */

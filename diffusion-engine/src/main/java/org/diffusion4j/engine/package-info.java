@@ -1,6 +1,6 @@
 /**
- * A SameDiff graph compiled for one batch size: every shape known, every result placed in one block
- * of memory, convolutions by oneDNN and the rest by kernels of our own. See docs/architecture.md.
+ * Runs SameDiff graphs as plans: compiled for one batch size, with known shapes and all results in
+ * one block of memory. Convolutions use oneDNN, the rest our own kernels. See docs/architecture.md.
  */
 @NullMarked
 package org.diffusion4j.engine;

@@ -70,7 +70,7 @@ final class ExtractionFolder {
     }
   }
 
-  /** Libraries lie beside one another; of OpenBLAS only the binding without LAPACK is used. */
+  /** Whether a library is loaded; of OpenBLAS only the binding without LAPACK is used. */
   private static boolean isLoaded(JarEntry entry, String folder) {
     String name = entry.getName();
     return name.startsWith(folder)

@@ -1,4 +1,4 @@
-/** The kernels that run nodes on the CPU: oneDNN's primitives, loops of our own, and ND4J. */
+/** The kernels that run nodes on the CPU: oneDNN's primitives, our own loops, and ND4J. */
 @NullMarked
 package org.diffusion4j.engine.cpu;
 

@@ -15,7 +15,7 @@ public record Permute(String name, Value x, List<Integer> order, Value y) implem
     order = List.copyOf(order);
   }
 
-  /** A permutation whose result lies in C order. */
+  /** A permutation with a result in C order. */
   public static Permute of(String name, Value x, List<Integer> order) {
     long[] shape = order.stream().mapToLong(x::size).toArray();
     return new Permute(name, x, order, Value.plain(name, DataType.FLOAT, shape));

@@ -1,13 +1,13 @@
 package org.diffusion4j.backend.cpu;
 
-import java.io.File;
 import java.io.IOException;
 import java.net.JarURLConnection;
 import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
-import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,61 +23,55 @@ final class ExtractionFolder {
   /**
    * That the folder lacks room, in a sentence; null if it does not.
    *
-   * @param resources a resource of each folder of libraries, as names on the class path
+   * @param libraries folders of libraries on the class path
+   * @param more bytes that will be needed besides
    */
-  static @Nullable String problem(List<String> resources) {
+  static @Nullable String problem(Path folder, List<String> libraries, long more)
+      throws IOException {
     if (!Boolean.parseBoolean(System.getProperty("org.bytedeco.javacpp.cachelibraries", "true"))) {
       return null;
     }
-    File folder;
-    try {
-      folder = Loader.getCacheDir();
-    } catch (IOException noFolder) {
-      return null; // ND4J reports that itself.
+    long needed = more;
+    for (String each : libraries) {
+      URL url = ExtractionFolder.class.getClassLoader().getResource(each);
+      needed += url == null ? 0 : missingBytes(url, each, folder);
     }
-    long needed = 0;
-    for (String resource : resources) {
-      URL url = NativeLibraries.resource(resource);
-      needed += url == null ? 0 : missingBytes(url, folder);
-    }
-    return problem(folder, needed, folder.getUsableSpace());
+    return problem(folder, needed, Files.getFileStore(folder).getUsableSpace());
   }
 
-  static @Nullable String problem(File folder, long needed, long room) {
+  static @Nullable String problem(Path folder, long needed, long room) {
     return needed <= room
         ? null
         : "%s must have room for %d MB of native libraries but has %d MB: set the system property %s to another folder"
             .formatted(folder, megabytes(needed + (1 << 20) - 1), megabytes(room), PROPERTY);
   }
 
-  /** Bytes of the libraries in the resource's folder of a jar that are not extracted yet. */
-  private static long missingBytes(URL resource, File folder) {
-    try {
-      if (!(resource.openConnection() instanceof JarURLConnection connection)) {
-        return 0;
-      }
-      JarFile jar = connection.getJarFile();
-      String name = connection.getEntryName();
-      String libraries = name.substring(0, name.lastIndexOf('/') + 1);
-      File extracted = new File(folder, new File(jar.getName()).getName());
-      return jar.stream()
-          .filter(entry -> isLoaded(entry, libraries))
-          .filter(entry -> new File(extracted, entry.getName()).length() != entry.getSize())
-          .mapToLong(JarEntry::getSize)
-          .sum();
-    } catch (IOException unknown) {
+  /** Bytes of the libraries in a folder of a jar that are not extracted yet. */
+  private static long missingBytes(URL url, String libraries, Path folder) throws IOException {
+    if (!(url.openConnection() instanceof JarURLConnection connection)) {
       return 0;
     }
+    JarFile jar = connection.getJarFile();
+    Path extracted = folder.resolve(Path.of(jar.getName()).getFileName());
+    return jar.stream()
+        .filter(entry -> isLoaded(entry, libraries))
+        .filter(entry -> extracted.resolve(entry.getName()).toFile().length() != entry.getSize())
+        .mapToLong(entry -> entry.getSize() * copies(entry))
+        .sum();
   }
 
-  /** Whether a library is loaded; of OpenBLAS only the binding without LAPACK is used. */
+  /** Libraries lie beside one another, headers below; LAPACK's full binding is not loaded. */
   private static boolean isLoaded(JarEntry entry, String folder) {
     String name = entry.getName();
     return name.startsWith(folder)
         && !entry.isDirectory()
         && name.indexOf('/', folder.length()) < 0
-        && !name.contains("jniopenblas_full.")
-        && !name.contains("jniopenblas.");
+        && !name.contains("jniopenblas_full.");
+  }
+
+  /** JavaCPP extracts OpenBLAS under two names. */
+  private static int copies(JarEntry entry) {
+    return entry.getName().contains("/libopenblas.") ? 2 : 1;
   }
 
   private static long megabytes(long bytes) {

@@ -1,7 +1,8 @@
 package org.diffusion4j.backend.cpu;
 
 import java.io.File;
-import java.net.URL;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +25,8 @@ record NativeLibraries(String platform, Set<String> extensions) {
   private static final List<String> EXTENSIONS =
       List.of("", "-onednn", "-avx2", "-onednn-avx2", "-avx512", "-onednn-avx512");
 
+  private static final ClassLoader LOADER = NativeLibraries.class.getClassLoader();
+  private static final String PATHS = "org.bytedeco.javacpp.platform.linkpath";
   private static final String BINDINGS = "org/nd4j/linalg/cpu/nativecpu/bindings/";
 
   NativeLibraries {
@@ -34,27 +37,50 @@ record NativeLibraries(String platform, Set<String> extensions) {
     String platform = Loader.getPlatform();
     Set<String> present = new LinkedHashSet<>();
     for (String extension : EXTENSIONS) {
-      if (resource(folder(platform, extension) + fileName()) != null) {
+      if (LOADER.getResource(folder(platform, extension) + fileName()) != null) {
         present.add(extension);
       }
     }
     return new NativeLibraries(platform, present);
   }
 
-  /** What keeps ND4J from loading its library, in a sentence; null if nothing is known to. */
-  @Nullable String problem(String extension) {
-    if (extensions.isEmpty() && !onLibraryPath()) {
-      return missing(platform);
+  /**
+   * Makes ready what ND4J will load: unpacks its library if that is packed, and lets JavaCPP find
+   * it.
+   *
+   * @return what keeps ND4J from loading its library, in a sentence; null if nothing is known to
+   */
+  @Nullable String prepare(String extension) {
+    if (extensions.isEmpty()) {
+      return onLibraryPath() ? null : missing(platform);
     }
+    PackedLibrary found = PackedLibrary.find(LOADER, platform);
+    PackedLibrary packed = found != null && found.extension().equals(extension) ? found : null;
     String present = extensions.contains(extension) ? extension : "";
-    return ExtractionFolder.problem(
+    List<String> folders =
         List.of(
-            folder(platform, present) + fileName(),
-            "org/bytedeco/dnnl/" + platform + "/" + System.mapLibraryName("jnidnnl"),
-            "org/bytedeco/openblas/"
-                + platform
-                + "/"
-                + System.mapLibraryName("jniopenblas_nolapack")));
+            folder(platform, present),
+            "org/bytedeco/dnnl/" + platform + "/",
+            "org/bytedeco/openblas/" + platform + "/");
+    try {
+      Path cache = Loader.getCacheDir().toPath();
+      String problem =
+          ExtractionFolder.problem(cache, folders, packed == null ? 0 : packed.missingBytes(cache));
+      if (problem == null && packed != null) {
+        addPath(packed.unpack(LOADER, cache).toString());
+      }
+      return problem;
+    } catch (IOException e) {
+      // Without any folder JavaCPP fails too, and says so.
+      return packed == null ? null : "ND4J's native library cannot be extracted: " + e.getMessage();
+    }
+  }
+
+  private static void addPath(String folder) {
+    String paths = System.getProperty(PATHS, "");
+    if (!List.of(paths.split(File.pathSeparator)).contains(folder)) {
+      System.setProperty(PATHS, paths.isEmpty() ? folder : folder + File.pathSeparator + paths);
+    }
   }
 
   static String missing(String platform) {
@@ -64,10 +90,6 @@ record NativeLibraries(String platform, Set<String> extensions) {
         + (PLATFORMS.contains(platform)
             ? "add diffusion-backend-cpu-" + platform
             : "diffusion-backend-cpu has those for " + String.join(", ", PLATFORMS));
-  }
-
-  static @Nullable URL resource(String name) {
-    return NativeLibraries.class.getClassLoader().getResource(name);
   }
 
   /** Named alike on all systems, unlike the larger library that it is linked with. */

@@ -37,11 +37,12 @@ public final class ProcessorSelection extends Nd4jBackend {
     NativeHeap.keepSmall();
     NativeLibraries libraries = NativeLibraries.ofClassPath();
     if (System.getProperty(EXTENSION) == null && libraries.platform().endsWith("x86_64")) {
-      String extension = extension(libraries.extensions(), vectorLevel());
+      String best = extension(libraries.extensions(), vectorLevel());
       // JavaCPP accepts no empty extension; it falls back to the library without extension.
-      System.setProperty(EXTENSION, extension.isEmpty() ? "-" : extension);
+      System.setProperty(EXTENSION, best.isEmpty() ? "-" : best);
     }
-    problem = libraries.problem(System.getProperty(EXTENSION, ""));
+    String extension = System.getProperty(EXTENSION, "");
+    problem = libraries.prepare(extension.equals("-") ? "" : extension);
     if (problem == null) {
       OwnLibraries.keepToThem();
     }

@@ -22,7 +22,7 @@ class NativeLibrariesTest {
     NativeLibraries libraries = NativeLibraries.ofClassPath();
     assertThat(libraries.platform()).isEqualTo(Loader.getPlatform());
     assertThat(libraries.extensions()).contains("");
-    assertThat(libraries.problem("")).isNull();
+    assertThat(libraries.prepare("")).isNull();
   }
 
   @Test
@@ -36,7 +36,7 @@ class NativeLibrariesTest {
 
   @Test
   void room_isComparedWithTheNeed() {
-    File folder = new File("folder");
+    Path folder = Path.of("folder");
     assertThat(ExtractionFolder.problem(folder, 1 << 20, 1 << 20)).isNull();
     assertThat(ExtractionFolder.problem(folder, (470 << 20) + 1, (12 << 20) + 7))
         .isEqualTo(

@@ -23,8 +23,7 @@ public final class Sample {
   /** The shape of the samples. */
   public static String sample() throws Exception {
     Path folder = Files.createTempDirectory("model");
-    UNetConfig config =
-        UNetConfig.builder(1, 8, 8).blockOutChannels(8, 16).normGroups(4).build();
+    UNetConfig config = UNetConfig.builder(1, 8, 8).blockOutChannels(8, 16).normGroups(4).build();
     try (UNet model = UNet.create(config, NoiseSchedule.linear(100), 42)) {
       PretrainedModel.of(model).save(folder.resolve("model"));
     }

@@ -12,7 +12,7 @@ final class Calls {
   private final String prefix;
   private final Tags tags;
   private final Timer time;
-  private final AtomicInteger active = new AtomicInteger();
+  private final AtomicInteger running = new AtomicInteger();
 
   /**
    * @param prefix of the meters' names
@@ -23,7 +23,7 @@ final class Calls {
     this.prefix = prefix;
     this.tags = tags;
     time = meters.added(Timer.builder(prefix + "." + name).tags(tags).register(meters.registry()));
-    meters.gauge(prefix + ".active", tags, name, active::get);
+    meters.gauge(prefix + ".running", tags, name, running::get);
   }
 
   /** A call in progress, until it is closed. */
@@ -32,7 +32,7 @@ final class Calls {
     private final long start = System.nanoTime();
 
     private Call() {
-      active.incrementAndGet();
+      running.incrementAndGet();
     }
 
     void completed() {
@@ -47,7 +47,7 @@ final class Calls {
 
     @Override
     public void close() {
-      active.decrementAndGet();
+      running.decrementAndGet();
     }
   }
 

@@ -25,7 +25,7 @@ import org.diffusion4j.Sampler;
  *   <caption>Meters</caption>
  *   <tr><th>name</th><th>kind</th><th>meaning</th></tr>
  *   <tr><td>{@code diffusion.sampling.runs}</td><td>timer</td><td>completed runs</td></tr>
- *   <tr><td>{@code diffusion.sampling.active}</td><td>gauge</td><td>runs in progress</td></tr>
+ *   <tr><td>{@code diffusion.sampling.running}</td><td>gauge</td><td>runs in progress</td></tr>
  *   <tr><td>{@code diffusion.sampling.samples}</td><td>counter</td><td>samples of completed runs;
  *   its rate is the samples per second</td></tr>
  *   <tr><td>{@code diffusion.sampling.cancelled}</td><td>counter</td><td>cancelled and interrupted
@@ -33,7 +33,7 @@ import org.diffusion4j.Sampler;
  *   <tr><td>{@code diffusion.sampling.failures}</td><td>counter</td><td>runs that ended with
  *   another exception; the tag {@code exception} is the simple name of its class</td></tr>
  *   <tr><td>{@code diffusion.denoiser.calls}</td><td>timer</td><td>completed calls</td></tr>
- *   <tr><td>{@code diffusion.denoiser.active}</td><td>gauge</td><td>calls in progress</td></tr>
+ *   <tr><td>{@code diffusion.denoiser.running}</td><td>gauge</td><td>calls in progress</td></tr>
  *   <tr><td>{@code diffusion.denoiser.failures}</td><td>counter</td><td>calls that ended with an
  *   exception, which the tag {@code exception} names</td></tr>
  *   <tr><td>{@code diffusion.memory.weights}</td><td>gauge, bytes</td><td>native memory of the

@@ -162,6 +162,15 @@ class ObservedSamplerTest {
         .extracting(tag -> tag.getKey())
         .contains("diffusion.model", "diffusion.sampler", "diffusion.outcome")
         .doesNotContain("diffusion.seed", "diffusion.count", "diffusion.calls");
+
+    // Both may be used at once: no name is that of another meter with other tags.
+    List<String> observed = names(meters);
+    SamplingMeters.of(meters, "digits").sampler("ddim", COMPLETES);
+    assertThat(names(meters)).hasSizeGreaterThan(observed.size()).doesNotHaveDuplicates();
+  }
+
+  private static List<String> names(SimpleMeterRegistry meters) {
+    return meters.getMeters().stream().map(meter -> meter.getId().getName()).toList();
   }
 
   @Test

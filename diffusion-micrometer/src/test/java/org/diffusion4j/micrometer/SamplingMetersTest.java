@@ -89,7 +89,7 @@ class SamplingMetersTest {
         .isEqualTo(1);
     assertThat(meter("sampling.runs").timer().count()).isZero();
     assertThat(count("sampling.samples")).isZero();
-    assertThat(gauge("sampling.active")).isZero();
+    assertThat(gauge("sampling.running")).isZero();
   }
 
   @Test
@@ -101,26 +101,26 @@ class SamplingMetersTest {
     assertThat(count("sampling.cancelled")).isEqualTo(1);
     assertThat(registry.find("diffusion.sampling.failures").meters()).isEmpty();
     assertThat(meter("sampling.runs").timer().count()).isZero();
-    assertThat(gauge("sampling.active")).isZero();
+    assertThat(gauge("sampling.running")).isZero();
   }
 
   @Test
-  void active_duringARun_isOne() {
+  void running_duringARun_isOne() {
     List<Double> seen = new ArrayList<>();
     Sampler looks =
         (model, request) -> {
-          seen.add(gauge("sampling.active"));
+          seen.add(gauge("sampling.running"));
           return COMPLETES.sample(model, request);
         };
     meters.sampler("ddim", looks).sample(MODEL, SIX).close();
 
     assertThat(seen).containsExactly(1.0);
-    assertThat(gauge("sampling.active")).isZero();
+    assertThat(gauge("sampling.running")).isZero();
   }
 
   /** Two samplers of one name share their meters. */
   @Test
-  void active_twoSamplersOfOneName_areAddedUp() {
+  void running_twoSamplersOfOneName_areAddedUp() {
     Sampler inner = meters.sampler("ddim", COMPLETES);
     List<Double> seen = new ArrayList<>();
     Sampler outer =
@@ -128,7 +128,7 @@ class SamplingMetersTest {
             "ddim",
             (model, request) -> {
               try (SamplingResult result = inner.sample(model, request)) {
-                seen.add(gauge("sampling.active"));
+                seen.add(gauge("sampling.running"));
               }
               return COMPLETES.sample(model, request);
             });
@@ -172,7 +172,7 @@ class SamplingMetersTest {
             meter("denoiser.failures").tag("exception", "IllegalStateException").counter().count())
         .isEqualTo(1);
     assertThat(meter("denoiser.calls").timer().count()).isEqualTo(3);
-    assertThat(gauge("denoiser.active")).isZero();
+    assertThat(gauge("denoiser.running")).isZero();
   }
 
   /** So that a wrapped denoiser says about itself what the other one says. */

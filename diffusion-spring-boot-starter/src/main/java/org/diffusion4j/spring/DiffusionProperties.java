@@ -36,7 +36,7 @@ public record DiffusionProperties(
    * @param sampler a name of {@code Samplers.names()}, or {@code scheduler} for the sampler that
    *     the model directory describes
    * @param steps number of sampling steps, in [1, T]
-   * @param guidance scale of classifier-free guidance, 1 or more; none by default
+   * @param guidance scale of classifier-free guidance, at least 0; none by default
    * @param seed seed of requests that do not set one; by default each draws its own
    * @param maxSamples maximum number of samples of a request, at least 1
    * @param memoryLimit limit of the native memory of a run; none by default

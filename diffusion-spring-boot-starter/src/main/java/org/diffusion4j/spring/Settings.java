@@ -18,9 +18,9 @@ final class Settings {
     }
     requireSampler(name, settings.sampler());
     requireAtLeast(name, "steps", 1, settings.steps());
-    if (settings.guidance() != null && !(settings.guidance() >= 1)) {
+    if (settings.guidance() != null && !(settings.guidance() >= 0)) {
       throw new SettingException(
-          name, "guidance", "must be at least 1 but was " + settings.guidance(), null);
+          name, "guidance", "must be at least 0 but was " + settings.guidance(), null);
     }
     requireAtLeast(name, "max-samples", 1, settings.maxSamples());
     if (settings.memoryLimit() != null) {

@@ -3,6 +3,7 @@ package org.diffusion4j.example;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import javax.imageio.ImageIO;
+import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.spring.DiffusionModel;
 import org.diffusion4j.spring.SamplingRefusedException;
@@ -40,9 +41,9 @@ class DigitsController {
     }
   }
 
-  @ExceptionHandler
+  @ExceptionHandler({SamplingRefusedException.class, SamplingCancelledException.class})
   @ResponseStatus(HttpStatus.SERVICE_UNAVAILABLE)
-  String refused(SamplingRefusedException e) {
+  String refused(RuntimeException e) {
     return e.getMessage();
   }
 

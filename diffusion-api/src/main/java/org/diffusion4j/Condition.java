@@ -639,6 +639,21 @@ public sealed interface Condition extends AutoCloseable
       return ANYTHING;
     }
 
+    /**
+     * What a model declares.
+     *
+     * @throws IllegalArgumentException if it declares null
+     */
+    public static Takes of(Denoiser model) {
+      Takes takes = model.takes();
+      if (takes == null) {
+        throw new IllegalArgumentException(
+            "the denoiser must declare the conditions that it takes but takes() returned null: "
+                + model.getClass().getName());
+      }
+      return takes;
+    }
+
     /** For an unconditional model. */
     public static Takes nothing() {
       return NOTHING;

@@ -21,7 +21,7 @@ final class Batch implements AutoCloseable {
     x0 = samples(data.getFeatures(), model.sampleShape());
     boolean done = false;
     try {
-      model.takes().require(condition, size());
+      Condition.Takes.of(model).require(condition, size());
       done = true;
     } finally {
       if (!done) {

@@ -139,7 +139,7 @@ public final class VariationalBound {
   public Result evaluate(INDArray x0, Condition condition, long seed, int batchSize) {
     requireSamples(x0);
     int n = Math.toIntExact(x0.size(0));
-    model.takes().require(condition, n);
+    Condition.Takes.of(model).require(condition, n);
     if (batchSize < 1) {
       throw new IllegalArgumentException("batch size must be at least 1 but was " + batchSize);
     }

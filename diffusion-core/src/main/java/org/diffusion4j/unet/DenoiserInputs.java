@@ -29,7 +29,7 @@ final class DenoiserInputs implements AutoCloseable {
     requireSamples(xt, model.sampleShape());
     int n = Math.toIntExact(xt.size(0));
     requireTimesteps(t, n, model.schedule().steps());
-    takes(model).require(condition, n);
+    Condition.Takes.of(model).require(condition, n);
     placeholders.put(Graphs.SAMPLE, xt);
     placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
     boolean done = false;
@@ -44,15 +44,6 @@ final class DenoiserInputs implements AutoCloseable {
         close();
       }
     }
-  }
-
-  private static Condition.Takes takes(SameDiffDenoiser model) {
-    Condition.Takes takes = model.takes();
-    if (takes == null) {
-      throw new IllegalStateException(
-          "takes() must say what the model takes but returned null: " + model.getClass().getName());
-    }
-    return takes;
   }
 
   private static void requireSamples(INDArray xt, long[] sampleShape) {

@@ -373,7 +373,7 @@ public final class ClassifierFreeGuidance implements Denoiser {
     }
 
     private void requireGuidable() {
-      Condition.Takes takes = model.takes();
+      Condition.Takes takes = Condition.Takes.of(model);
       if (takes.isNothing()) {
         throw new IllegalArgumentException(
             "guidance must be of a model with classes but this one takes no labels");

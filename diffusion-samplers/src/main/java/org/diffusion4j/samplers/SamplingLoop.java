@@ -48,7 +48,7 @@ final class SamplingLoop {
     transitions = this.method.transitions(model.schedule());
     sampleShape = model.sampleShape();
     method.requireFits(model);
-    model.takes().require(request.condition(), request.count());
+    Condition.Takes.of(model).require(request.condition(), request.count());
     INDArray start = request.start();
     if (start == null && method.startsFromSamples()) {
       throw new IllegalArgumentException("start must be given: this method begins with samples");
@@ -87,10 +87,6 @@ final class SamplingLoop {
               + Arrays.toString(model.sampleShape())
               + " and "
               + model.prediction());
-    }
-    if (model.takes() == null) {
-      throw new IllegalArgumentException(
-          "the denoiser must declare the conditions that it takes but takes() returned null");
     }
   }
 

@@ -76,7 +76,10 @@ class BadDenoiserTest {
         };
     assertThatIllegalArgumentException()
         .isThrownBy(() -> sample(takesNull))
-        .withMessageEndingWith("but takes() returned null");
+        .withMessageContaining("but takes() returned null");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> ClassifierFreeGuidance.of(takesNull, 3))
+        .withMessageContaining("but takes() returned null");
     assertFails(
         denoiser((x, t, c) -> null, Prediction.EPSILON),
         "the denoiser must return an array but returned null at timestep 80");

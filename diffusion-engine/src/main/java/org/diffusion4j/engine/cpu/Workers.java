@@ -1,6 +1,7 @@
 package org.diffusion4j.engine.cpu;
 
 import com.google.common.util.concurrent.Uninterruptibles;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -13,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The computing threads, one per processor. Work is divided among them, and each does its part
@@ -72,9 +74,17 @@ public final class Workers {
   private static final class Worker extends Thread {
 
     private static final AtomicInteger COUNT = new AtomicInteger();
+    private static final SecureRandom SEEDS = new SecureRandom();
 
     Worker(Runnable work) {
       super(null, work, "diffusion4j-" + COUNT.getAndIncrement(), 0, false);
+    }
+
+    /** ND4J seeds each thread's generator with the millisecond in which it is first used. */
+    @Override
+    public void run() {
+      Nd4j.getRandom().setSeed(SEEDS.nextLong());
+      super.run();
     }
   }
 

@@ -47,6 +47,9 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
 
   private static final Logger LOG = LoggerFactory.getLogger(LoopSampler.class);
 
+  /** At this level the error of x_0 is 33 times that of the predicted noise; decision 10. */
+  private static final double LAMBDA_OF_NOISE = -3.5;
+
   /** The limit of {@link #growth}; with all steps of a cosine schedule the largest is 31.6. */
   private static final double LARGEST_GROWTH = 33;
 
@@ -86,8 +89,8 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     if (model.prediction() != Prediction.EPSILON || growth(schedule) <= LARGEST_GROWTH) {
       return this;
     }
-    if (options.timesteps.canBeLimited(schedule)) {
-      return with(o -> o.timesteps = o.timesteps.withLambdaMin(Timesteps.LAMBDA_MIN));
+    if (options.timesteps.canBeLimited(schedule, LAMBDA_OF_NOISE)) {
+      return with(o -> o.timesteps = o.timesteps.withLambdaMin(LAMBDA_OF_NOISE));
     }
     boolean doubtful = options.correction == NoCorrection.NONE && !startsFromSamples();
     if (doubtful && !warned.getAndSet(true)) {
@@ -102,7 +105,7 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
         "%s: a step from lambda below %.1f multiplies the error of predicted noise by %.0f: use"
             + " Timesteps.withLambdaMin(%2$.1f), clipping, or a model that predicts velocities",
         getClass().getSimpleName(),
-        Timesteps.LAMBDA_MIN,
+        LAMBDA_OF_NOISE,
         growth(schedule));
   }
 
@@ -116,7 +119,7 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
       boolean up = step.from().lambda() < step.to().lambda();
       Level low = up ? step.from() : step.to();
       Level high = up ? step.to() : step.from();
-      if (low.lambda() < Timesteps.LAMBDA_MIN) {
+      if (low.lambda() < LAMBDA_OF_NOISE) {
         most = Math.max(most, high.signal() / low.signal());
       }
     }

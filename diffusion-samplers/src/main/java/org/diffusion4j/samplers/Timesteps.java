@@ -85,8 +85,8 @@ public final class Timesteps {
     MIN
   }
 
-  /** The default limit of lambda: Lu et al. 2023, appendix, for cosine schedules. */
-  static final double LAMBDA_MIN = -5.1;
+  /** The default limit of spaced noise levels: Lu et al. 2023, appendix. */
+  private static final double LAMBDA_MIN = -5.1;
 
   private final Steps steps;
   private final @Nullable SigmaLevels sigmas;
@@ -173,10 +173,10 @@ public final class Timesteps {
    * A copy without timesteps whose lambda, half of the logarithm of the signal-to-noise ratio, is
    * below a limit. The remaining interval is spaced again. Noise levels of a list are not changed.
    *
-   * <p>By default the limit is -5.1 (Lu et al. 2023, appendix) if it is needed: for spaced noise
-   * levels, and for spaced timesteps if the denoiser predicts noise and the first step would start
-   * below the limit and multiply the signal by more than 33. An example is the cosine schedule,
-   * whose last lambda is -9.9: there the error of x_0 is 20,000 times that of the predicted noise.
+   * <p>By default spaced noise levels end at -5.1 (Lu et al. 2023, appendix). Spaced timesteps end
+   * at -3.5 if the denoiser predicts noise and a step from below that would multiply the signal by
+   * more than 33. An example is the cosine schedule, whose last lambda is -9.9: there the error of
+   * x_0 is 20,000 times that of the predicted noise.
    *
    * @param lambda at most the schedule's highest; negative infinity for no limit
    */
@@ -202,13 +202,10 @@ public final class Timesteps {
     return descending(total, total);
   }
 
-  /**
-   * Whether the default limit of lambda can be applied: no limit was set, this is no list, and
-   * steps remain.
-   */
-  boolean canBeLimited(NoiseSchedule schedule) {
+  /** Whether a limit of lambda can be applied: no limit was set, this is no list, steps remain. */
+  boolean canBeLimited(NoiseSchedule schedule, double lambda) {
     boolean listed = steps instanceof Steps.Listed || (sigmas != null && sigmas.list() != null);
-    int last = new SigmaCurve(schedule).stepsAbove(LAMBDA_MIN);
+    int last = new SigmaCurve(schedule).stepsAbove(lambda);
     return Double.isNaN(lambdaMin)
         && !listed
         && last > 0

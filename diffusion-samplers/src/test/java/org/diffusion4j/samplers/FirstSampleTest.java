@@ -90,8 +90,7 @@ class FirstSampleTest {
             () ->
                 part(new DdimSampler(3), (r, first, end) -> r.noise(NoiseSource.torch(0)), 2, 5, 9))
         .withMessage(
-            "first sample must be 0 with the noise of torch, which all samples draw from in turn,"
-                + " but was 2");
+            "first sample must be 0 with torch's noise, whose samples share one stream, but was 2");
   }
 
   @Test

@@ -102,8 +102,8 @@ class NoiseLimitTest {
     Timesteps list = Timesteps.list(999, 500);
     assertThat(new DpmSolverSampler(list).warning(COSINE))
         .isEqualTo(
-            "DpmSolverSampler: a step from lambda below -5.1 multiplies the error of predicted"
-                + " noise by 14237: use Timesteps.withLambdaMin(-5.1), clipping, or a model that"
+            "DpmSolverSampler: a step from lambda below -3.5 multiplies the error of predicted"
+                + " noise by 14237: use Timesteps.withLambdaMin(-3.5), clipping, or a model that"
                 + " predicts velocities");
   }
 
@@ -121,7 +121,7 @@ class NoiseLimitTest {
     assertThat(solver.fitted(noisy(NoiseSchedule.linear(1000), Prediction.EPSILON)))
         .isSameAs(solver);
     assertThat(solver.fitted(noisy(COSINE, Prediction.EPSILON)).transitions(COSINE).get(0).from())
-        .satisfies(level -> assertThat(level.lambda()).isBetween(-5.1, -4.0));
+        .satisfies(level -> assertThat(level.lambda()).isBetween(-3.5, -3.0));
   }
 
   @Test

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -263,6 +264,11 @@ final class DelimitedTable {
   String columnName(int column) {
     boolean named = !names.isEmpty() && !names.get(column).isEmpty();
     return named ? Shown.text(names.get(column)) : String.valueOf(column);
+  }
+
+  /** The names of columns as they are in the file; empty if it has none. */
+  List<String> names(int[] columns) {
+    return names.isEmpty() ? List.of() : Arrays.stream(columns).mapToObj(names::get).toList();
   }
 
   private boolean isNumber(String cell) {

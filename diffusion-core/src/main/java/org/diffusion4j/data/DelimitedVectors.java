@@ -11,6 +11,7 @@ import org.diffusion4j.data.DelimitedTable.Column;
 import org.diffusion4j.data.DelimitedTable.Format;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,13 +37,19 @@ public final class DelimitedVectors implements SampleSource {
   private final Path file;
   private final InMemorySamples samples;
   private final Scaling scaling;
+  private final List<String> columnNames;
   private final Map<String, Integer> classLines;
 
   private DelimitedVectors(
-      Path file, InMemorySamples samples, Scaling scaling, Map<String, Integer> classLines) {
+      Path file,
+      InMemorySamples samples,
+      Scaling scaling,
+      List<String> columnNames,
+      Map<String, Integer> classLines) {
     this.file = file;
     this.samples = samples;
     this.scaling = scaling;
+    this.columnNames = columnNames;
     this.classLines = classLines;
   }
 
@@ -54,6 +61,22 @@ public final class DelimitedVectors implements SampleSource {
   /** The scaling of the columns; {@link Scaling#invert} converts samples back to their units. */
   public Scaling scaling() {
     return scaling;
+  }
+
+  /**
+   * Writes samples as comma-separated values in original units, after the names of the columns if
+   * this file has names. {@link Builder#keepDecimals} writes numbers that look like the data:
+   * within the range of their column and with as many decimals.
+   *
+   * @param target the file to write; it is replaced
+   * @param samples {@code [n, features]}, scaled as the vectors of this source
+   * @throws IllegalArgumentException if the samples have another shape
+   * @throws IOException if the file cannot be written; an earlier one is unchanged then
+   */
+  public void write(Path target, INDArray samples) throws IOException {
+    try (INDArray rows = scaling.invert(samples)) {
+      CommaSeparated.write(target, columnNames, rows);
+    }
   }
 
   /**
@@ -81,7 +104,7 @@ public final class DelimitedVectors implements SampleSource {
             names,
             name -> DataFiles.show(file) + ": line " + classLines.get(name));
     return new DelimitedVectors(
-        file, samples.withLabels(labels, List.copyOf(names)), scaling, classLines);
+        file, samples.withLabels(labels, List.copyOf(names)), scaling, columnNames, classLines);
   }
 
   @Override
@@ -268,13 +291,18 @@ public final class DelimitedVectors implements SampleSource {
         throw new IOException(DataFiles.show(file) + ": " + e.getMessage(), e);
       }
       used = keepDecimals ? used.withDecimals(Scaling.decimals(rows)) : used;
+      List<String> names = table.names(chosen);
       return labelIndex < 0
-          ? new DelimitedVectors(file, samples, used, Map.of())
-          : labelled(samples, used, table, labelIndex);
+          ? new DelimitedVectors(file, samples, used, names, Map.of())
+          : labelled(samples, used, names, table, labelIndex);
     }
 
     private DelimitedVectors labelled(
-        InMemorySamples samples, Scaling used, DelimitedTable table, int column) {
+        InMemorySamples samples,
+        Scaling used,
+        List<String> names,
+        DelimitedTable table,
+        int column) {
       List<String> texts = table.texts(column);
       List<String> classes = ClassNames.sorted(texts);
       Map<String, Integer> indices = ClassNames.indices(classes);
@@ -283,6 +311,7 @@ public final class DelimitedVectors implements SampleSource {
           file,
           samples.withLabels(texts.stream().mapToInt(indices::get).toArray(), classes),
           used,
+          names,
           table.firstLines(column));
     }
 

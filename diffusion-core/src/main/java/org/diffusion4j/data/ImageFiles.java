@@ -10,11 +10,12 @@ import javax.imageio.stream.FileImageOutputStream;
 import javax.imageio.stream.ImageOutputStream;
 import org.diffusion4j.internal.AtomicFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Writes samples as PNG images. Values in [-1, 1] become bytes, {@code (x / 2 + 0.5) * 255} rounded
- * half to even. Values outside are clamped; NaN is refused. Files are written completely or not at
- * all; missing directories are created.
+ * Writes samples as PNG images, and reads an image as a sample. Values in [-1, 1] become bytes,
+ * {@code (x / 2 + 0.5) * 255} rounded half to even. Values outside are clamped; NaN is refused.
+ * Files are written completely or not at all; missing directories are created.
  */
 public final class ImageFiles {
 
@@ -71,6 +72,29 @@ public final class ImageFiles {
    */
   public static BufferedImage grid(INDArray samples, int columns, int scale) {
     return draw(batch(samples), columns, scale, MARGIN, false);
+  }
+
+  /**
+   * Reads an image of a format that {@link ImageFolder} reads, as it does: rotated, scaled and
+   * cropped to the shape of a sample, with values in [-1, 1].
+   *
+   * @param file the image
+   * @param shape {@code {channels, height, width}} with 1 channel (gray) or 3, for example that of
+   *     a model's samples
+   * @return {@code [channels, height, width]}
+   * @throws IllegalArgumentException if the shape is another
+   * @throws IOException naming the file, as {@link ImageFolder#read} does
+   */
+  public static INDArray read(Path file, long... shape) throws IOException {
+    if (shape.length != 3 || (shape[0] != 1 && shape[0] != 3)) {
+      throw new IllegalArgumentException(
+          "shape must be {channels, height, width} with 1 or 3 channels but was "
+              + Arrays.toString(shape));
+    }
+    float[] values = new float[Samples.length(shape)];
+    new ImageDecoder((int) shape[0], (int) shape[1], (int) shape[2], ImageDecoder.WHITE)
+        .decode(file, values);
+    return Nd4j.create(values, shape.clone(), 'c');
   }
 
   private static void write(Path file, BufferedImage image) throws IOException {

@@ -60,6 +60,35 @@ class DelimitedVectorsTest {
   }
 
   @Test
+  void write_samplesOfATable_givesItsColumnsInOriginalUnits() throws IOException {
+    String text = "age,\"size, m\"\n20,1.25\n60,2.5\n41,1.75\n";
+    DelimitedVectors vectors = read(text, b -> b.keepDecimals());
+    Path file = folder.resolve("out.csv");
+    try (INDArray samples =
+        Nd4j.createFromArray(new float[][] {{-1, -1}, {1.5f, 1}, {0.049f, 0}})) {
+      vectors.write(file, samples);
+    }
+    assertThat(file).hasContent("age,\"size, m\"\n20,1.25\n60,2.5\n41,1.88\n");
+
+    DelimitedVectors again = DelimitedVectors.of(file).scaling(vectors.scaling()).read();
+    assertThat(sample(again, 1)).containsExactly(1, 1);
+  }
+
+  @Test
+  void write_withoutNamesAndDecimals_givesRowsOnly() throws IOException {
+    DelimitedVectors vectors = read("1000000000000\t4\n3000000000000\t8", b -> b);
+    Path file = folder.resolve("out.csv");
+    try (INDArray samples = Nd4j.createFromArray(new float[][] {{-1, 0.25f}});
+        INDArray wide = Nd4j.zeros(2, 3)) {
+      vectors.write(file, samples);
+      assertThatThrownBy(() -> vectors.write(file, wide))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("[2, 3]");
+    }
+    assertThat(file).hasContent("1000000000000,6.5\n");
+  }
+
+  @Test
   void label_textColumn_becomesSortedClasses() throws IOException {
     DelimitedVectors vectors = read("1,b\n2,a\n3,b\n", b -> b.label(1));
 

@@ -37,6 +37,22 @@ class ImageFilesTest {
   }
 
   @Test
+  void read_image_isScaledToTheShape() throws IOException {
+    Path file = folder.resolve("wide.png");
+    ImageFiles.writePng(file, Nd4j.create(new float[] {1, -1, -1, 1}, new long[] {1, 1, 4}, 'c'));
+
+    assertThat(ImageFiles.read(file, 3, 1, 1).ravel().toFloatVector()).containsExactly(-1, -1, -1);
+    assertThat(ImageFiles.read(file, 1, 1, 4).ravel().toFloatVector())
+        .containsExactly(1, -1, -1, 1);
+    assertThatThrownBy(() -> ImageFiles.read(file, 4))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("shape must be {channels, height, width} with 1 or 3 channels but was [4]");
+    assertThatThrownBy(() -> ImageFiles.read(folder.resolve("none.png"), 1, 1, 4))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("none.png");
+  }
+
+  @Test
   void writePng_view_keepsChannelsAndAxes() throws IOException {
     INDArray hwc = Nd4j.create(new float[] {-1, 0, 1, 1, -1, -1}, new long[] {1, 2, 3}, 'c');
     INDArray view = hwc.permute(2, 0, 1);

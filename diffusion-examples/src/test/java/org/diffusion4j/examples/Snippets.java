@@ -33,7 +33,10 @@ final class Snippets implements AutoCloseable {
       import org.diffusion4j.samplers.*;
       import org.diffusion4j.training.*;
       import org.diffusion4j.unet.*;
+      import org.nd4j.autodiff.samediff.SameDiff;
+      import org.nd4j.linalg.api.buffer.DataType;
       import org.nd4j.linalg.api.ndarray.INDArray;
+      import org.nd4j.linalg.factory.Nd4j;
       """;
 
   private final URLClassLoader loader;

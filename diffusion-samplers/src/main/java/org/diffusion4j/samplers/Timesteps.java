@@ -94,14 +94,18 @@ public final class Timesteps {
   /** NaN for the default. */
   private final double lambdaMin;
 
-  private Timesteps(Steps steps, @Nullable SigmaLevels sigmas, double lambdaMin) {
+  /** The number of timesteps that may be used, from 0 on. */
+  private final int most;
+
+  private Timesteps(Steps steps, @Nullable SigmaLevels sigmas, double lambdaMin, int most) {
     this.steps = steps;
     this.sigmas = sigmas;
     this.lambdaMin = lambdaMin;
+    this.most = most;
   }
 
   private static Timesteps of(Steps steps) {
-    return new Timesteps(steps, null, Double.NaN);
+    return new Timesteps(steps, null, Double.NaN, Integer.MAX_VALUE);
   }
 
   /** All timesteps, from T-1 to 0. */
@@ -184,12 +188,28 @@ public final class Timesteps {
     if (Double.isNaN(lambda)) {
       throw new IllegalArgumentException("lambda must be a number but was NaN");
     }
-    return new Timesteps(steps, sigmas, lambda);
+    return new Timesteps(steps, sigmas, lambda, most);
+  }
+
+  /**
+   * A copy without timesteps above {@code t}. The remaining interval is spaced again; DPM-Solver,
+   * UniPC and DEIS with {@link Spacing#TRAILING} keep the distance of their steps and do fewer. For
+   * runs that start from a noisy image (SDEdit, Meng et al. 2022): the lower {@code t}, the closer
+   * the samples are to the image. {@link Spacing#LEADING} and {@link Spacing#QUADRATIC} start below
+   * {@code t}, the other spacings at {@code t}. Noise levels of a list are not changed.
+   *
+   * @param t in [0, T-1]
+   */
+  public Timesteps withFirst(int t) {
+    if (t < 0) {
+      throw new IllegalArgumentException("first timestep must be at least 0 but was " + t);
+    }
+    return new Timesteps(steps, sigmas, lambdaMin, Math.addExact(t, 1));
   }
 
   /** A copy with noise levels between those of the first and the last. */
   Timesteps with(SigmaLevels levels) {
-    return new Timesteps(steps, levels, lambdaMin);
+    return new Timesteps(steps, levels, lambdaMin, most);
   }
 
   /**
@@ -240,10 +260,22 @@ public final class Timesteps {
               + ", but the minimum was "
               + lambdaMin);
     }
-    return last;
+    return Math.min(last, most(curve.stepsAbove(Double.NEGATIVE_INFINITY)));
+  }
+
+  private int most(int total) {
+    if (most < Integer.MAX_VALUE && most > total) {
+      throw new IllegalArgumentException(
+          "first timestep must be in [0, " + (total - 1) + "] but was " + (most - 1));
+    }
+    return most;
   }
 
   private void requireSome(int count) {
+    if (count == 0 && most < Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "a timestep must be within the limits but none is of " + this);
+    }
     if (count == 0) {
       throw new IllegalArgumentException(
           "lambda of a timestep must be at least the minimum, "
@@ -291,6 +323,7 @@ public final class Timesteps {
         + steps
         + (sigmas == null ? "" : ", " + sigmas)
         + (!Double.isFinite(lambdaMin) ? "" : ", lambda from " + lambdaMin)
+        + (most == Integer.MAX_VALUE ? "" : ", first at most " + (most - 1))
         + "]";
   }
 }

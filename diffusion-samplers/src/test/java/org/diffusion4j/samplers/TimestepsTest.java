@@ -303,6 +303,35 @@ class TimestepsTest {
   }
 
   @Example
+  void withFirst_spacesFromThere() {
+    NoiseSchedule schedule = NoiseSchedule.linear(T);
+    Timesteps trailing = Timesteps.of(6, Spacing.TRAILING).withFirst(599);
+    assertThat(trailing.descending(schedule)).containsExactly(599, 499, 399, 299, 199, 99);
+    assertThat(trailing.nodes(schedule, FinalSigma.ZERO).t()).startsWith(599).endsWith(99);
+    assertThat(trailing.intervals(schedule, FinalSigma.ZERO).t())
+        .containsExactly(599, 432, 266, 99);
+    assertThat(Timesteps.of(5, Spacing.LINSPACE).withFirst(400).descending(schedule))
+        .containsExactly(400, 300, 200, 100, 0);
+    assertThat(Timesteps.list(900, 599, 10).withFirst(599).descending(schedule))
+        .containsExactly(599, 10);
+    assertThat(Timesteps.of(4, Spacing.KARRAS).withFirst(599).nodes(schedule, FinalSigma.ZERO).t())
+        .startsWith(599);
+    assertThat(trailing).hasToString("Timesteps[6, TRAILING+0, first at most 599]");
+  }
+
+  @Example
+  void withFirst_outsideOfTheSchedule_isRefused() {
+    Timesteps six = Timesteps.of(6, Spacing.TRAILING);
+    assertRefused(() -> six.withFirst(-1), "first timestep must be at least 0 but was -1");
+    assertRefused(
+        () -> six.withFirst(T).descending(NoiseSchedule.linear(T)),
+        "first timestep must be in [0, 999] but was 1000");
+    assertRefused(
+        () -> Timesteps.list(9, 6).withFirst(5).descending(TEN),
+        "a timestep must be within the limits but none is of Timesteps[9, 6, first at most 5]");
+  }
+
+  @Example
   void list_isWithoutTimestepsBelowALambda() {
     double lambda = 0.5 * TEN.logSnr(4);
     Timesteps list = Timesteps.list(9, 6, 4, 1).withLambdaMin(lambda - 1e-9);

@@ -142,6 +142,11 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
   }
 
   @Override
+  boolean extrapolatesNoise() {
+    return true;
+  }
+
+  @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
     return new TwoStages(
         options.churn, options.timesteps.nodes(schedule, FinalSigma.ZERO).levels());

@@ -89,6 +89,11 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
   }
 
   @Override
+  boolean extrapolatesNoise() {
+    return true;
+  }
+
+  @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
     return new TwoStages();
   }

@@ -86,13 +86,15 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
    */
   final LoopSampler<S, O> fitted(Denoiser model) {
     NoiseSchedule schedule = model.schedule();
-    if (model.prediction() != Prediction.EPSILON || growth(schedule) <= LARGEST_GROWTH) {
+    boolean predictsNoise = model.prediction() == Prediction.EPSILON;
+    if (!(predictsNoise || extrapolatesNoise()) || growth(schedule) <= LARGEST_GROWTH) {
       return this;
     }
     if (options.timesteps.canBeLimited(schedule, LAMBDA_OF_NOISE)) {
       return with(o -> o.timesteps = o.timesteps.withLambdaMin(LAMBDA_OF_NOISE));
     }
-    boolean doubtful = options.correction == NoCorrection.NONE && !startsFromSamples();
+    boolean clips = options.correction != NoCorrection.NONE;
+    boolean doubtful = predictsNoise && !clips && !startsFromSamples();
     if (doubtful && !warned.getAndSet(true)) {
       LOG.warn(warning(schedule));
     }
@@ -140,6 +142,14 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
 
   /** Whether a run starts from given samples instead of noise. */
   boolean startsFromSamples() {
+    return false;
+  }
+
+  /**
+   * Whether noise found at one level is used over a whole step, however long, so that its error
+   * grows with the step whatever the denoiser predicts.
+   */
+  boolean extrapolatesNoise() {
     return false;
   }
 

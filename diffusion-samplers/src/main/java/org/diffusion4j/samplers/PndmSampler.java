@@ -137,6 +137,11 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   @Override
+  boolean extrapolatesNoise() {
+    return true;
+  }
+
+  @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
     return new Multistep();
   }

@@ -48,6 +48,8 @@ class NoiseLimitTest {
             new EulerSampler(Timesteps.of(STEPS, Spacing.LINSPACE)),
             new EulerSampler(STEPS).withChurn(HeunSampler.Churn.of(5)),
             new HeunSampler(STEPS).withChurn(HeunSampler.Churn.of(5)),
+            new HeunSampler(Timesteps.of(STEPS, Spacing.TRAILING)),
+            new PndmSampler(Timesteps.of(STEPS, Spacing.TRAILING)),
             new PndmSampler(STEPS).withRungeKuttaStart(),
             new DpmSolverSampler(Timesteps.of(STEPS, Spacing.LINSPACE)),
             new DpmSolverSampler(STEPS).withHeunSteps(),

@@ -178,9 +178,9 @@ public final class Timesteps {
    * below a limit. The remaining interval is spaced again. Noise levels of a list are not changed.
    *
    * <p>By default spaced noise levels end at -5.1 (Lu et al. 2023, appendix). Spaced timesteps end
-   * at -3.5 if the denoiser predicts noise and a step from below that would multiply the signal by
-   * more than 33. An example is the cosine schedule, whose last lambda is -9.9: there the error of
-   * x_0 is 20,000 times that of the predicted noise.
+   * at -3.5 if the denoiser predicts noise, or for Heun, KDPM2 and PNDM, where a step from below
+   * that would multiply the signal by more than 33. An example is the cosine schedule, whose last
+   * lambda is -9.9: there the error of x_0 is 20,000 times that of the predicted noise.
    *
    * @param lambda at most the schedule's highest; negative infinity for no limit
    */

@@ -156,6 +156,7 @@ public final class DelimitedVectors implements SampleSource {
     private boolean decimalComma;
     private boolean skipIncomplete;
     private boolean keepDecimals;
+    private boolean commonScale;
 
     private Builder(Path file) {
       this.file = file;
@@ -251,6 +252,15 @@ public final class DelimitedVectors implements SampleSource {
     }
 
     /**
+     * Scales all columns by the same range, from the smallest of all values to the greatest: for
+     * rows that are series, whose shape is to be kept. A {@link #scaling} takes precedence.
+     */
+    public Builder commonScale() {
+      commonScale = true;
+      return this;
+    }
+
+    /**
      * Reads the file.
      *
      * @throws IOException naming the file, and the line where there is one, if the file is missing,
@@ -285,7 +295,7 @@ public final class DelimitedVectors implements SampleSource {
       Scaling used;
       InMemorySamples samples;
       try {
-        used = scaling == null ? Scaling.fit(rows) : scaling;
+        used = scaling == null ? Scaling.fit(rows, commonScale) : scaling;
         samples = InMemorySamples.ofVectors(rows, used);
       } catch (IllegalArgumentException e) {
         throw new IOException(DataFiles.show(file) + ": " + e.getMessage(), e);

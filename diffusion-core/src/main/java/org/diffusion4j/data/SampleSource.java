@@ -104,6 +104,32 @@ public interface SampleSource {
   List<String> classNames();
 
   /**
+   * These samples with another shape of as many values, in C order. So the rows of a table become
+   * series: {@code rows.reshaped(1, 64)}.
+   *
+   * @param shape for example {channels, length}
+   * @throws IllegalArgumentException if the number of values differs
+   */
+  default SampleSource reshaped(long... shape) {
+    return ReshapedSamples.of(this, shape);
+  }
+
+  /**
+   * The windows of a long time series: {@code [features, length]} each. The samples of this source
+   * are vectors, one for each point in time, in order. The class of a window is that of its
+   * samples; windows whose samples are of several classes are left out.
+   *
+   * @param length points in time of a window, in [1, size]
+   * @param stride from the start of a window to that of the next, at least 1; below {@code length},
+   *     windows overlap
+   * @throws IllegalArgumentException if samples are not vectors, a number is out of range, or no
+   *     window is of one class
+   */
+  default SampleSource windows(int length, int stride) {
+    return Windows.of(this, length, stride);
+  }
+
+  /**
    * A description of the samples that does not depend on the location of files. Training is resumed
    * only with data of the same description. By default it has count, shape and number of classes;
    * the sources of this package add their kind and a checksum of the content.

@@ -76,6 +76,23 @@ public final class Scaling {
   }
 
   /**
+   * {@link #fit(double[][])}.
+   *
+   * @param common whether all features get the range of all values
+   */
+  static Scaling fit(double[][] rows, boolean common) {
+    Scaling each = fit(rows);
+    if (!common) {
+      return each;
+    }
+    double[] low = each.low.clone();
+    double[] high = each.high.clone();
+    Arrays.fill(low, Arrays.stream(low).min().orElseThrow());
+    Arrays.fill(high, Arrays.stream(high).max().orElseThrow());
+    return new Scaling(low, high, null);
+  }
+
+  /**
    * A copy whose {@link #invert} rounds each feature to a number of decimals, half to even, and
    * clamps it to its range.
    *
@@ -143,20 +160,24 @@ public final class Scaling {
    * value. Values outside [-1, 1] map to values outside the range, unless {@link #withDecimals}
    * clamps them.
    *
-   * @param samples {@code [n, features]}, scaled
-   * @return a new array {@code [n, features]} of type DOUBLE
+   * @param samples {@code [n, features]}, or {@code [n, features, length]} of windows of a time
+   *     series, scaled
+   * @return a new array of the same shape, of type DOUBLE
    */
   public INDArray invert(INDArray samples) {
-    if (samples.rank() != 2 || samples.size(1) != low.length) {
+    if (samples.rank() < 2 || samples.size(1) != low.length) {
       throw new IllegalArgumentException(
           "samples must have shape [n, "
               + low.length
-              + "] but had "
+              + "] or [n, "
+              + low.length
+              + ", length] but had "
               + Arrays.toString(samples.shape()));
     }
     double[] values = Samples.doubles(samples);
+    long each = samples.length() / samples.size(0) / low.length;
     for (int i = 0; i < values.length; i++) {
-      int feature = i % low.length;
+      int feature = (int) (i / each % low.length);
       double value = low[feature] + (values[i] / 2 + 0.5) * (high[feature] - low[feature]);
       values[i] = decimals == null ? value : likeData(value, feature, decimals[feature]);
     }

@@ -7,8 +7,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.NetworkConfig;
+import org.diffusion4j.unet.UNet1d;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,16 @@ enum NetworkKind {
       UNetConfig.class,
       UNetConfig::fromJson),
 
+  UNET_1D(
+      "unet",
+      DiffusersFormat.OUR_LIBRARY,
+      "UNet1d",
+      Map.of(),
+      "UNet1dPipeline",
+      WeightLayout.TORCH,
+      UNet1d.Config.class,
+      UNet1d.Config::fromJson),
+
   MLP(
       "mlp",
       DiffusersFormat.OUR_LIBRARY,
@@ -31,8 +42,8 @@ enum NetworkKind {
       Map.of(),
       "MlpPipeline",
       WeightLayout.TORCH,
-      MlpConfig.class,
-      MlpConfig::fromJson),
+      Mlp.Config.class,
+      Mlp.Config::fromJson),
 
   GRAPH(
       "graph",

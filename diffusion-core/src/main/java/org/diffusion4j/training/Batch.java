@@ -1,6 +1,8 @@
 package org.diffusion4j.training;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -9,25 +11,68 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** A data set converted for a model: samples of its shape, and labels if it has classes. */
+/**
+ * A data set converted for a model: samples of its shape, and what it is conditioned by. Its labels
+ * are one-hot classes, embeddings of one token each, or the former followed by the latter.
+ */
 final class Batch implements AutoCloseable {
 
   final INDArray x0;
   final Condition condition;
+  private final List<INDArray> embeddings = new ArrayList<>();
 
   Batch(DataSet data, SameDiffDenoiser model) {
-    condition = model.classes() == 0 ? Condition.none() : labels(data.getLabels(), model);
     x0 = samples(data.getFeatures(), model.sampleShape());
     boolean done = false;
     try {
+      condition = condition(data.getLabels(), model);
       Condition.Takes.of(model).require(condition, size());
       done = true;
     } finally {
       if (!done) {
-        x0.close();
+        close();
       }
     }
+  }
+
+  private Condition condition(@Nullable INDArray labels, SameDiffDenoiser model) {
+    int width = Condition.Takes.of(model).embeddingWidth();
+    if (width <= 0) {
+      return model.classes() == 0 ? Condition.none() : labels(labels, model);
+    }
+    if (labels == null) {
+      return Condition.none();
+    }
+    int classes = model.classes();
+    if (labels.rank() != 2 || labels.size(1) != (long) classes + width) {
+      throw new IllegalArgumentException(
+          "labels must be "
+              + (classes == 0 ? "" : classes + " one-hot values followed by ")
+              + "embeddings of width "
+              + width
+              + ", [n, "
+              + ((long) classes + width)
+              + "], but were "
+              + Arrays.toString(labels.shape()));
+    }
+    Condition embedded = embedded(columns(labels, classes, classes + width));
+    return classes == 0
+        ? embedded
+        : Condition.several(labels(columns(labels, 0, classes), model), embedded);
+  }
+
+  private static INDArray columns(INDArray labels, int from, int to) {
+    return labels.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to));
+  }
+
+  /** A copy of vectors {@code [n, width]} as embeddings of one token, which this batch owns. */
+  private Condition embedded(INDArray vectors) {
+    INDArray tokens = Nd4j.createUninitialized(DataType.FLOAT, vectors.size(0), 1, vectors.size(1));
+    embeddings.add(tokens);
+    tokens.reshape(vectors.shape()).assign(vectors);
+    return Condition.embeddings(tokens);
   }
 
   int size() {
@@ -114,8 +159,8 @@ final class Batch implements AutoCloseable {
   }
 
   /**
-   * The labels, some of which are replaced by {@link Condition#UNLABELLED}: Ho and Salimans 2022,
-   * algorithm 1.
+   * The condition, which is dropped for some samples: their labels are replaced by {@link
+   * Condition#UNLABELLED}, their embeddings by zeros (Ho and Salimans 2022, algorithm 1).
    *
    * @param probability the probability of dropping a label
    * @param draws draws one number per sample if there are labels
@@ -124,9 +169,28 @@ final class Batch implements AutoCloseable {
     if (condition.isNone() || probability == 0) {
       return condition;
     }
-    int[] labels = condition.labels();
+    boolean[] dropped = new boolean[size()];
+    for (int i = 0; i < dropped.length; i++) {
+      dropped[i] = draws.nextDouble() < probability;
+    }
+    return Condition.several(
+        condition.parts().stream().map(part -> without(part, dropped)).toList());
+  }
+
+  private Condition without(Condition part, boolean[] dropped) {
+    if (part instanceof Condition.Embeddings given) {
+      INDArray vectors = given.tokens().reshape(size(), given.tokens().size(2));
+      Condition.Embeddings kept = (Condition.Embeddings) embedded(vectors);
+      for (int i = 0; i < dropped.length; i++) {
+        if (dropped[i]) {
+          kept.tokens().slice(i).assign(0);
+        }
+      }
+      return kept;
+    }
+    int[] labels = part.labels();
     for (int i = 0; i < labels.length; i++) {
-      labels[i] = draws.nextDouble() < probability ? Condition.UNLABELLED : labels[i];
+      labels[i] = dropped[i] ? Condition.UNLABELLED : labels[i];
     }
     return Condition.labels(labels);
   }
@@ -134,5 +198,6 @@ final class Batch implements AutoCloseable {
   @Override
   public void close() {
     x0.close();
+    embeddings.forEach(INDArray::close);
   }
 }

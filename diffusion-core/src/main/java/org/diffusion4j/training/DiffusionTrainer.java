@@ -33,6 +33,10 @@ import org.slf4j.LoggerFactory;
  * uniform timestep and noise for each sample, and performs a gradient step on a {@link Loss}, by
  * default the mean squared error between the model's output and its target.
  *
+ * <p>The labels of a batch are what the model is conditioned by: one-hot rows {@code [n, classes]};
+ * for a model that takes embeddings their vectors {@code [n, width]}, each a single token; for a
+ * model that takes both {@code [n, classes + width]}, the one-hot values first.
+ *
  * <p>Random draws depend only on the seed and the number of the step. So training twice with the
  * same data gives the same losses, and resumed training gives the same weights as uninterrupted
  * training (see {@link #resume}).
@@ -325,7 +329,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private Batch batch(DataSet data) {
     INDArray labels = data.getLabels();
-    if (model.classes() == 0 && labels != null && !labels.isEmpty() && !labelsWereSeen) {
+    if (Condition.Takes.of(model).isNothing()
+        && labels != null
+        && !labels.isEmpty()
+        && !labelsWereSeen) {
       labelsWereSeen = true;
       LOG.warn("the labels of the data are not used because the model has no classes");
     }
@@ -573,7 +580,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
     /**
      * Drops the labels of some samples, so that a model with a null class also learns to sample
-     * without labels: Ho and Salimans 2022, algorithm 1. By default 0.
+     * without labels: Ho and Salimans 2022, algorithm 1. Embeddings are dropped with them: they
+     * become zeros. By default 0.
      *
      * @param probability for each sample, in [0, 1)
      */
@@ -635,7 +643,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      *     embedding, label dropout without a null class, or a loss for other models
      */
     public DiffusionTrainer build() {
-      if (labelDropout > 0 && !model.hasNullClass()) {
+      boolean droppable =
+          model.hasNullClass()
+              || (model.classes() == 0 && Condition.Takes.of(model).embeddingWidth() > 0);
+      if (labelDropout > 0 && !droppable) {
         throw new IllegalArgumentException(
             "label dropout must be 0 for a model without a null class but was " + labelDropout);
       }

@@ -37,7 +37,7 @@ final class DenoiserInputs implements AutoCloseable {
       if (model.classes() > 0) {
         addLabels(model, condition, n);
       }
-      conditions.add(condition, placeholders, made);
+      conditions.add(model.adapted(condition, made), placeholders, made);
       done = true;
     } finally {
       if (!done) {

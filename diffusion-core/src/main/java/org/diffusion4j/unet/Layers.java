@@ -31,6 +31,7 @@ final class Layers {
 
   final SameDiff sd = graph();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  private final Grid grid;
   private final SplittableRandom random;
   private final DataType type;
 
@@ -40,6 +41,19 @@ final class Layers {
   }
 
   Layers(long seed, DataType type) {
+    this(Grid.PLANE, seed, type);
+  }
+
+  /** Layers for a grid, in FLOAT. */
+  Layers(Grid grid, long seed) {
+    this(grid, seed, DataType.FLOAT);
+  }
+
+  /**
+   * @param grid what the layers with a kernel or a change of resolution extend over
+   */
+  Layers(Grid grid, long seed, DataType type) {
+    this.grid = grid;
     random = new SplittableRandom(seed);
     this.type = type;
   }
@@ -75,7 +89,7 @@ final class Layers {
     return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
   }
 
-  /** A convolution that halves height and width. */
+  /** A convolution that halves height and width, or the width alone on a line. */
   SDVariable downsample(String name, SDVariable x, int channels, int padding) {
     // With padding 0 diffusers adds a row at the bottom and a column on the right, like SAME.
     return padding == 0
@@ -101,19 +115,20 @@ final class Layers {
       int stride,
       int padding,
       PaddingMode mode) {
-    double bound = 1 / Math.sqrt((double) in * kernel * kernel);
-    SDVariable w = uniform(name + ".weight", bound, kernel, kernel, in, out);
+    int rows = grid.height(kernel, 1);
+    double bound = 1 / Math.sqrt((double) in * rows * kernel);
+    SDVariable w = uniform(name + ".weight", bound, rows, kernel, in, out);
     SDVariable b = uniform(name + ".bias", bound, out);
     return sd.cnn().conv2d(x, w, b, convConfig(kernel, stride, padding, mode));
   }
 
-  private static Conv2DConfig convConfig(int kernel, int stride, int padding, PaddingMode mode) {
+  private Conv2DConfig convConfig(int kernel, int stride, int padding, PaddingMode mode) {
     return Conv2DConfig.builder()
-        .kH(kernel)
+        .kH(grid.height(kernel, 1))
         .kW(kernel)
-        .sH(stride)
+        .sH(grid.height(stride, 1))
         .sW(stride)
-        .pH(padding)
+        .pH(grid.height(padding, 0))
         .pW(padding)
         .paddingMode(mode)
         .dataFormat("NCHW")
@@ -160,9 +175,9 @@ final class Layers {
     return sd.nn().swish(x);
   }
 
-  /** Doubles height and width. */
+  /** Doubles height and width, or the width alone on a line. */
   SDVariable nearest(SDVariable x) {
-    return sd.cnn().upsampling2d(x, 2, 2, true);
+    return sd.cnn().upsampling2d(x, grid.height(2, 1), 2, true);
   }
 
   /** Halves height and width. */

@@ -22,7 +22,8 @@ import org.nd4j.autodiff.samediff.SameDiff;
  * The architecture of a network: everything that its graph is built from. Immutable; equal
  * architectures are equal.
  */
-public sealed interface NetworkConfig permits UNetConfig, MlpConfig, NetworkConfig.Graph {
+public sealed interface NetworkConfig
+    permits UNetConfig, UNet1d.Config, Mlp.Config, NetworkConfig.Graph {
 
   /**
    * A network of this architecture with random weights.

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -426,6 +427,16 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /** The shape of an output, without the batch. */
   long[] outputShape() {
     return sampleShape;
+  }
+
+  /**
+   * The condition as the graph wants it.
+   *
+   * @param condition that the model takes
+   * @param made receives the arrays that must be closed after the call
+   */
+  Condition adapted(Condition condition, List<INDArray> made) {
+    return condition;
   }
 
   private DenoiserInputs inputs(INDArray xt, INDArray t, Condition condition) {

@@ -304,7 +304,7 @@ public record UNetConfig(
 
   @Override
   public Map<String, long[]> weightShapes() {
-    return UNetShapes.of(this);
+    return UNetShapes.of(UNetParts.of(this));
   }
 
   @Override
@@ -315,11 +315,6 @@ public record UNetConfig(
   @Override
   public UNet create(SchedulerConfig scheduler, long seed) {
     return (UNet) NetworkConfig.super.create(scheduler, seed);
-  }
-
-  /** The width of the embedded timestep. */
-  int timeChannels() {
-    return time.dim().orElse(4 * blocks.first());
   }
 
   /**

@@ -14,18 +14,19 @@ import org.nd4j.autodiff.samediff.SameDiff;
 
 /**
  * The noise-predicting U-Net (DDPM, Ho et al. 2020, appendix B) as a SameDiff graph: diffusers'
- * {@code UNet2DModel}, block by block and name by name.
+ * {@code UNet2DModel}, block by block and name by name. That of a series is that of an image of
+ * height 1 whose kernels are rows, between two reshapes.
  */
 final class UNetGraph {
 
   /** The random frequencies of a Fourier embedding, which are not trained. */
   static final String FOURIER_WEIGHT = "time_proj.weight";
 
-  private final UNetConfig config;
+  private final UNetParts config;
   private final Layers layers;
   private final int timeChannels;
 
-  private UNetGraph(UNetConfig config, Layers layers) {
+  private UNetGraph(UNetParts config, Layers layers) {
     this.config = config;
     this.layers = layers;
     this.timeChannels = config.timeChannels();
@@ -36,14 +37,17 @@ final class UNetGraph {
   }
 
   static SameDiff build(UNetConfig config, Layers layers) {
+    return build(UNetParts.of(config), layers);
+  }
+
+  static SameDiff build(UNetParts config, Layers layers) {
     new UNetGraph(config, layers).build();
     return layers.sd;
   }
 
   private void build() {
     int base = config.blocks().first();
-    SDVariable x =
-        layers.input(Graphs.SAMPLE, -1, config.inChannels(), config.height(), config.width());
+    SDVariable x = input();
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
     SDVariable time = layers.silu(timeAndClass(t));
 
@@ -65,7 +69,19 @@ final class UNetGraph {
     if (config.time().embedding() == TimeEmbedding.FOURIER) {
       y = y.div(layers.sd.reshape(t, -1, 1, 1, 1));
     }
-    layers.output(y);
+    layers.output(
+        config.grid() == Grid.LINE
+            ? layers.sd.reshape(y, -1, config.outChannels(), config.width())
+            : y);
+  }
+
+  private SDVariable input() {
+    int channels = config.inChannels();
+    if (config.grid() == Grid.PLANE) {
+      return layers.input(Graphs.SAMPLE, -1, channels, config.height(), config.width());
+    }
+    SDVariable series = layers.input(Graphs.SAMPLE, -1, channels, config.width());
+    return layers.sd.reshape(series, -1, channels, config.height(), config.width());
   }
 
   private SDVariable timeAndClass(SDVariable t) {
@@ -123,7 +139,8 @@ final class UNetGraph {
         h =
             resnetSampling(kind, config.blocks().downsampling())
                 ? residual(sampler, h, time, h.channels, Resample.DOWN, 1)
-                : h.halved(
+                : halved(
+                    h,
                     layers.downsample(
                         sampler + ".conv",
                         h.value,
@@ -165,7 +182,8 @@ final class UNetGraph {
         h =
             resnetSampling(kind, config.blocks().upsampling())
                 ? residual(sampler, h, time, h.channels, Resample.UP, 1)
-                : h.doubled(
+                : doubled(
+                    h,
                     layers.conv(
                         sampler + ".conv", layers.nearest(h.value), h.channels, h.channels, 3));
       }
@@ -193,7 +211,7 @@ final class UNetGraph {
     if (how != Resample.NONE) {
       y = resample(y, how);
       SDVariable resampled = resample(in.value, how);
-      around = how == Resample.DOWN ? in.halved(resampled) : in.doubled(resampled);
+      around = how == Resample.DOWN ? halved(in, resampled) : doubled(in, resampled);
     }
     y = layers.conv(name + ".conv1", y, in.channels, channels, 3);
     boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
@@ -251,6 +269,16 @@ final class UNetGraph {
     return layers.sd.reshape(x, -1, headChannels, pixels);
   }
 
+  private Activation halved(Activation of, SDVariable value) {
+    int factor = config.grid().height(2, 1);
+    return new Activation(value, of.channels, of.height / factor, of.width / 2);
+  }
+
+  private Activation doubled(Activation of, SDVariable value) {
+    int factor = config.grid().height(2, 1);
+    return new Activation(value, of.channels, of.height * factor, of.width * 2);
+  }
+
   private SDVariable norm(String name, Activation x, int groups) {
     return layers.groupNorm(name, x, groups, config.norm().eps());
   }
@@ -266,14 +294,6 @@ final class UNetGraph {
 
     Activation of(SDVariable other, int otherChannels) {
       return new Activation(other, otherChannels, height, width);
-    }
-
-    Activation halved(SDVariable other) {
-      return new Activation(other, channels, height / 2, width / 2);
-    }
-
-    Activation doubled(SDVariable other) {
-      return new Activation(other, channels, height * 2, width * 2);
     }
   }
 }

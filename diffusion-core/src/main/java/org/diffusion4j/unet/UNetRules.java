@@ -16,6 +16,7 @@ final class UNetRules {
   private static final int MAX_BLOCKS = 256;
   private static final int MAX_CHANNELS = 1 << 16;
   private static final int MAX_SIDE = 1 << 14;
+  private static final int MAX_LENGTH = 1 << 20;
 
   private UNetRules() {}
 
@@ -114,6 +115,26 @@ final class UNetRules {
             + width
             + "; "
             + sizesThatDo(height, width, unit));
+  }
+
+  static void checkLength(int length, int levels) {
+    require(
+        length >= 1 && length <= MAX_LENGTH,
+        "length must be in [1, " + MAX_LENGTH + "] but was " + length);
+    int unit = 1 << (levels - 1);
+    long above = roundedUp(length, unit);
+    require(
+        length % unit == 0,
+        "length must be divisible by "
+            + unit
+            + " for "
+            + levels
+            + " levels but was "
+            + length
+            + "; "
+            + (above == unit ? "" : above - unit + " or ")
+            + above
+            + " would do");
   }
 
   /** Advice such as {@code 96 x 96 or 104 x 104 would do, or at most 3 levels}. */

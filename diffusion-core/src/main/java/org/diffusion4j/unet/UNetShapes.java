@@ -11,16 +11,17 @@ import org.diffusion4j.unet.UNetConfig.TimeInjection;
 /** The shapes of the weights of {@link UNetGraph}, in the same order, without a graph. */
 final class UNetShapes {
 
-  private final WeightShapes shapes = new WeightShapes();
-  private final UNetConfig config;
+  private final WeightShapes shapes;
+  private final UNetParts config;
   private final long timeChannels;
 
-  private UNetShapes(UNetConfig config) {
+  private UNetShapes(UNetParts config) {
+    shapes = new WeightShapes(config.grid());
     this.config = config;
     this.timeChannels = config.timeChannels();
   }
 
-  static Map<String, long[]> of(UNetConfig config) {
+  static Map<String, long[]> of(UNetParts config) {
     UNetShapes network = new UNetShapes(config);
     network.build();
     return network.shapes.all();

@@ -8,6 +8,15 @@ import org.diffusion4j.internal.common.NativeMemory;
 final class WeightShapes {
 
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  private final Grid grid;
+
+  WeightShapes() {
+    this(Grid.PLANE);
+  }
+
+  WeightShapes(Grid grid) {
+    this.grid = grid;
+  }
 
   /** All shapes in the order of their addition. */
   Map<String, long[]> all() {
@@ -19,8 +28,8 @@ final class WeightShapes {
     add(name + ".bias", out);
   }
 
-  void conv(String name, long in, long out, long kernel) {
-    add(name + ".weight", kernel, kernel, in, out);
+  void conv(String name, long in, long out, int kernel) {
+    add(name + ".weight", grid.height(kernel, 1), kernel, in, out);
     add(name + ".bias", out);
   }
 

@@ -1,6 +1,7 @@
 /**
  * Denoisers that are SameDiff graphs: the {@linkplain org.diffusion4j.unet.UNet U-Net} for images,
- * the {@linkplain org.diffusion4j.unet.Mlp MLP} for vectors, and {@linkplain
+ * the {@linkplain org.diffusion4j.unet.UNet1d one-dimensional U-Net} for time series, the
+ * {@linkplain org.diffusion4j.unet.Mlp MLP} for vectors, and {@linkplain
  * org.diffusion4j.unet.SameDiffDenoiser any custom graph}.
  *
  * <pre>{@code

@@ -89,6 +89,6 @@ class ScalingTest {
     assertThatThrownBy(() -> Scaling.of(new double[2], new double[1]))
         .hasMessageEndingWith("but has 2 and 1");
     assertThatThrownBy(() -> Scaling.fit(new double[][] {{1, 2}}).invert(Nd4j.zeros(3, 4)))
-        .hasMessage("samples must have shape [n, 2] but had [3, 4]");
+        .hasMessage("samples must have shape [n, 2] or [n, 2, length] but had [3, 4]");
   }
 }

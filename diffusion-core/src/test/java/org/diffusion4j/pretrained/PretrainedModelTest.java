@@ -22,7 +22,6 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
@@ -165,7 +164,7 @@ class PretrainedModelTest {
   @Test
   void anMlp_survives() throws IOException {
     Path path = directory.resolve("mlp");
-    try (Mlp model = Mlp.create(new MlpConfig(3, 8, 2), NoiseSchedule.linear(100), 5)) {
+    try (Mlp model = Mlp.create(new Mlp.Config(3, 8, 2), NoiseSchedule.linear(100), 5)) {
       PretrainedModel.of(model).save(path);
       try (PretrainedModel loaded = PretrainedModel.load(path)) {
         INDArray x = Nd4j.linspace(DataType.FLOAT, -1, 0.1, 6).reshape(2, 3);

@@ -10,7 +10,6 @@ import java.util.concurrent.locks.LockSupport;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +28,7 @@ class SaveKillTest {
     public static void main(String[] args) throws IOException {
       Path model = Path.of(args[0]);
       long last = Long.parseLong(args[1]);
-      try (Mlp network = Mlp.create(new MlpConfig(2, 4, 1), NoiseSchedule.cosine(10), 1)) {
+      try (Mlp network = Mlp.create(new Mlp.Config(2, 4, 1), NoiseSchedule.cosine(10), 1)) {
         PretrainedModel pretrained = PretrainedModel.of(network);
         for (long i = last + 1; true; i++) {
           pretrained.withProvenance(Provenance.unknown().with("number", i)).save(model);

@@ -26,7 +26,6 @@ import org.diffusion4j.TrainingException;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,7 +60,7 @@ class CheckpointFaultsTest {
   }
 
   private static Mlp mlp() {
-    return Mlp.create(new MlpConfig(2, 4, 1), SCHEDULE, 1);
+    return Mlp.create(new Mlp.Config(2, 4, 1), SCHEDULE, 1);
   }
 
   private DiffusionTrainer trainer(SameDiffDenoiser model, double rate, int every, int kept) {

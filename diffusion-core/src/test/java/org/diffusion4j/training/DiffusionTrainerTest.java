@@ -20,7 +20,6 @@ import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNet;
@@ -67,7 +66,7 @@ class DiffusionTrainerTest {
   }
 
   private static Mlp mlp(Prediction prediction) {
-    return Mlp.create(new MlpConfig(1, 16, 1), SCHEDULE, prediction, 1);
+    return Mlp.create(new Mlp.Config(1, 16, 1), SCHEDULE, prediction, 1);
   }
 
   private static UNet unet(UNetConfig.Builder builder) {

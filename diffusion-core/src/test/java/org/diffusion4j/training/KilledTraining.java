@@ -7,7 +7,6 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 
 /** The program that {@link KillTest} kills: a small training that says how far it is. */
 final class KilledTraining {
@@ -33,7 +32,7 @@ final class KilledTraining {
    */
   public static void main(String[] args) throws IOException {
     Path directory = Path.of(args[0]);
-    try (Mlp model = Mlp.create(new MlpConfig(2, 16, 2), NoiseSchedule.linear(50), 1);
+    try (Mlp model = Mlp.create(new Mlp.Config(2, 16, 2), NoiseSchedule.linear(50), 1);
         CsvTrainingListener csv = CsvTrainingListener.open(csv(directory));
         DiffusionTrainer trainer =
             DiffusionTrainer.builder(model)

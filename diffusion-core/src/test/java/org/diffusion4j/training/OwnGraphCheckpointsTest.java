@@ -14,7 +14,7 @@ import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.unet.MlpConfig;
+import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -128,7 +128,7 @@ class OwnGraphCheckpointsTest {
             .with("clip_sample", true)
             .with("clip_sample_range", 2.0);
     Path model = directory.resolve("model");
-    try (SameDiffDenoiser made = new MlpConfig(2, 8, 1).create(clipping, 3)) {
+    try (SameDiffDenoiser made = new Mlp.Config(2, 8, 1).create(clipping, 3)) {
       PretrainedModel.of(made).save(model);
     }
     try (PretrainedModel loaded = PretrainedModel.load(model);

@@ -32,7 +32,6 @@ import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
@@ -78,7 +77,7 @@ class ResumeTest {
   }
 
   private static Mlp mlp() {
-    return Mlp.create(new MlpConfig(2, 8, 1), SCHEDULE, 1);
+    return Mlp.create(new Mlp.Config(2, 8, 1), SCHEDULE, 1);
   }
 
   private Builder builder(SameDiffDenoiser model, UnaryOperator<Checkpoints> checkpoints) {
@@ -393,7 +392,7 @@ class ResumeTest {
   @Test
   void resume_ofAnotherArchitecture_saysTheDifference() {
     trainWithCheckpoints(5);
-    try (Mlp model = Mlp.create(new MlpConfig(2, 16, 1), SCHEDULE, 1);
+    try (Mlp model = Mlp.create(new Mlp.Config(2, 16, 1), SCHEDULE, 1);
         DiffusionTrainer trainer = builder(model).build()) {
       assertThatIllegalArgumentException()
           .isThrownBy(trainer::resume)
@@ -418,7 +417,7 @@ class ResumeTest {
   void resume_ofAnotherScheduleOrPrediction_saysTheDifference() {
     trainWithCheckpoints(5);
     try (Mlp model =
-            Mlp.create(new MlpConfig(2, 8, 1), NoiseSchedule.linear(40), Prediction.VELOCITY, 1);
+            Mlp.create(new Mlp.Config(2, 8, 1), NoiseSchedule.linear(40), Prediction.VELOCITY, 1);
         DiffusionTrainer trainer = builder(model).build()) {
       assertThatIllegalArgumentException()
           .isThrownBy(trainer::resume)

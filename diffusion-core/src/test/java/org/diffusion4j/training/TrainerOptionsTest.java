@@ -21,7 +21,6 @@ import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.training.DiffusionTrainer.Builder;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
@@ -52,7 +51,7 @@ class TrainerOptionsTest {
   }
 
   private static Mlp mlp() {
-    return Mlp.create(new MlpConfig(2, 8, 1), SCHEDULE, 1);
+    return Mlp.create(new Mlp.Config(2, 8, 1), SCHEDULE, 1);
   }
 
   private static UNet conditional(boolean nullClass, double dropout) {

@@ -91,6 +91,6 @@ class EngineStateTest {
   }
 
   private static SameDiffDenoiser mlp() {
-    return Mlp.create(new MlpConfig(6, 4, 1), NoiseSchedule.linear(100), 1);
+    return Mlp.create(new Mlp.Config(6, 4, 1), NoiseSchedule.linear(100), 1);
   }
 }

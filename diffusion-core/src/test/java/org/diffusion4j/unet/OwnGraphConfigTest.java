@@ -92,7 +92,7 @@ class OwnGraphConfigTest {
     OwnGraphs.vectors().forEach((name, graph) -> all.put(name, () -> denoiser(graph.get(), 6)));
     OwnGraphs.images()
         .forEach((name, graph) -> all.put(name, () -> denoiser(graph.get(), 2, 6, 4)));
-    all.put("an MLP", () -> denoiser(Mlp.graph(new MlpConfig(6, 8, 2), new Layers(1)), 6));
+    all.put("an MLP", () -> denoiser(Mlp.graph(new Mlp.Config(6, 8, 2), new Layers(1)), 6));
     all.put(
         "a U-Net",
         () -> denoiser(UNetGraph.build(Architectures.all().get("attention"), 3), 1, 8, 8));

@@ -118,7 +118,7 @@ class PlanOwnGraphsTest {
   @ValueSource(ints = {1, 2, 7})
   void plan_ofAnMlp_givesWhatTheSessionGives(int n) {
     NoiseSchedule schedule = NoiseSchedule.linear(100);
-    MlpConfig config = new MlpConfig(5, 24, 3);
+    Mlp.Config config = new Mlp.Config(5, 24, 3);
     Random random = new Random(n);
     INDArray x = PlanAndSession.gaussian(random, n, 5);
     INDArray t = PlanAndSession.times(random, n).reshape(n);

@@ -303,7 +303,7 @@ class SameDiffDenoiserTest {
    */
   @Test
   void predict_oftenAndClosed_keepsNativeMemory() throws InterruptedException {
-    try (Mlp model = Mlp.create(new MlpConfig(16_384, 2, 1), SCHEDULE, 1)) {
+    try (Mlp model = Mlp.create(new Mlp.Config(16_384, 2, 1), SCHEDULE, 1)) {
       INDArray x = gaussian(1, 64, 16_384);
       INDArray t = times(64);
       callAndClose(model, x, t, 30);

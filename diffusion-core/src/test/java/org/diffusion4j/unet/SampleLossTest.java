@@ -55,7 +55,7 @@ class SampleLossTest {
     all.put(
         "U-Net with a variance",
         () -> UNet.create(Architectures.tiny().outChannels(2).build(), SCHEDULE, 1));
-    all.put("MLP", () -> Mlp.create(new MlpConfig(5, 24, 2), SCHEDULE, 1));
+    all.put("MLP", () -> Mlp.create(new Mlp.Config(5, 24, 2), SCHEDULE, 1));
     all.put("everything", own("everything"));
     all.put("samples that are not independent", own("products of samples"));
     all.put(
@@ -181,7 +181,7 @@ class SampleLossTest {
 
   @Test
   void losses_areThoseOfTheSamples_andAddUpToTheLoss() {
-    Supplier<SameDiffDenoiser> make = () -> Mlp.create(new MlpConfig(5, 24, 2), SCHEDULE, 1);
+    Supplier<SameDiffDenoiser> make = () -> Mlp.create(new Mlp.Config(5, 24, 2), SCHEDULE, 1);
     for (SameDiffDenoiser model : models(make)) {
       double[] expected = new double[7];
       SampleLoss loss =

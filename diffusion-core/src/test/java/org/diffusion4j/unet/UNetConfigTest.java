@@ -149,7 +149,7 @@ class UNetConfigTest {
   })
   void mlpConfig_outOfRange_namesIt(int features, int width, int layers, String message) {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new MlpConfig(features, width, layers))
+        .isThrownBy(() -> new Mlp.Config(features, width, layers))
         .withMessage(message);
   }
 }

@@ -38,13 +38,13 @@ class UNetGradientTest {
   private static final double STEP = 1e-5;
   private static final int BATCH = 2;
 
-  static Stream<Named<UNetConfig>> architectures() {
-    return Architectures.all().entrySet().stream().map(e -> Named.of(e.getKey(), e.getValue()));
+  static Stream<Named<UNetParts>> architectures() {
+    return named(Architectures.all());
   }
 
   @ParameterizedTest
   @MethodSource("architectures")
-  void gradients_ofAnyArchitecture_addUpToFiniteDifferences(UNetConfig config) {
+  void gradients_ofAnyArchitecture_addUpToFiniteDifferences(UNetParts config) {
     Random random = new Random(1);
     Model exact = new Model(config, DataType.DOUBLE);
     Map<String, INDArray> inputs = inputs(config, random);
@@ -61,14 +61,21 @@ class UNetGradientTest {
     softly.assertAll();
   }
 
-  static Stream<Named<UNetConfig>> combinations() {
-    return Architectures.combined().entrySet().stream()
-        .map(e -> Named.of(e.getKey(), e.getValue()));
+  static Stream<Named<UNetParts>> combinations() {
+    UNet1d.Config series = UNet1d.Config.of(2, 12, 4, 8, 8).withLayersPerBlock(1).withNormGroups(2);
+    return Stream.concat(
+        named(Architectures.combined()),
+        Stream.of(
+            Named.of("series, attention, class table", series.withClasses(3, false).parts())));
+  }
+
+  private static Stream<Named<UNetParts>> named(Map<String, UNetConfig> configs) {
+    return configs.entrySet().stream().map(e -> Named.of(e.getKey(), UNetParts.of(e.getValue())));
   }
 
   @ParameterizedTest
   @MethodSource("combinations")
-  void gradients_ofAnyLayer_areThoseOfFiniteDifferences(UNetConfig config) {
+  void gradients_ofAnyLayer_areThoseOfFiniteDifferences(UNetParts config) {
     Random random = new Random(2);
     Model exact = new Model(config, DataType.DOUBLE);
     Map<String, INDArray> inputs = inputs(config, random);
@@ -109,7 +116,7 @@ class UNetGradientTest {
   }
 
   private static void compareWithFloat(
-      UNetConfig config,
+      UNetParts config,
       Model exact,
       Gradients expected,
       Map<String, INDArray> inputs,
@@ -143,11 +150,9 @@ class UNetGradientTest {
     }
   }
 
-  private static Map<String, INDArray> inputs(UNetConfig config, Random random) {
+  private static Map<String, INDArray> inputs(UNetParts config, Random random) {
     Map<String, INDArray> inputs = new LinkedHashMap<>();
-    inputs.put(
-        Graphs.SAMPLE,
-        gaussian(random, BATCH, config.inChannels(), config.height(), config.width()));
+    inputs.put(Graphs.SAMPLE, gaussian(random, shape(config, config.inChannels())));
     inputs.put(Graphs.TIMESTEP, column(3, 70));
     switch (config.classes().embedding()) {
       case TABLE -> inputs.put(Graphs.CLASS, Nd4j.eye(3).castTo(DataType.DOUBLE).getRows(2, 0));
@@ -157,8 +162,14 @@ class UNetGradientTest {
     return inputs;
   }
 
-  private static INDArray target(UNetConfig config, Random random) {
-    return gaussian(random, BATCH, config.outChannels(), config.height(), config.width());
+  private static INDArray target(UNetParts config, Random random) {
+    return gaussian(random, shape(config, config.outChannels()));
+  }
+
+  private static long[] shape(UNetParts config, int channels) {
+    return config.grid() == Grid.LINE
+        ? new long[] {BATCH, channels, config.width()}
+        : new long[] {BATCH, channels, config.height(), config.width()};
   }
 
   private static INDArray column(double... values) {
@@ -183,8 +194,8 @@ class UNetGradientTest {
     final SameDiff graph;
     final GraphRunner runner;
 
-    Model(UNetConfig config, DataType type) {
-      graph = UNetGraph.build(config, new Layers(7, type));
+    Model(UNetParts config, DataType type) {
+      graph = UNetGraph.build(config, new Layers(config.grid(), 7, type));
       runner = new GraphRunner(graph);
     }
 

@@ -55,8 +55,8 @@ class WeightShapesTest {
       assertEqual(config.weightShapes(), layers.shapes());
     }
     Layers layers = new Layers(1);
-    Mlp.graph(new MlpConfig(3, 4, 2), layers);
-    assertEqual(new MlpConfig(3, 4, 2).weightShapes(), layers.shapes());
+    Mlp.graph(new Mlp.Config(3, 4, 2), layers);
+    assertEqual(new Mlp.Config(3, 4, 2).weightShapes(), layers.shapes());
   }
 
   private static void assertEqual(Map<String, long[]> actual, Map<String, long[]> expected) {
@@ -74,14 +74,14 @@ class WeightShapesTest {
         .withMessageMatching(
             "weights must fit into the \\d+ MB of memory that are available but are \\d+ of \\d+"
                 + " MB");
-    for (MlpConfig config :
-        List.of(new MlpConfig(2, 100_000, 1), new MlpConfig(Integer.MAX_VALUE, 4, 1))) {
+    for (Mlp.Config config :
+        List.of(new Mlp.Config(2, 100_000, 1), new Mlp.Config(Integer.MAX_VALUE, 4, 1))) {
       assertThatIllegalArgumentException()
           .isThrownBy(() -> Mlp.create(config, schedule, 0))
           .withMessageStartingWith("weights must fit into the ");
     }
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Mlp.create(new MlpConfig(2, 40_000, 1000), schedule, 0))
+        .isThrownBy(() -> Mlp.create(new Mlp.Config(2, 40_000, 1000), schedule, 0))
         .withMessageMatching(
             "weights must fit into the \\d+ MB of memory that are available but are 4803320280002"
                 + " of \\d+ MB");

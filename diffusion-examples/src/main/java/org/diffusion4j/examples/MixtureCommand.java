@@ -23,7 +23,6 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.Loss.Weighting;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -80,7 +79,7 @@ final class MixtureCommand implements Callable<Integer> {
     // of the two heaps; those of a predicted velocity vanish there.
     try (Mlp model =
         Mlp.create(
-            new MlpConfig(1, 64, 3), NoiseSchedule.linear(TIMESTEPS), prediction, training.seed)) {
+            new Mlp.Config(1, 64, 3), NoiseSchedule.linear(TIMESTEPS), prediction, training.seed)) {
       train(model, data, scaling);
       samples = sample(model, scaling);
     }

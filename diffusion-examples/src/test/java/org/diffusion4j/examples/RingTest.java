@@ -21,7 +21,6 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.LearningRates;
 import org.diffusion4j.training.Optimizer;
 import org.diffusion4j.unet.Mlp;
-import org.diffusion4j.unet.MlpConfig;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
@@ -44,7 +43,7 @@ class RingTest {
     Map<String, double[]> rings = new TreeMap<>();
     double[] without;
     try (Mlp model =
-        Mlp.create(new MlpConfig(2, 128, 3), NoiseSchedule.cosine(1000), Prediction.EPSILON, 1)) {
+        Mlp.create(new Mlp.Config(2, 128, 3), NoiseSchedule.cosine(1000), Prediction.EPSILON, 1)) {
       train(model);
       for (String name : Samplers.names()) {
         rings.put(name, ring(model, Samplers.named(name, STEPS)));

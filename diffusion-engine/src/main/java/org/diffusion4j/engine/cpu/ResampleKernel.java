@@ -4,12 +4,13 @@ import java.nio.FloatBuffer;
 import org.diffusion4j.engine.graph.Resample;
 import org.diffusion4j.engine.graph.Value;
 
-/** Doubles or halves height and width, row by row. */
+/** Doubles or halves height and width, or the width alone, row by row. */
 final class ResampleKernel {
 
   private final FloatBuffer small;
   private final FloatBuffer large;
   private final int rows;
+  private final int copies;
   private final int channels;
   private final int width;
   private final int length;
@@ -19,15 +20,17 @@ final class ResampleKernel {
 
   private ResampleKernel(Resample node, CpuWorkspace workspace) {
     Value smallValue = node.up() ? node.x() : node.y();
+    Value largeValue = node.up() ? node.y() : node.x();
     rows = Math.toIntExact(smallValue.size(0) * smallValue.size(2));
+    copies = Math.toIntExact(largeValue.size(2) / smallValue.size(2));
     channels = Math.toIntExact(smallValue.size(1));
     width = Math.toIntExact(smallValue.size(3));
     length = width * channels;
     factor = (float) node.factor();
     small = workspace.floats(smallValue);
-    large = workspace.floats(node.up() ? node.y() : node.x());
+    large = workspace.floats(largeValue);
     row = workspace.heap(0, length);
-    wide = workspace.heap(1, 4L * length);
+    wide = workspace.heap(1, 2L * copies * length);
   }
 
   static Kernel of(Resample node, KernelContext context) {
@@ -45,16 +48,17 @@ final class ResampleKernel {
         System.arraycopy(row, p * channels, wide, 2 * p * channels, channels);
         System.arraycopy(row, p * channels, wide, (2 * p + 1) * channels, channels);
       }
-      large.put(4 * r * length, wide, 0, 2 * length);
-      large.put((4 * r + 2) * length, wide, 0, 2 * length);
+      for (int copy = 0; copy < copies; copy++) {
+        large.put(2 * (copies * r + copy) * length, wide, 0, 2 * length);
+      }
     }
   }
 
   private void down() {
     for (int r = 0; r < rows; r++) {
-      large.get(4 * r * length, wide, 0, 4 * length);
-      for (int i = 0; i < 2 * length; i++) {
-        wide[i] += wide[2 * length + i];
+      large.get(2 * copies * r * length, wide, 0, 2 * copies * length);
+      for (int i = 2 * length; i < 2 * copies * length; i++) {
+        wide[i - 2 * length] += wide[i];
       }
       for (int p = 0; p < width; p++) {
         for (int c = 0; c < channels; c++) {

@@ -5,9 +5,10 @@ import java.util.List;
 /**
  * Doubles height and width by repeating each pixel, or halves them by summing blocks of 2x2 pixels,
  * times a factor. These are nearest-neighbour upsampling and average pooling; each is the gradient
- * of the other.
+ * of the other. Where {@code x} and {@code y} have the same height, only the width changes, in
+ * blocks of 1x2 pixels.
  *
- * @param up whether it doubles; otherwise height and width of {@code x} must be even
+ * @param up whether it doubles; otherwise what changes must be even in {@code x}
  */
 public record Resample(String name, boolean up, double factor, Value x, Value y) implements Node {
 

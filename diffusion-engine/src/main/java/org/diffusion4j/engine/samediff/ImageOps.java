@@ -71,11 +71,11 @@ final class ImageOps {
 
   boolean upsampling(Op op) {
     long[] i = op.integers();
-    if (i.length < 3 || i[0] != 2 || i[1] != 2 || i[2] != 1) {
+    if (i.length < 3 || i[0] < 1 || i[0] > 2 || i[1] != 2 || i[2] != 1) {
       return false;
     }
     Value x = reading.image(reading.value(op.in().get(0)));
-    Value y = Value.activation(op.result(), x.size(0), x.size(1), 2 * x.size(2), 2 * x.size(3));
+    Value y = Value.activation(op.result(), x.size(0), x.size(1), i[0] * x.size(2), 2 * x.size(3));
     reading.add(new Resample(op.result(), true, 1, x, y));
     return true;
   }

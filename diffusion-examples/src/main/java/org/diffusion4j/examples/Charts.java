@@ -35,7 +35,7 @@ final class Charts {
    */
   static void roundTicks(XYChart chart) {
     XYSeries uneven =
-        chart.addSeries("uneven", new double[] {0, 1, 3}, new double[] {1, 1.001, 1.003});
+        chart.addSeries("uneven", new double[] {0, 0.5, 3}, new double[] {1, 1.001, 1.003});
     uneven.setEnabled(false).setShowInLegend(false);
     chart
         .getStyler()

@@ -20,6 +20,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       DigitsCommand.class,
       MixtureCommand.class,
+      SeriesCommand.class,
       ImagesCommand.class,
       GenerateCommand.class,
       CompareCommand.class,

@@ -160,44 +160,27 @@ public final class UNet1d extends SameDiffDenoiser {
 
     /** A copy with this number of residual blocks a level. */
     public Config withLayersPerBlock(int layers) {
-      return new Config(
-          channels,
-          length,
-          blockOutChannels,
-          layers,
-          normGroups,
-          attentionLevels,
-          classes,
-          nullClass,
-          dropout);
+      return with(layers, normGroups, attentionLevels, dropout);
     }
 
     /** A copy with this number of groups in each normalisation. */
     public Config withNormGroups(int groups) {
-      return new Config(
-          channels,
-          length,
-          blockOutChannels,
-          layersPerBlock,
-          groups,
-          attentionLevels,
-          classes,
-          nullClass,
-          dropout);
+      return with(layersPerBlock, groups, attentionLevels, dropout);
     }
 
     /** A copy with attention at this number of levels, counted from the shortest. */
     public Config withAttentionLevels(int levels) {
+      return with(layersPerBlock, normGroups, levels, dropout);
+    }
+
+    /** A copy with this probability of dropout. */
+    public Config withDropout(double probability) {
+      return with(layersPerBlock, normGroups, attentionLevels, probability);
+    }
+
+    private Config with(int layers, int groups, int attention, double drop) {
       return new Config(
-          channels,
-          length,
-          blockOutChannels,
-          layersPerBlock,
-          normGroups,
-          levels,
-          classes,
-          nullClass,
-          dropout);
+          channels, length, blockOutChannels, layers, groups, attention, classes, nullClass, drop);
     }
 
     /**
@@ -217,20 +200,6 @@ public final class UNet1d extends SameDiffDenoiser {
           count,
           unlabelled,
           dropout);
-    }
-
-    /** A copy with this probability of dropout. */
-    public Config withDropout(double probability) {
-      return new Config(
-          channels,
-          length,
-          blockOutChannels,
-          layersPerBlock,
-          normGroups,
-          attentionLevels,
-          classes,
-          nullClass,
-          probability);
     }
 
     private static Blocks blocks(List<Integer> channels, int layers, int attentionLevels) {

@@ -34,6 +34,7 @@ public final class ProcessorSelection extends Nd4jBackend {
 
   /** Sets the library to load, unless the application has done so. */
   public ProcessorSelection() {
+    PhysicalMemory.limit();
     NativeHeap.keepSmall();
     NativeLibraries libraries = NativeLibraries.ofClassPath();
     if (System.getProperty(EXTENSION) == null && libraries.platform().endsWith("x86_64")) {

@@ -3,10 +3,12 @@ package org.diffusion4j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.data.ImageFiles;
@@ -18,7 +20,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** The recipes compile and run as they stand there, with fewer steps and smaller networks. */
+/**
+ * The recipes, and the code of the page on production, compile and run as they stand there, with
+ * fewer steps and smaller networks.
+ */
 class RecipesTest {
 
   private static final Path PAGE = Path.of("..", "docs", "recipes.md");
@@ -27,7 +32,11 @@ class RecipesTest {
 
   @Test
   void recipes_run() throws Exception {
-    List<String> recipes = Snippets.of(PAGE).stream().map(RecipesTest::quick).toList();
+    List<String> recipes =
+        Stream.of(PAGE, Path.of("..", "docs", "production.md"))
+            .flatMap(RecipesTest::blocks)
+            .map(RecipesTest::quick)
+            .toList();
     assertThat(recipes).hasSizeGreaterThan(5);
     for (String recipe : recipes) {
       assertThat(recipe.lines().count()).as(recipe).isLessThan(30);
@@ -45,9 +54,20 @@ class RecipesTest {
     assertThat(directory.resolve("variations.png")).exists();
     assertThat(directory.resolve("tuned/provenance.json")).content().contains("tuned on");
     assertThat(directory.resolve("own/graph/config.json")).exists();
+    assertThat(Files.readAllLines(directory.resolve("series.csv")))
+        .hasSize(65)
+        .startsWith("sunspots");
     List<String> rows = Files.readAllLines(directory.resolve("synthetic.csv"));
     assertThat(rows).hasSize(33).startsWith("age,income,score");
     assertThat(rows.subList(1, 33)).allMatch(row -> row.matches("[2-6]\\d,\\d{5},0(\\.\\d\\d?)?"));
+  }
+
+  private static Stream<String> blocks(Path page) {
+    try {
+      return Snippets.of(page).stream();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** A recipe with a few steps instead of thousands. */
@@ -55,6 +75,7 @@ class RecipesTest {
     return recipe
         .replaceAll("of\\(1_000\\)", "of(32)")
         .replaceAll("\\b\\d+_000\\b", "2")
+        .replace("Config.of(1, 64, 32, 64, 64, 64)", "Config.of(1, 64, 8, 16)")
         .replace("32, 64, 64", "8, 16")
         .replace("normGroups(8)", "normGroups(4)");
   }
@@ -77,6 +98,11 @@ class RecipesTest {
                   i % 2 == 0 ? "Rome" : "Oslo"));
     }
     Files.writeString(directory.resolve("people.csv"), people);
+    StringBuilder sunspots = new StringBuilder("year,sunspots\n");
+    for (int year = 1700; year < 1800; year++) {
+      sunspots.append(year).append(',').append(random.nextInt(150)).append('\n');
+    }
+    Files.writeString(directory.resolve("sunspots.csv"), sunspots);
     UNetConfig config = UNetConfig.builder(3, 16, 16).blockOutChannels(8, 16).normGroups(4).build();
     try (UNet model = UNet.create(config, NoiseSchedule.linear(1000), 1)) {
       PretrainedModel.of(model).save(directory.resolve("model"));

@@ -22,6 +22,7 @@ public final class ReferenceCases {
   private static final List<String> PARTS =
       List.of(
           "unet",
+          "tokenizer",
           "training",
           "sampling",
           "pipelines",

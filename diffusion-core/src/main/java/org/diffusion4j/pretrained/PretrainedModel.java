@@ -155,9 +155,9 @@ public final class PretrainedModel implements AutoCloseable {
    * complete. So the old or the new model can be loaded whenever the process ends.
    *
    * @param directory the directory, or a symbolic link to it; an existing one is replaced with all
-   *     its contents if it is empty or contains a {@code model_index.json} @throws IOException if
-   *     it cannot be written, or if the path is something else; an existing directory is then
-   *     unchanged
+   *     its contents if it is empty or contains a {@code model_index.json}
+   * @throws IOException if it cannot be written, or if the path is something else; an existing
+   *     directory is then unchanged
    */
   public void save(Path directory) throws IOException {
     AtomicFiles.recover(directory);
@@ -198,8 +198,9 @@ public final class PretrainedModel implements AutoCloseable {
    * there are no others.
    *
    * @param directory with a {@code model_index.json}; if it names another scheduler than {@code
-   *     scheduler_config.json}, it is used, with a warning @throws ModelFormatException if a file
-   *     is missing, damaged or not supported; the message names the file
+   *     scheduler_config.json}, it is used, with a warning
+   * @throws ModelFormatException if a file is missing, damaged or not supported; the message names
+   *     the file
    * @throws IOException if reading fails
    */
   public static PretrainedModel load(Path directory) throws IOException {
@@ -211,8 +212,8 @@ public final class PretrainedModel implements AutoCloseable {
    *
    * @param directory the directory of the network
    * @param schedule the noise schedule
-   * @param prediction what the model predicts @throws ModelFormatException if a file is missing,
-   *     damaged or not supported
+   * @param prediction what the model predicts
+   * @throws ModelFormatException if a file is missing, damaged or not supported
    * @throws IOException if reading fails
    */
   public static UNet loadUNet(Path directory, NoiseSchedule schedule, Prediction prediction)
@@ -227,8 +228,8 @@ public final class PretrainedModel implements AutoCloseable {
    * @param schedule the noise schedule
    * @param prediction what the model predicts
    * @param height in pixels
-   * @param width in pixels @throws ModelFormatException if a file is missing, damaged or not
-   *     supported
+   * @param width in pixels
+   * @throws ModelFormatException if a file is missing, damaged or not supported
    * @throws IOException if reading fails
    */
   public static UNet loadUNet(

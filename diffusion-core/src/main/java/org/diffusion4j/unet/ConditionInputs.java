@@ -79,8 +79,8 @@ final class ConditionInputs {
   /**
    * The shapes for a batch.
    *
-   * @param open the value for sizes that the graph leaves open, or 0 @return empty if there are
-   *     such sizes and {@code open} is 0
+   * @param open the value for sizes that the graph leaves open, or 0
+   * @return empty if there are such sizes and {@code open} is 0
    */
   Optional<Map<String, long[]>> shapes(int n, int open) {
     Map<String, long[]> all = new LinkedHashMap<>();

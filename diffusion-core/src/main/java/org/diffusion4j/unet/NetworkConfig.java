@@ -30,9 +30,9 @@ public sealed interface NetworkConfig
    *
    * @param schedule the noise schedule
    * @param prediction what the model predicts
-   * @param seed seed of the weights @throws IllegalArgumentException if the weights exceed memory,
-   *     or if the architecture is for fewer timesteps than the schedule has; nothing is allocated
-   *     then
+   * @param seed seed of the weights
+   * @throws IllegalArgumentException if the weights exceed memory, or if the architecture is for
+   *     fewer timesteps than the schedule has; nothing is allocated then
    */
   SameDiffDenoiser create(NoiseSchedule schedule, Prediction prediction, long seed);
 

@@ -266,8 +266,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param condition what the model {@link #takes()}
    * @param target what the output should be, FLOAT {@code [n, outputShape...]}
    * @param of names of the weights whose gradients are wanted; {@code sample} requests that of
-   *     {@code xt}, and the name of a placeholder for embeddings or pictures requests
-   *     theirs @return must be closed by the caller
+   *     {@code xt}, and the name of a placeholder for embeddings or pictures requests theirs
+   * @return must be closed by the caller
    * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -296,8 +296,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}
    * @param t timestep of each sample, FLOAT {@code [n]}
    * @param condition what the model {@link #takes()}
-   * @param loss the loss of each sample, summed over the batch; its exceptions are passed
-   *     on @return must be closed by the caller
+   * @param loss the loss of each sample, summed over the batch; its exceptions are passed on
+   * @return must be closed by the caller
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit
    * @throws IllegalStateException if this denoiser is closed
    */
@@ -350,8 +350,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * The peak native memory of a prediction in bytes, without the weights and the caller's arrays.
    * Computed without allocating it.
    *
-   * @param n batch size @return empty if the graph runs in SameDiff's session, or if it leaves the
-   *     number of tokens or the size of pictures open
+   * @param n batch size
+   * @return empty if the graph runs in SameDiff's session, or if it leaves the number of tokens or
+   *     the size of pictures open
    */
   @Override
   public OptionalLong predictionBytes(int n) {

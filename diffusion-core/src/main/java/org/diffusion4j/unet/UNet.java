@@ -46,8 +46,8 @@ public final class UNet extends SameDiffDenoiser {
    * @param config the architecture
    * @param schedule the noise schedule
    * @param prediction what the model predicts
-   * @param seed seed of the weights @throws IllegalArgumentException if the weights exceed memory;
-   *     nothing is allocated then
+   * @param seed seed of the weights
+   * @throws IllegalArgumentException if the weights exceed memory; nothing is allocated then
    */
   public static UNet create(
       UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {

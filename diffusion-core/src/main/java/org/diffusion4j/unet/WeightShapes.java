@@ -48,8 +48,10 @@ final class WeightShapes {
   }
 
   /**
-   * Checks before allocation that weights fit into memory. @throws IllegalArgumentException if not;
-   * the message has the number of weights, their bytes and the limit
+   * Checks before allocation that weights fit into memory.
+   *
+   * @throws IllegalArgumentException if not; the message has the number of weights, their bytes and
+   *     the limit
    */
   static void requireMemory(Map<String, long[]> shapes) {
     long all = 0;

@@ -41,7 +41,8 @@ final class Held implements AutoCloseable {
   /**
    * Takes idle workspaces.
    *
-   * @param wanted number of workspaces per plan @return number of missing workspaces per plan
+   * @param wanted number of workspaces per plan
+   * @return number of missing workspaces per plan
    */
   Map<PlanCache.Key, Integer> take(Map<PlanCache.Key, Integer> wanted) {
     Map<PlanCache.Key, Integer> missing = new LinkedHashMap<>();

@@ -215,8 +215,9 @@ public final class Timesteps {
   /**
    * The timesteps for a schedule, in descending order.
    *
-   * @param total the schedule's number of steps, T @throws IllegalArgumentException if there are
-   *     more steps than T, if one is outside [0, T-1], or if these are noise levels
+   * @param total the schedule's number of steps, T
+   * @throws IllegalArgumentException if there are more steps than T, if one is outside [0, T-1], or
+   *     if these are noise levels
    */
   public int[] descending(int total) {
     return descending(total, total);

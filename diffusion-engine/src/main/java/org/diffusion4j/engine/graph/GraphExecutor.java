@@ -18,8 +18,8 @@ public interface GraphExecutor extends AutoCloseable {
    *
    * @param inputs arrays for the placeholders; all batched ones have the same batch size
    * @param results shapes of the results by name, the batch first
-   * @param precision of convolutions, if the executor has a choice @return the results by name;
-   *     owned by the caller
+   * @param precision of convolutions, if the executor has a choice
+   * @return the results by name; owned by the caller
    * @throws UnplannableException if this cannot run the graph for these shapes
    * @throws IllegalStateException if this is closed, or if there is too little memory
    */
@@ -54,7 +54,8 @@ public interface GraphExecutor extends AutoCloseable {
    *
    * @param inputs the shapes of the placeholders
    * @param results the shapes of the results, the batch first
-   * @param of names whose gradients are wanted, empty for a forward run @return empty if unknown
+   * @param of names whose gradients are wanted, empty for a forward run
+   * @return empty if unknown
    * @throws UnplannableException if this cannot run the graph for these shapes
    */
   OptionalLong bytes(

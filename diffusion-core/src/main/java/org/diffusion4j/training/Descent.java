@@ -58,14 +58,14 @@ final class Descent implements AutoCloseable {
   /**
    * Performs a step.
    *
-   * @param pieces parts of the batch, weighted by their sizes
+   * @param microBatches parts of the batch, weighted by their sizes
    * @param where step, batch and learning rate, for messages
    */
-  Outcome step(List<Piece> pieces, Where where) {
-    double[] losses = new double[pieces.stream().mapToInt(Piece::size).sum()];
+  Outcome step(List<MicroBatch> microBatches, Where where) {
+    double[] losses = new double[microBatches.stream().mapToInt(MicroBatch::size).sum()];
     double rate = optimizer.learningRate();
-    if (pieces.size() == 1) {
-      try (Gradients gradients = gradients(pieces.get(0))) {
+    if (microBatches.size() == 1) {
+      try (Gradients gradients = gradients(microBatches.get(0))) {
         copyLosses(gradients, losses, 0);
         double norm = descend(gradients.loss(), gradients.of(), where);
         return new Outcome(gradients.loss(), losses, norm, rate);
@@ -75,14 +75,14 @@ final class Descent implements AutoCloseable {
     sum = total;
     double mean = 0;
     int first = 0;
-    for (Piece piece : pieces) {
-      double share = (double) piece.size() / losses.length;
-      try (Gradients gradients = gradients(piece)) {
+    for (MicroBatch microBatch : microBatches) {
+      double share = (double) microBatch.size() / losses.length;
+      try (Gradients gradients = gradients(microBatch)) {
         copyLosses(gradients, losses, first);
         total.add(first == 0, gradients.of(), (float) share);
         mean += share * gradients.loss();
       }
-      first += piece.size();
+      first += microBatch.size();
     }
     double norm = descend(mean, total.of(), where);
     model.weightsChanged();
@@ -96,12 +96,12 @@ final class Descent implements AutoCloseable {
    * @param where the step that computed them
    * @throws TrainingException if not; the weights are then those from before the step
    */
-  void prove(Piece piece, Where where) {
+  void verify(MicroBatch microBatch, Where where) {
     List<INDArray> state =
         optimizer.state().values().stream().filter(Descent::isPlainFloats).toList();
     double found;
     double norm;
-    try (Gradients gradients = gradients(piece)) {
+    try (Gradients gradients = gradients(microBatch)) {
       found = gradients.loss();
       norm = Math.sqrt(WeightLoops.sumOfSquares(List.copyOf(gradients.of().values())));
     }
@@ -130,10 +130,11 @@ final class Descent implements AutoCloseable {
     return array.dataType() == DataType.FLOAT && Address.isPlain(array);
   }
 
-  private Gradients gradients(Piece piece) {
-    Loss.NoisyBatch batch = piece.batch();
+  private Gradients gradients(MicroBatch microBatch) {
+    Loss.NoisyBatch batch = microBatch.batch();
     try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()))) {
-      return model.gradients(batch.xt(), time, piece.condition(), loss.of(batch), piece.dropout());
+      return model.gradients(
+          batch.xt(), time, microBatch.condition(), loss.of(batch), microBatch.dropout());
     }
   }
 

@@ -56,7 +56,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final LossStatistics losses = new LossStatistics();
   private long steps;
   private long resumed = -1;
-  private @Nullable Evidence evidence;
+  private @Nullable LastStep lastStep;
   private boolean labelsWereSeen;
   private boolean failed;
   private boolean closed;
@@ -79,13 +79,13 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         checkpoints == null
             ? null
             : new Saver(
-                checkpoints, settings, descent.optimizer(), average, feed, losses, this::prove);
+                checkpoints, settings, descent.optimizer(), average, feed, losses, this::verify);
   }
 
-  private void prove() {
-    if (evidence != null) {
+  private void verify() {
+    if (lastStep != null) {
       try {
-        descent.prove(evidence.piece(), evidence.where());
+        descent.verify(lastStep.microBatch(), lastStep.where());
       } catch (TrainingException e) {
         failed = true;
         throw withWayBack(e);
@@ -345,7 +345,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
     long seed = Draws.mix(settings.seed(), steps);
     NoiseSource.Run noise = NoiseSource.perSample(seed).start();
-    List<Piece> pieces = new ArrayList<>();
+    List<MicroBatch> microBatches = new ArrayList<>();
     List<Corruption.Noisy> corrupted = new ArrayList<>();
     int first = 0;
     try {
@@ -356,14 +356,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
             settings.corruption().corrupt(process, batch.x0, t, noise.batch(first, n));
         corrupted.add(noisy);
         Condition condition = batch.withDropout(settings.labelDropout(), labels);
-        Loss.NoisyBatch piece = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
-        pieces.add(new Piece(piece, condition, new Dropout(seed, first)));
+        Loss.NoisyBatch noisyBatch = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
+        microBatches.add(new MicroBatch(noisyBatch, condition, new Dropout(seed, first)));
         first += n;
       }
       Descent.Where where = where();
-      TrainingListener.Step done = descend(pieces, tally);
-      forgetEvidence();
-      evidence = new Evidence(batches.remove(0), corrupted.remove(0), pieces.get(0), where);
+      TrainingListener.Step done = descend(microBatches, tally);
+      closeLastStep();
+      lastStep = new LastStep(batches.remove(0), corrupted.remove(0), microBatches.get(0), where);
       return done;
     } finally {
       corrupted.forEach(Corruption.Noisy::close);
@@ -378,15 +378,15 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   TrainingListener.Step step(INDArray x0, Condition condition, int[] t, INDArray noise) {
     try (INDArray xt = process.noisy(x0, noise, t)) {
       Dropout dropout = new Dropout(Draws.mix(settings.seed(), steps), 0);
-      Piece piece = new Piece(noisyBatch(x0, noise, xt, t), condition, dropout);
-      return descend(List.of(piece), new Tally(1));
+      MicroBatch microBatch = new MicroBatch(noisyBatch(x0, noise, xt, t), condition, dropout);
+      return descend(List.of(microBatch), new Tally(1));
     }
   }
 
-  private void forgetEvidence() {
-    if (evidence != null) {
-      evidence.close();
-      evidence = null;
+  private void closeLastStep() {
+    if (lastStep != null) {
+      lastStep.close();
+      lastStep = null;
     }
   }
 
@@ -394,11 +394,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
   }
 
-  private TrainingListener.Step descend(List<Piece> pieces, Tally tally) {
+  private TrainingListener.Step descend(List<MicroBatch> microBatches, Tally tally) {
     failed = true;
     Descent.Outcome outcome;
     try {
-      outcome = descent.step(pieces, where());
+      outcome = descent.step(microBatches, where());
     } catch (TrainingException e) {
       throw withWayBack(e);
     }
@@ -406,7 +406,10 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (average != null) {
       average.update(steps);
     }
-    int[] t = pieces.stream().flatMapToInt(piece -> Arrays.stream(piece.batch().t())).toArray();
+    int[] t =
+        microBatches.stream()
+            .flatMapToInt(microBatch -> Arrays.stream(microBatch.batch().t()))
+            .toArray();
     losses.add(outcome.loss(), outcome.losses(), t, model.schedule().steps());
     feed.mark();
     return new TrainingListener.Step(
@@ -474,7 +477,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (!closed) {
       closed = true;
       descent.close();
-      forgetEvidence();
+      closeLastStep();
       if (average != null) {
         average.close();
       }

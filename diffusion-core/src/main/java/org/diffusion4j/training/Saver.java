@@ -49,7 +49,7 @@ final class Saver implements AutoCloseable {
   private final @Nullable WeightAverage average;
   private final Feed feed;
   private final LossStatistics losses;
-  private final Runnable proof;
+  private final Runnable verification;
   private double bestLoss = Double.POSITIVE_INFINITY;
   private long bestStep = -1;
   private long savedStep = -1;
@@ -58,7 +58,7 @@ final class Saver implements AutoCloseable {
   private long savedAt = System.nanoTime();
 
   /**
-   * @param proof throws if training cannot continue with the weights; called before saving
+   * @param verification throws if training cannot continue with the weights; called before saving
    */
   Saver(
       Checkpoints checkpoints,
@@ -67,7 +67,7 @@ final class Saver implements AutoCloseable {
       @Nullable WeightAverage average,
       Feed feed,
       LossStatistics losses,
-      Runnable proof) {
+      Runnable verification) {
     this.checkpoints = checkpoints;
     this.folder = new CheckpointFolder(checkpoints.directory());
     this.settings = settings;
@@ -76,7 +76,7 @@ final class Saver implements AutoCloseable {
     this.average = average;
     this.feed = feed;
     this.losses = losses;
-    this.proof = proof;
+    this.verification = verification;
     this.pretrained = pretrained();
   }
 
@@ -144,9 +144,9 @@ final class Saver implements AutoCloseable {
   private void save(long step, TrainingListener listener) {
     requireOwnFolder();
     if (average != null) {
-      average.of();
+      average.requireNotInUse();
     }
-    proof.run();
+    verification.run();
     try {
       Uninterrupted.run(() -> write(step));
       savedStep = step;
@@ -178,8 +178,8 @@ final class Saver implements AutoCloseable {
     tensors.put(WEIGHTS, model.parameters());
     tensors.put(OPTIMIZER, optimizer.state());
     if (average != null) {
-      weights.putAll(average.of());
-      tensors.put(AVERAGE, average.of());
+      weights.putAll(average.values());
+      tensors.put(AVERAGE, average.values());
     }
     PretrainedModel described =
         pretrained == null
@@ -290,7 +290,7 @@ final class Saver implements AutoCloseable {
     }
     checkpoint.check(WEIGHTS, model.parameters());
     if (average != null) {
-      checkpoint.check(AVERAGE, average.of());
+      checkpoint.check(AVERAGE, average.values());
     }
     if (isOfOurOptimizer(found)) {
       checkpoint.check(OPTIMIZER, optimizer.state());
@@ -311,7 +311,7 @@ final class Saver implements AutoCloseable {
     warnOfOtherSettings(found.state);
     found.checkpoint.read(OPTIMIZER, optimizer.state());
     if (average != null) {
-      found.checkpoint.read(AVERAGE, average.of());
+      found.checkpoint.read(AVERAGE, average.values());
     }
     found.checkpoint.read(WEIGHTS, model.parameters());
     model.weightsChanged();

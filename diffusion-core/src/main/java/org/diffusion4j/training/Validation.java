@@ -52,10 +52,10 @@ record Validation(DataSetIterator data, int everySteps) {
         int[] t = draws.ints(n, 0, steps).toArray();
         NoiseSource.Batch noise = NoiseSource.perSample(Draws.mix(SEED, index)).start().batch(0, n);
         try (Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, noise)) {
-          Loss.NoisyBatch piece =
+          Loss.NoisyBatch noisyBatch =
               new Loss.NoisyBatch(
                   batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());
-          sum += n * loss(model, loss.of(piece), piece, batch.condition);
+          sum += n * loss(model, loss.of(noisyBatch), noisyBatch, batch.condition);
           samples += n;
         }
       }

@@ -34,14 +34,19 @@ final class WeightAverage implements AutoCloseable {
   /**
    * The averaged weights by name.
    *
-   * @throws IllegalStateException while they are in {@link #use}
+   * @throws IllegalStateException while the model has them, in {@link #use}
    */
-  Map<String, INDArray> of() {
+  Map<String, INDArray> values() {
     requireNotInUse();
     return average;
   }
 
-  private void requireNotInUse() {
+  /**
+   * Checks that the model has its own weights.
+   *
+   * @throws IllegalStateException while it has the averages, in {@link #use}
+   */
+  void requireNotInUse() {
     if (inUse) {
       throw new IllegalStateException(
           "checkpoints and the average must not be requested while a preview has the averaged"

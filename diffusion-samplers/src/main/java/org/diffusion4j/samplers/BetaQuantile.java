@@ -11,9 +11,9 @@ final class BetaQuantile {
   private BetaQuantile() {}
 
   /** The quantile for a probability in [0, 1]. */
-  static double of(double share) {
-    if (share > 0.5) {
-      return 1 - of(1 - share); // it is symmetric
+  static double of(double probability) {
+    if (probability > 0.5) {
+      return 1 - of(1 - probability); // it is symmetric
     }
     double low = 0;
     double high = 0.5;
@@ -22,13 +22,13 @@ final class BetaQuantile {
       if (middle == low || middle == high) {
         break;
       }
-      if (half(middle) / WHOLE < share) {
+      if (half(middle) / WHOLE < probability) {
         low = middle;
       } else {
         high = middle;
       }
     }
-    return share == 0 ? 0 : high;
+    return probability == 0 ? 0 : high;
   }
 
   /**

@@ -21,7 +21,7 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
 
     private Options(Timesteps timesteps, double eta) {
       super(timesteps);
-      this.eta = Limits.share("eta", eta);
+      this.eta = Limits.unitInterval("eta", eta);
     }
   }
 
@@ -111,20 +111,20 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
     // Negative if the last step leaves more noise than there was before.
     double sigma = options.eta * Math.sqrt(Math.max(variance, 0));
 
-    double x0Share = Math.sqrt(alphaBarNext);
-    double epsilonShare = Math.sqrt(Math.max(1 - alphaBarNext - sigma * sigma, 0));
+    double x0Coefficient = Math.sqrt(alphaBarNext);
+    double epsilonCoefficient = Math.sqrt(Math.max(1 - alphaBarNext - sigma * sigma, 0));
     INDArray next;
     if (options.corrects && !options.predictedEpsilon) {
       // epsilon = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar)
       double root = Math.sqrt(1 - alphaBar);
       next =
           Linear.combine(
-              x0Share - epsilonShare * Math.sqrt(alphaBar) / root,
+              x0Coefficient - epsilonCoefficient * Math.sqrt(alphaBar) / root,
               estimate.x0(),
-              epsilonShare / root,
+              epsilonCoefficient / root,
               x);
     } else {
-      next = Linear.combine(x0Share, estimate.x0(), epsilonShare, estimate.epsilon());
+      next = Linear.combine(x0Coefficient, estimate.x0(), epsilonCoefficient, estimate.epsilon());
     }
     if (sigma > 0) {
       Linear.addNoise(next, sigma, noise);

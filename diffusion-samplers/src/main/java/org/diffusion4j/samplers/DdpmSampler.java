@@ -96,9 +96,9 @@ public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Opti
     double alpha = alphaBar / alphaBarNext;
     double beta = 1 - alpha;
 
-    double x0Share = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
-    double xShare = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
-    INDArray next = Linear.combine(x0Share, estimate.x0(), xShare, x);
+    double x0Coefficient = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
+    double xCoefficient = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
+    INDArray next = Linear.combine(x0Coefficient, estimate.x0(), xCoefficient, x);
     if (!step.last() && beta > 0) {
       double posterior = beta * (1 - alphaBarNext) / (1 - alphaBar);
       switch (options.variance) {

@@ -107,9 +107,9 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
       for (int j = 0; j < sigmas.length; j++) {
         sigmas[j] = noises.level(j).sigma();
       }
-      double[] shares = shares(sigmas, to.sigma());
-      for (int j = 0; j < shares.length; j++) {
-        Linear.add(next, to.signal() * shares[j], noises.value(j));
+      double[] coefficients = coefficients(sigmas, to.sigma());
+      for (int j = 0; j < coefficients.length; j++) {
+        Linear.add(next, to.signal() * coefficients[j], noises.value(j));
       }
       return next;
     }
@@ -128,22 +128,22 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
    * @param sigmas of the noise predictions, beginning with that at the start of the step
    * @param end sigma at the end of the step
    */
-  static double[] shares(double[] sigmas, double end) {
+  static double[] coefficients(double[] sigmas, double end) {
     int order = sigmas.length;
     double length = Math.log(end / sigmas[0]);
     double[] u = new double[order];
     for (int k = 1; k < order; k++) {
       u[k] = Math.log(sigmas[k] / sigmas[0]) / length;
     }
-    double[] shares = new double[order];
+    double[] coefficients = new double[order];
     for (int j = 0; j < order; j++) {
       double[] polynomial = lagrange(u, j);
       for (int n = 0; n < order; n++) {
-        shares[j] += polynomial[n] * Phi.factorial(n) * Phi.of(n + 1, -length);
+        coefficients[j] += polynomial[n] * Phi.factorial(n) * Phi.of(n + 1, -length);
       }
-      shares[j] *= end * length;
+      coefficients[j] *= end * length;
     }
-    return shares;
+    return coefficients;
   }
 
   /** The coefficients of the polynomial that is 1 at the j-th point and 0 at the others. */

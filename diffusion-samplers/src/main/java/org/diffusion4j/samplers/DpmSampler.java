@@ -29,9 +29,9 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
       this.lowerOrderAtEnd = lowerOrderAtEnd;
     }
 
-    INDArray addNoise(INDArray next, Algorithm.Shares shares, Supplier<INDArray> noise) {
-      return algorithm.stochastic() && shares.noise() > 0
-          ? Linear.addNoise(next, shares.noise(), noise)
+    INDArray addNoise(INDArray next, Algorithm.Coefficients c, Supplier<INDArray> noise) {
+      return algorithm.stochastic() && c.noise() > 0
+          ? Linear.addNoise(next, c.noise(), noise)
           : next;
     }
   }
@@ -105,7 +105,7 @@ abstract class DpmSampler<S extends DpmSampler<S, O>, O extends DpmSampler.Optio
     Level from = steps.get(0).from();
     double h = steps.get(0).to().lambda() - from.lambda();
     boolean inNoise = options.algorithm.stochastic() && !options.algorithm.inX0();
-    if (inNoise && from.alphaBar() <= 2 * SigmaCurve.SMALLEST_SHARE && h > LONGEST) {
+    if (inNoise && from.alphaBar() <= 2 * SigmaCurve.SMALLEST_ALPHA_BAR && h > LONGEST) {
       throw new IllegalArgumentException(
           "steps of SDE_DPM_SOLVER from noise alone, as of a schedule of zero terminal SNR, must be"
               + " at most log 3 in lambda but the first was "

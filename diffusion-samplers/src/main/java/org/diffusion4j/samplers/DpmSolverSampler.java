@@ -21,27 +21,27 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
     /** The probability flow ODE, in epsilon: DPM-Solver (Lu et al. 2022), equation 3.4. */
     DPM_SOLVER {
       @Override
-      Shares shares(Level from, Level to) {
+      Coefficients coefficients(Level from, Level to) {
         double h = to.lambda() - from.lambda();
-        return Shares.of(to.signal() / from.signal(), to.noise(), h, 0);
+        return Coefficients.of(to.signal() / from.signal(), to.noise(), h, 0);
       }
     },
 
     /** The probability flow ODE, in x_0: DPM-Solver++ (Lu et al. 2023), equation 9. */
     DPM_SOLVER_PLUS_PLUS {
       @Override
-      Shares shares(Level from, Level to) {
+      Coefficients coefficients(Level from, Level to) {
         double h = to.lambda() - from.lambda();
-        return Shares.of(to.noise() / from.noise(), to.signal(), -h, 0);
+        return Coefficients.of(to.noise() / from.noise(), to.signal(), -h, 0);
       }
     },
 
     /** The reverse SDE, in epsilon: DPM-Solver++, equation 17. */
     SDE_DPM_SOLVER {
       @Override
-      Shares shares(Level from, Level to) {
+      Coefficients coefficients(Level from, Level to) {
         double h = to.lambda() - from.lambda();
-        return Shares.of(
+        return Coefficients.of(
             to.signal() / from.signal(),
             2 * to.noise(),
             h,
@@ -52,9 +52,9 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
     /** The reverse SDE, in x_0: DPM-Solver++, equation 18. */
     SDE_DPM_SOLVER_PLUS_PLUS {
       @Override
-      Shares shares(Level from, Level to) {
+      Coefficients coefficients(Level from, Level to) {
         double h = to.lambda() - from.lambda();
-        return Shares.of(
+        return Coefficients.of(
             to.noise() / from.noise() * Math.exp(-h),
             to.signal(),
             -2 * h,
@@ -71,17 +71,17 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
      * @param d2 of its second derivative times h^2
      * @param noise standard deviation of the new noise
      */
-    record Shares(double x, double d0, double d1, double d2, double noise) {
+    record Coefficients(double x, double d0, double d1, double d2, double noise) {
 
       /** The coefficients if that of the prediction is {@code -weight z phi_1(z)}. */
-      static Shares of(double x, double weight, double z, double noise) {
+      static Coefficients of(double x, double weight, double z, double noise) {
         double scale = -weight * z;
-        return new Shares(
+        return new Coefficients(
             x, -weight * Math.expm1(z), scale * Phi.of(2, z), scale * Phi.of(3, z), noise);
       }
     }
 
-    abstract Shares shares(Level from, Level to);
+    abstract Coefficients coefficients(Level from, Level to);
 
     boolean inX0() {
       return this == DPM_SOLVER_PLUS_PLUS || this == SDE_DPM_SOLVER_PLUS_PLUS;
@@ -190,14 +190,14 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
     public INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
       Level from = step.from();
       predictions.push(from, options.algorithm.prediction(estimate, x, from));
-      Algorithm.Shares shares = options.algorithm.shares(from, step.to());
+      Algorithm.Coefficients c = options.algorithm.coefficients(from, step.to());
       double h = step.to().lambda() - from.lambda();
       int order = h == 0 ? 1 : orderOf(step.index(), count, predictions.size());
       INDArray m0 = predictions.value(0);
-      INDArray next = Linear.combine(shares.x(), x, shares.d0(), m0);
+      INDArray next = Linear.combine(c.x(), x, c.d0(), m0);
       if (order == 2) {
         try (INDArray d1 = difference(0, h)) {
-          Linear.add(next, options.heun ? shares.d1() : shares.d0() / 2, d1);
+          Linear.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
         }
       } else if (order == 3) {
         double r0 = (from.lambda() - predictions.level(1).lambda()) / h;
@@ -205,23 +205,23 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
         try (INDArray d10 = difference(0, h);
             INDArray d11 = difference(1, h);
             INDArray d2 = Linear.combine(1 / (r0 + r1), d10, -1 / (r0 + r1), d11)) {
-          Linear.add(next, shares.d1(), d10);
-          Linear.add(next, shares.d1() * r0, d2);
-          Linear.add(next, curvature(shares, step.to()), d2);
+          Linear.add(next, c.d1(), d10);
+          Linear.add(next, c.d1() * r0, d2);
+          Linear.add(next, curvature(c, step.to()), d2);
         }
       }
-      return options.addNoise(next, shares, noise);
+      return options.addNoise(next, c, noise);
     }
 
     /** The coefficient of half the second derivative times h^2. */
-    private double curvature(Algorithm.Shares shares, Level to) {
+    private double curvature(Algorithm.Coefficients c, Level to) {
       if (!options.published) {
-        return 2 * shares.d2();
+        return 2 * c.d2();
       }
       // In the published code of the stochastic variant, one half also has the wrong sign.
       return options.algorithm == Algorithm.SDE_DPM_SOLVER_PLUS_PLUS
-          ? shares.d2() - to.signal()
-          : shares.d2();
+          ? c.d2() - to.signal()
+          : c.d2();
     }
 
     /** The i-th divided difference of the predictions, times h. */

@@ -60,7 +60,7 @@ public final class DpmSolverSinglestepSampler
   private boolean fromNoiseAlone(List<Transition> steps) {
     double alphaBar = steps.get(0).from().alphaBar();
     return !options.algorithm.inX0()
-        && alphaBar <= 2 * SigmaCurve.SMALLEST_SHARE
+        && alphaBar <= 2 * SigmaCurve.SMALLEST_ALPHA_BAR
         && steps.size() > 1;
   }
 
@@ -111,32 +111,36 @@ public final class DpmSolverSinglestepSampler
       INDArray base = Objects.requireNonNull(start);
       Level from = predictions.level(order - 1);
       INDArray m = predictions.value(order - 1);
-      DpmSolverSampler.Algorithm.Shares shares = options.algorithm.shares(from, step.to());
+      DpmSolverSampler.Algorithm.Coefficients c = options.algorithm.coefficients(from, step.to());
       double h = step.to().lambda() - from.lambda();
-      INDArray next = Linear.combine(shares.x(), base, shares.d0(), m);
+      INDArray next = Linear.combine(c.x(), base, c.d0(), m);
       if (order == 2) {
         try (INDArray d1 = difference(0, from, m, h)) {
-          Linear.add(next, options.heun ? shares.d1() : shares.d0() / 2, d1);
+          Linear.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
         }
       } else if (order == 3) {
-        addThird(next, shares, from, m, h);
+        addThird(next, c, from, m, h);
       }
-      return options.addNoise(next, shares, noise);
+      return options.addNoise(next, c, noise);
     }
 
     private void addThird(
-        INDArray next, DpmSolverSampler.Algorithm.Shares shares, Level from, INDArray m, double h) {
+        INDArray next,
+        DpmSolverSampler.Algorithm.Coefficients c,
+        Level from,
+        INDArray m,
+        double h) {
       double r0 = (predictions.level(0).lambda() - from.lambda()) / h;
       double r1 = (predictions.level(1).lambda() - from.lambda()) / h;
       try (INDArray d10 = difference(1, from, m, h);
           INDArray d11 = difference(0, from, m, h)) {
         if (!options.heun) {
-          Linear.add(next, shares.d1(), d11);
+          Linear.add(next, c.d1(), d11);
           return;
         }
         double apart = r0 - r1;
-        double d1 = shares.d1() / apart;
-        double d2 = 2 * shares.d2() / apart;
+        double d1 = c.d1() / apart;
+        double d2 = 2 * c.d2() / apart;
         Linear.add(next, d1 * r0 - d2, d10);
         Linear.add(next, d2 - d1 * r1, d11);
       }

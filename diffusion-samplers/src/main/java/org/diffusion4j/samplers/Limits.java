@@ -18,7 +18,7 @@ final class Limits {
     }
   }
 
-  static double share(String name, double value) {
+  static double unitInterval(String name, double value) {
     if (!(value >= 0 && value <= 1)) {
       throw new IllegalArgumentException(name + " must be in [0, 1] but was " + value);
     }

@@ -87,8 +87,8 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
       directions.push(from, estimate.direction(x, from));
       INDArray next = Linear.times(to.signal() / from.signal(), x);
       for (int j = 0; j < directions.size(); j++) {
-        double share = integral(j, from.sigma(), to.sigma());
-        Linear.add(next, to.signal() * share, directions.value(j));
+        double coefficient = integral(j, from.sigma(), to.sigma());
+        Linear.add(next, to.signal() * coefficient, directions.value(j));
       }
       return next;
     }

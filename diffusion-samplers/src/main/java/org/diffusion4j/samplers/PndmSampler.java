@@ -121,7 +121,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
 
   /** A move that uses noise predictions must start with some signal. */
   private static Level withSignal(Level level) {
-    return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_SHARE) : level;
+    return level.signal() == 0 ? Level.of(SigmaCurve.SMALLEST_ALPHA_BAR) : level;
   }
 
   /** Two stages to the midpoint and two to the end, each from the start of the move. */
@@ -181,10 +181,10 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
         start = x.dup();
       }
       noises.push(step.at(), found);
-      double[] shares = ADAMS_BASHFORTH[noises.size() - 1];
-      try (INDArray combined = Linear.times(shares[0], found)) {
-        for (int i = 1; i < shares.length; i++) {
-          Linear.add(combined, shares[i], noises.value(i));
+      double[] coefficients = ADAMS_BASHFORTH[noises.size() - 1];
+      try (INDArray combined = Linear.times(coefficients[0], found)) {
+        for (int i = 1; i < coefficients.length; i++) {
+          Linear.add(combined, coefficients[i], noises.value(i));
         }
         return move(step, combined, x);
       }

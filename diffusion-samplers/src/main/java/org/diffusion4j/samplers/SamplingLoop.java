@@ -32,7 +32,7 @@ final class SamplingLoop {
   private final long[] sampleShape;
   private final Recorder recorder;
   private final long begin = System.nanoTime();
-  private final Answers answers;
+  private final CheckedDenoiser denoiser;
   private @Nullable INDArray samples;
   private int calls;
   private int finished;
@@ -44,7 +44,7 @@ final class SamplingLoop {
     ZeroTerminalSnr.requireFits(model, method.transitions(model.schedule()));
     this.method = method.fitted(model);
     recorder = new Recorder(request);
-    answers = new Answers(model);
+    denoiser = new CheckedDenoiser(model);
     transitions = this.method.transitions(model.schedule());
     sampleShape = model.sampleShape();
     method.requireFits(model);
@@ -102,7 +102,7 @@ final class SamplingLoop {
     samples = all;
     boolean done = false;
     try (recorder;
-        answers) {
+        denoiser) {
       while (finished < count) {
         int n = Math.min(batchSize, count - finished);
         try (INDArray batch =
@@ -254,7 +254,7 @@ final class SamplingLoop {
     try (INDArray t = timesteps(x.size(0), step.t())) {
       requireGoingOn();
       calls++;
-      INDArray output = answers.ask(x, t, condition, first, name(step.t()));
+      INDArray output = denoiser.predict(x, t, condition, first, name(step.t()));
       boolean copies = model.learnsVariance() || output == x || !output.closeable();
       INDArray prediction = null;
       INDArray variance = null;

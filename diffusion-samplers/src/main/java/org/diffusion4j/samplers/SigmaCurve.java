@@ -10,7 +10,7 @@ final class SigmaCurve {
    * The alphaBar that replaces 0 at the end of a schedule with zero terminal SNR, where sigma would
    * be infinite: the smallest number of half precision.
    */
-  static final double SMALLEST_SHARE = 0x1p-24;
+  static final double SMALLEST_ALPHA_BAR = 0x1p-24;
 
   private final double[] sigmas;
 
@@ -18,7 +18,7 @@ final class SigmaCurve {
     sigmas = new double[schedule.steps()];
     for (int t = 0; t < sigmas.length; t++) {
       double alphaBar = schedule.alphaBar(t);
-      sigmas[t] = alphaBar == 0 ? Level.of(SMALLEST_SHARE).sigma() : schedule.sigma(t);
+      sigmas[t] = alphaBar == 0 ? Level.of(SMALLEST_ALPHA_BAR).sigma() : schedule.sigma(t);
     }
   }
 
@@ -50,8 +50,8 @@ final class SigmaCurve {
       below++;
     }
     double low = Math.log(sigmas[below]);
-    double share = (Math.log(sigma) - low) / (Math.log(sigmas[below + 1]) - low);
-    return below + Math.min(Math.max(share, 0), 1);
+    double fraction = (Math.log(sigma) - low) / (Math.log(sigmas[below + 1]) - low);
+    return below + Math.min(Math.max(fraction, 0), 1);
   }
 
   /** The number of timesteps with a lambda of at least a limit. */

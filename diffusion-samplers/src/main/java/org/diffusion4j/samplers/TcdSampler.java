@@ -23,7 +23,7 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
 
     private Options(Timesteps timesteps, double eta) {
       super(timesteps);
-      this.eta = Limits.share("eta", eta);
+      this.eta = Limits.unitInterval("eta", eta);
     }
   }
 

@@ -43,9 +43,9 @@ final class UniPc implements Run {
     Parts parts = new Parts(to, lastOrder);
     INDArray next = parts.firstOrder(x);
     if (lastOrder > 1) {
-      double[] shares =
-          lastOrder == 2 ? new double[] {0.5} : parts.shares(lastOrder - 1, lastOrder - 1);
-      parts.addDifferences(next, shares);
+      double[] coefficients =
+          lastOrder == 2 ? new double[] {0.5} : parts.coefficients(lastOrder - 1, lastOrder - 1);
+      parts.addDifferences(next, coefficients);
     }
     return next;
   }
@@ -56,9 +56,10 @@ final class UniPc implements Run {
   private INDArray correct(Level here, INDArray found) {
     Parts parts = new Parts(here, lastOrder);
     INDArray next = parts.firstOrder(Objects.requireNonNull(before));
-    double[] shares = lastOrder == 1 ? new double[] {0.5} : parts.shares(lastOrder, lastOrder);
-    parts.addDifferences(next, shares);
-    double last = parts.scale * shares[lastOrder - 1];
+    double[] coefficients =
+        lastOrder == 1 ? new double[] {0.5} : parts.coefficients(lastOrder, lastOrder);
+    parts.addDifferences(next, coefficients);
+    double last = parts.scale * coefficients[lastOrder - 1];
     Linear.add(next, last, found);
     Linear.add(next, -last, predictions.value(0));
     return next;
@@ -101,7 +102,7 @@ final class UniPc implements Run {
      * @param rows number of equations
      * @param known number of r that are used
      */
-    double[] shares(int rows, int known) {
+    double[] coefficients(int rows, int known) {
       double[][] powers = new double[rows][known];
       double[] b = new double[rows];
       for (int i = 0; i < rows; i++) {
@@ -113,11 +114,11 @@ final class UniPc implements Run {
       return Linear.solve(powers, b);
     }
 
-    void addDifferences(INDArray next, double[] shares) {
+    void addDifferences(INDArray next, double[] coefficients) {
       for (int i = 1; i < r.length; i++) {
-        double share = scale * shares[i - 1] / r[i - 1];
-        Linear.add(next, share, predictions.value(i));
-        Linear.add(next, -share, predictions.value(0));
+        double coefficient = scale * coefficients[i - 1] / r[i - 1];
+        Linear.add(next, coefficient, predictions.value(i));
+        Linear.add(next, -coefficient, predictions.value(0));
       }
     }
   }

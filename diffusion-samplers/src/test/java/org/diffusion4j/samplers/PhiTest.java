@@ -12,14 +12,14 @@ import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.samplers.DpmSolverSampler.Algorithm;
-import org.diffusion4j.samplers.DpmSolverSampler.Algorithm.Shares;
+import org.diffusion4j.samplers.DpmSolverSampler.Algorithm.Coefficients;
 
 /** {@link Phi} and what is made of it, against the series in decimals of 100 digits. */
 class PhiTest {
 
   private static final MathContext DIGITS = new MathContext(100);
 
-  /** A share of the value. */
+  /** A fraction of the value. */
   private static final double ROUNDING = 1e-12;
 
   @Property(tries = 2000)
@@ -42,7 +42,7 @@ class PhiTest {
 
   /** Lambda has rounding of its own, of which the length of a step gets more the shorter it is. */
   @Property(tries = 500)
-  void shares_ofAnyStepAreTheIntegrals(
+  void coefficients_ofAnyStepAreTheIntegrals(
       @ForAll Algorithm algorithm, @ForAll @DoubleRange(min = -6, max = 1) double exponent) {
     Level from = Level.ofSigma(3);
     Level to = Level.ofSigma(3 * Math.exp(-Math.pow(10, exponent)));
@@ -54,8 +54,8 @@ class PhiTest {
     } else if (algorithm == Algorithm.SDE_DPM_SOLVER) {
       weight *= 2;
     }
-    Shares shares = algorithm.shares(from, to);
-    double[] found = {shares.d0(), shares.d1(), shares.d2()};
+    Coefficients c = algorithm.coefficients(from, to);
+    double[] found = {c.d0(), c.d1(), c.d2()};
     for (int k = 1; k <= 3; k++) {
       assertThat(found[k - 1])
           .isCloseTo(-weight * z * exact(k, z), withinPercentage(100 * ROUNDING));
@@ -74,12 +74,12 @@ class PhiTest {
       sigmas[j] = 3 * Math.exp(-ratio * j * length);
     }
     double end = 3 * Math.exp(length);
-    double[] shares = DeisSampler.shares(sigmas, end);
+    double[] coefficients = DeisSampler.coefficients(sigmas, end);
     double factorial = 1;
     for (int n = 0; n < order; n++) {
       double sum = 0;
       for (int j = 0; j < order; j++) {
-        sum += shares[j] * Math.pow(-ratio * j, n);
+        sum += coefficients[j] * Math.pow(-ratio * j, n);
       }
       // The places are logarithms of rounded levels, whose error the shortest steps see.
       assertThat(sum)

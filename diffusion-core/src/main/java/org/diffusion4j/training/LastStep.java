@@ -5,10 +5,10 @@ package org.diffusion4j.training;
  *
  * @param batch the batch
  * @param noisy the batch with noise
- * @param piece both, as the model got them
+ * @param microBatch both, as the model got them
  * @param where the step
  */
-record Evidence(Batch batch, Corruption.Noisy noisy, Piece piece, Descent.Where where)
+record LastStep(Batch batch, Corruption.Noisy noisy, MicroBatch microBatch, Descent.Where where)
     implements AutoCloseable {
 
   @Override

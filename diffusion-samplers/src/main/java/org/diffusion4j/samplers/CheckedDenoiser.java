@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>A result is closed after the next call. If the denoiser returns the same array each time, it
  * is not closed.
  */
-final class Answers implements AutoCloseable {
+final class CheckedDenoiser implements AutoCloseable {
 
   /** Number of values of the input that are compared after the call. */
   private static final int PROBES = 32;
@@ -25,7 +25,7 @@ final class Answers implements AutoCloseable {
   /** Whether it was returned more than once, so that the denoiser owns it. */
   private boolean kept;
 
-  Answers(Denoiser model) {
+  CheckedDenoiser(Denoiser model) {
     this.model = model;
   }
 
@@ -36,7 +36,7 @@ final class Answers implements AutoCloseable {
    * @param first index of the batch's first sample
    * @param time the timestep as text, for messages
    */
-  INDArray ask(INDArray x, INDArray t, Condition condition, int first, String time) {
+  INDArray predict(INDArray x, INDArray t, Condition condition, int first, String time) {
     float[] before = probe(x);
     INDArray output = model.predict(x, t, condition);
     take(output, x);

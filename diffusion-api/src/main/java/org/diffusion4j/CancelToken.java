@@ -1,8 +1,8 @@
 package org.diffusion4j;
 
 /**
- * Cancels a run from any thread. Samplers and trainers check the token after each step, in the same
- * way as {@link Thread#interrupt()}. A cancelled token stays cancelled.
+ * Cancels a run from any thread. Samplers check the token before each denoiser call, trainers after
+ * each step, as they check {@link Thread#isInterrupted}. A cancelled token stays cancelled.
  */
 public final class CancelToken {
 

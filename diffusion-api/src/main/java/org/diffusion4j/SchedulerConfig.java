@@ -205,7 +205,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
       alphaBar *= 1 - values[t];
       alphaBars[t] = alphaBar;
     }
-    // A last beta of 1 is what zero terminal SNR looks like beta by beta.
+    // The betas of a schedule with zero terminal SNR end with 1.
     return values[steps - 1] == 1
         ? NoiseSchedule.ofAlphaBars(alphaBars)
         : NoiseSchedule.ofBetas(values);

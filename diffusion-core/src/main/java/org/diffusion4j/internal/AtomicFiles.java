@@ -113,7 +113,7 @@ public final class AtomicFiles {
         return;
       } catch (IOException e) {
         if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-          return; // The writer lives, and was faster.
+          return; // The writer is alive and has completed the replacement.
         }
       }
     }
@@ -234,7 +234,7 @@ public final class AtomicFiles {
   /** The exception with the path that should be written instead of the temporary one. */
   private static IOException blame(Path path, Path beside, IOException e) {
     if (e instanceof ClosedChannelException) {
-      return e; // The thread was interrupted, which whoever did it looks for.
+      return e; // The thread was interrupted; the type tells the caller.
     }
     String reason = String.valueOf(e.getMessage());
     if (e instanceof FileSystemException f) {

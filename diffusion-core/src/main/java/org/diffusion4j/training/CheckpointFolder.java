@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.pretrained.Checkpoint;
 import org.slf4j.Logger;
@@ -30,11 +31,11 @@ record CheckpointFolder(Path directory) {
   private static final Pattern LEFTOVER =
       Pattern.compile("\\.{1,2}step-(\\d{8,18})\\.(.*)\\.(tmp|old)");
 
-  /** The suffix of directories that are being replaced: see AtomicFiles. */
+  /**
+   * The suffix of complete directories that {@link AtomicFiles} moved away to replace them; after a
+   * kill they are restored.
+   */
   private static final String REPLACED = "old";
-
-  /** The suffix of directories that are being deleted. */
-  private static final String PRUNED = "old";
 
   /** Maximum number of characters quoted from another message. */
   private static final int MESSAGE = 160;
@@ -53,7 +54,7 @@ record CheckpointFolder(Path directory) {
   }
 
   /** The newest complete checkpoint; damaged ones are named in a warning. */
-  Optional<Checkpoint> newestWhole() throws IOException {
+  Optional<Checkpoint> newestComplete() throws IOException {
     return newest(checkpoint -> checkpoint);
   }
 
@@ -102,7 +103,7 @@ record CheckpointFolder(Path directory) {
       // The other names belong to directories that are being written or deleted.
       if (name.matches() && name.group(3).equals(REPLACED)) {
         long step = Long.parseLong(name.group(1));
-        if (!there.contains(step) && isWhole(file)) {
+        if (!there.contains(step) && isComplete(file)) {
           Files.move(file, at(step), StandardCopyOption.ATOMIC_MOVE);
           there = byStep().keySet();
           LOG.warn("{}: is restored because its replacement was not completed", at(step));
@@ -111,7 +112,7 @@ record CheckpointFolder(Path directory) {
     }
   }
 
-  private static boolean isWhole(Path checkpoint) {
+  private static boolean isComplete(Path checkpoint) {
     try {
       Checkpoint.open(checkpoint);
       return true;
@@ -138,7 +139,7 @@ record CheckpointFolder(Path directory) {
     }
     for (Path checkpoint : old) {
       // Renamed first: a partly deleted checkpoint must not look like a damaged one.
-      Path leftover = directory.resolve("." + checkpoint.getFileName() + "." + PRUNED + ".tmp");
+      Path leftover = directory.resolve("." + checkpoint.getFileName() + ".old.tmp");
       Files.move(checkpoint, leftover, StandardCopyOption.ATOMIC_MOVE);
     }
     for (Path leftover : leftovers()) {

@@ -8,7 +8,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * How training adds noise to clean samples. Immutable; {@code toString()} describes it.
  *
- * <p>Each sample has its own random stream, so batches have no effect.
+ * <p>Each sample has its own random stream, so its noise does not depend on the batch size.
  *
  * @param offset standard deviation of the random number that is added to the noise of a channel, in
  *     [0, 1]; 0 for none

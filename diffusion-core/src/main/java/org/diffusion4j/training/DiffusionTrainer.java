@@ -246,7 +246,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
    *
    * @param data as for {@link #train}
    * @param total total number of steps, at least 1; nothing is done if it was reached before
-   * @param listener who watches
+   * @param listener observes the training
    */
   public Trainer.Report trainTo(DataSetIterator data, long total, TrainingListener listener) {
     if (total < 1) {

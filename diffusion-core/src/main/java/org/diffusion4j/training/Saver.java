@@ -305,7 +305,8 @@ final class Saver implements AutoCloseable {
 
   private void restore(Found found) throws IOException {
     if (!isOfOurOptimizer(found)) {
-      // Another learning rate has the same arrays. If they differ, no other checkpoint fits either.
+      // Other settings of an optimizer do not change the names and shapes of its arrays. If those
+      // differ, it is another optimizer, and earlier checkpoints do not fit either.
       found.checkpoint.check(OPTIMIZER, optimizer.state());
     }
     warnOfOtherSettings(found.state);

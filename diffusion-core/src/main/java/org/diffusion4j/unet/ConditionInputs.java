@@ -131,7 +131,7 @@ final class ConditionInputs {
     if (shape == null) {
       if (array != null) {
         throw new IllegalArgumentException(
-            what + " must be null, for the graph has no placeholder " + name);
+            what + " must be null because the graph has no placeholder " + name);
       }
       return;
     }

@@ -98,7 +98,7 @@ final class GraphRunner implements AutoCloseable {
       } catch (UnplannableException e) {
         // A call without a plan may have one with another batch size.
         if (!saidWhy.getAndSet(true)) {
-          LOG.info("the graph runs in SameDiff's session, for {}", e.getMessage());
+          LOG.info("the graph runs in SameDiff's session: {}", e.getMessage());
         }
       }
     }

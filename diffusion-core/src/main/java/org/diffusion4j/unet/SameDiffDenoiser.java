@@ -45,18 +45,18 @@ import org.nd4j.linalg.factory.Nd4j;
  *     Condition.Embeddings#mask}, ones if there is none
  * <tr><td>{@code text_embeds}<td>{@code [-1, width]}<td>{@link Condition.Embeddings#pooled}
  * <tr><td>{@code pictures}<td>{@code [-1, channels, height, width]}, where height and width may be
- *     -1<td>{@link Condition.Pictures#pictures}, as they are: the graph itself concatenates them
- *     with the samples, or does with them what it likes
+ *     -1<td>{@link Condition.Pictures#pictures}, unchanged; the graph decides how to use them, for
+ *     example concatenates them with the samples
  * </table>
  *
  * <p>All are FLOAT. The graph's variables are the weights. The graph belongs to the denoiser from
  * then on.
  *
- * <p>Several threads may ask one denoiser for predictions. Nobody may ask while it is trained.
+ * <p>Several threads may call {@link #predict} at the same time, but not during training.
  *
  * <p>On the CPU the graph runs as a plan (docs/architecture.md), with the results of SameDiff's own
- * session but faster and in less memory; what cannot be planned runs in the session. The system
- * property {@code diffusion4j.executor=session} has the session run everything, and {@code
+ * session but faster and in less memory; what cannot be planned runs in the session. With the
+ * system property {@code diffusion4j.executor=session} everything runs in the session; {@code
  * diffusion4j.threads} sets the number of threads of plans.
  */
 public class SameDiffDenoiser implements Denoiser, AutoCloseable {

@@ -72,7 +72,7 @@ public final class UNet extends SameDiffDenoiser {
   public void requireTrainable() {
     if (config.time().embedding() == TimeEmbedding.FOURIER) {
       throw new IllegalArgumentException(
-          "time embedding must not be FOURIER in training, for it has no value at timestep 0");
+          "time embedding must not be FOURIER in training because it has no value at timestep 0");
     }
   }
 

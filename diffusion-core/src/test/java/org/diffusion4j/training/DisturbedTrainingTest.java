@@ -454,7 +454,8 @@ class DisturbedTrainingTest {
   }
 
   private long newestStep() throws IOException {
-    return (Long) new CheckpointFolder(checkpoints).newestWhole().orElseThrow().state().get("step");
+    return (Long)
+        new CheckpointFolder(checkpoints).newestComplete().orElseThrow().state().get("step");
   }
 
   @Test

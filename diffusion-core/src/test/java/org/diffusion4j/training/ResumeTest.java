@@ -499,7 +499,7 @@ class ResumeTest {
       Files.move(away, directory);
     }
     assertThat(names()).containsExactly("step-00000005");
-    assertThat(new CheckpointFolder(directory).newestWhole()).isPresent();
+    assertThat(new CheckpointFolder(directory).newestComplete()).isPresent();
   }
 
   private static void replaceByAFile(Path directory, Path away) {

@@ -293,12 +293,12 @@ class ConditionInputsTest {
       assertRefused(
           model,
           some,
-          "mask of embeddings must be null, for the graph has no placeholder"
+          "mask of embeddings must be null because the graph has no placeholder"
               + " encoder_attention_mask");
       assertRefused(
           model,
           Condition.embeddings(some.tokens(), null, some.pooled()),
-          "pooled embeddings must be null, for the graph has no placeholder text_embeds");
+          "pooled embeddings must be null because the graph has no placeholder text_embeds");
       assertThat(
               model
                   .predict(gaussian(1, 2, FEATURES), times(2), Condition.embeddings(some.tokens()))

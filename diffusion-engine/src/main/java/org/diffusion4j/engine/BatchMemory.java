@@ -15,7 +15,7 @@ import org.diffusion4j.internal.common.NativeMemory;
 final class BatchMemory {
 
   /** Smaller results and copies are not checked; the memory check keeps a margin. */
-  private static final long GATED_BYTES = 1 << 20;
+  private static final long LEAST_CHECKED_BYTES = 1 << 20;
 
   private final PlanCache plans;
   private final MemoryLedger ledger;
@@ -67,7 +67,7 @@ final class BatchMemory {
     }
     long callers = arrays.bytes();
     long needed = NativeMemory.sum(ours, callers);
-    if (ours == 0 && callers < GATED_BYTES) {
+    if (ours == 0 && callers < LEAST_CHECKED_BYTES) {
       arrays.allocate();
       pack(old, version);
       return;

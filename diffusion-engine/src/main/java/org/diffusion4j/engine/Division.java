@@ -76,7 +76,7 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
       throw new IllegalStateException(
           "a batch of "
               + batch
-              + " cannot be divided, for its samples depend on each other, and is too large: "
+              + " cannot be divided because its samples depend on each other, and is too large: "
               + e.getMessage());
     }
   }

@@ -4,7 +4,7 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.WeightCopy;
 
 /**
- * Properties of a plan that are known without the plan.
+ * Properties of a plan that {@link PlanCache} remembers after the plan is closed.
  *
  * @param workspaceBytes native memory of one workspace
  * @param packed packed weights that must be up to date before a run

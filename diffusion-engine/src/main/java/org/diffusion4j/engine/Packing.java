@@ -82,7 +82,7 @@ final class Packing {
   synchronized void leave(Set<WeightCopy> read, List<WeightCopy> old) {
     running--;
     read.forEach(weight -> readers.computeIfPresent(weight, (w, n) -> n == 1 ? null : n - 1));
-    // Only those of a run that failed before it wrote them.
+    // Empty unless the run failed before it wrote them.
     old.forEach(beingWritten::remove);
     notifyAll();
   }

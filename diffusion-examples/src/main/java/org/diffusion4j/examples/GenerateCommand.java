@@ -114,7 +114,7 @@ final class GenerateCommand implements Callable<Integer> {
       long[] shape = trained.model().sampleShape();
       require(
           !png || (shape.length == 3 && (shape[0] == 1 || shape[0] == 3)),
-          "--out must end in .npy, for the model's samples are no pictures: " + file);
+          "--out must end in .npy because the model's samples are not pictures: " + file);
       write(sample(trained), png);
     }
     return 0;

@@ -73,7 +73,10 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
      */
     record Coefficients(double x, double d0, double d1, double d2, double noise) {
 
-      /** The coefficients if that of the prediction is {@code -weight z phi_1(z)}. */
+      /**
+       * The coefficients of the prediction and its derivatives, {@code -weight z phi_k(z)} for k =
+       * 1, 2, 3: the integral of their Taylor polynomial over the step ({@link Phi}).
+       */
       static Coefficients of(double x, double weight, double z, double noise) {
         double scale = -weight * z;
         return new Coefficients(

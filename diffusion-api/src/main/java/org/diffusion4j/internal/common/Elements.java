@@ -147,7 +147,7 @@ public final class Elements {
   /** The index of the first value in C order that is infinite or NaN, or -1. */
   public static long firstNotFinite(INDArray x) {
     if (!isPlain(x)) {
-      // A sum that is not finite may be one of values that are.
+      // The sum of finite values may be infinite.
       if (Double.isFinite(x.sumNumber().doubleValue())) {
         return -1;
       }

@@ -3,7 +3,7 @@
  *
  * <p>There is nothing to call: with this artifact on the class path, the check is made when ND4J
  * starts. Where the GPU cannot be used, ND4J runs on the CPU backend if that is on the class path
- * too; else its first use throws an {@link UnsatisfiedLinkError} that says why.
+ * too; otherwise its first use throws an {@link UnsatisfiedLinkError} that says why.
  */
 @NullMarked
 package org.diffusion4j.backend.cuda;

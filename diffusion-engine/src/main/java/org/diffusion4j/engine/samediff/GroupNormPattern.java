@@ -8,8 +8,8 @@ import org.diffusion4j.engine.samediff.Patterns.Group;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Recognises group normalisation written out in elementary operations, with what stands around it
- * in a U-Net.
+ * Recognises group normalisation written out in elementary operations, with the bias before it and
+ * the scale, shift and SiLU after it, if they are there.
  */
 final class GroupNormPattern {
 

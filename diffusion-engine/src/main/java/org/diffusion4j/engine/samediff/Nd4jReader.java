@@ -31,7 +31,7 @@ final class Nd4jReader {
           "multiply");
 
   /** The memory for smaller examples is not checked. */
-  private static final long GATED_BYTES = 1 << 20;
+  private static final long LEAST_CHECKED_BYTES = 1 << 20;
 
   private final Reading reading;
   private final Nd4jOp.LocalGradient localGradient;
@@ -98,7 +98,7 @@ final class Nd4jReader {
     for (Value value : in) {
       bytes += value.isWeight() ? 0 : value.length() * value.type().width();
     }
-    if (bytes >= GATED_BYTES) {
+    if (bytes >= LEAST_CHECKED_BYTES) {
       NativeMemory.require("planning " + in.get(0), bytes);
     }
     List<INDArray> arrays = new ArrayList<>();

@@ -20,8 +20,11 @@ import org.nd4j.linalg.api.ops.CustomOp;
 /** Converts single operations to nodes; operations without a node of their own run in ND4J. */
 final class OpReader {
 
-  /** ND4J's layer norm has no epsilon and gives the shift for a row of equal values. */
-  private static final double LEAST = 1e-30;
+  /**
+   * Only prevents a division by 0. ND4J's layer norm has no epsilon and returns beta for a row of
+   * equal values.
+   */
+  private static final double LAYER_NORM_EPS = 1e-30;
 
   private final Reading reading;
   private final Views views;
@@ -161,7 +164,7 @@ final class OpReader {
             && gamma.size(0) == x.size(last)
             && beta.sameShape(gamma);
     if (fits) {
-      reading.add(LayerNorm.of(op.result(), x, gamma, beta, LEAST));
+      reading.add(LayerNorm.of(op.result(), x, gamma, beta, LAYER_NORM_EPS));
     }
     return fits;
   }

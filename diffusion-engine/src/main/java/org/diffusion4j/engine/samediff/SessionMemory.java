@@ -13,7 +13,7 @@ import org.nd4j.linalg.api.shape.LongShapeDescriptor;
  */
 final class SessionMemory extends ArrayCacheMemoryMgr {
 
-  private static final long GATED_BYTES = 1 << 22;
+  private static final long LEAST_CHECKED_BYTES = 1 << 22;
 
   @Override
   public INDArray allocate(boolean detached, DataType type, long... shape) {
@@ -29,7 +29,7 @@ final class SessionMemory extends ArrayCacheMemoryMgr {
 
   private static void require(DataType type, long... shape) {
     long bytes = NativeMemory.product(type.width(), NativeMemory.product(shape));
-    if (bytes >= GATED_BYTES) {
+    if (bytes >= LEAST_CHECKED_BYTES) {
       NativeMemory.require("an array " + Arrays.toString(shape) + " of SameDiff's session", bytes);
     }
   }

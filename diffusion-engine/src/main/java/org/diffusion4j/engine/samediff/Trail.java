@@ -6,7 +6,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ops.NoOp;
 
-/** Follows operations by kind; if one is missing, all later ones are, too. */
+/** Matches a chain of operations by kind. After the first mismatch nothing matches. */
 final class Trail {
 
   private static final Op NONE = new Op("none", new NoOp(), List.of("", ""), List.of(""));

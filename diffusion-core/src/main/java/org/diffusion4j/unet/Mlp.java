@@ -196,8 +196,9 @@ public final class Mlp extends SameDiffDenoiser {
     }
 
     /**
-     * A copy that takes embeddings ({@link Embeddings}): the mean of the tokens that the mask
-     * keeps, so that a single vector is one token. Zeros stand for no embedding.
+     * A copy that takes embeddings ({@link Embeddings}). The model gets the mean of the tokens that
+     * the mask keeps, so a single vector is one token; a pooled vector beside them is refused.
+     * Zeros stand for no embedding: they are the counterpart for guidance.
      *
      * @param of width of the embeddings, at least 1
      */

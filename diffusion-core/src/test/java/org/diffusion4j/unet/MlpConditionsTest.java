@@ -113,6 +113,10 @@ class MlpConditionsTest {
       INDArray zeros = model.predict(x, t, Condition.embeddings(Nd4j.zeros(1, 1, 4)));
       assertThat(none.distance2(zeros)).isLessThan(1e-6);
       assertThat(model.takes()).isEqualTo(Condition.Takes.nothing().withEmbeddings(4));
+      assertThatIllegalArgumentException()
+          .isThrownBy(
+              () -> model.predict(x, t, Condition.embeddings(tokens, mask, Nd4j.zeros(1, 4))))
+          .withMessageStartingWith("pooled embeddings must be null");
     }
   }
 

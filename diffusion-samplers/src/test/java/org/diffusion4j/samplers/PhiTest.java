@@ -64,7 +64,7 @@ class PhiTest {
 
   /** Polynomials below the order are integrated as they are. */
   @Property(tries = 500)
-  void deisShares_ofAnyStepIntegratePolynomials(
+  void deisCoefficients_ofAnyStepIntegratePolynomials(
       @ForAll @IntRange(min = 1, max = 3) int order,
       @ForAll @DoubleRange(min = -6, max = 0.7) double exponent,
       @ForAll @DoubleRange(min = 0.5, max = 2) double ratio) {

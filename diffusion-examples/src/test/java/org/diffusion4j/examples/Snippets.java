@@ -26,6 +26,7 @@ final class Snippets implements AutoCloseable {
       """
       import java.nio.file.Path;
       import java.time.Duration;
+      import java.util.Arrays;
       import org.diffusion4j.*;
       import org.diffusion4j.data.*;
       import org.diffusion4j.micrometer.*;

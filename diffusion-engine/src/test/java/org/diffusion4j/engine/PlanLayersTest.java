@@ -92,6 +92,43 @@ class PlanLayersTest {
     return x.mul(0.5).mul(sd.math().tanh(inner).add(1));
   }
 
+  /** Layer normalisation with an epsilon, which ND4J's own lacks. */
+  private static SDVariable layerNorm(SameDiff sd, String name, SDVariable x, int dimension) {
+    SDVariable centred = x.sub(x.mean(true, dimension));
+    SDVariable variance = centred.mul(centred).mean(true, dimension);
+    return centred
+        .mul(sd.math().rsqrt(variance.add(0.3)))
+        .mul(weight(sd, name + "-gain", WIDTH))
+        .add(weight(sd, name + "-shift", WIDTH));
+  }
+
+  /** Each token attends to itself and to those before it. */
+  private static SDVariable causalAttention(SameDiff sd, SDVariable x) {
+    INDArray later = Nd4j.zeros(DataType.FLOAT, TOKENS, TOKENS);
+    for (int i = 0; i < TOKENS; i++) {
+      for (int j = i + 1; j < TOKENS; j++) {
+        later.putScalar(i, j, -1e9);
+      }
+    }
+    SDVariable q = heads(sd, dense(sd, "q", x, WIDTH), TOKENS);
+    SDVariable k = heads(sd, dense(sd, "k", x, WIDTH), TOKENS);
+    SDVariable v = heads(sd, dense(sd, "v", x, WIDTH), TOKENS);
+    SDVariable scores = sd.mmul(q, k, false, true, false).mul(1 / Math.sqrt(WIDTH / HEADS));
+    SDVariable masked = scores.add(sd.constant("later", later));
+    SDVariable mixed = sd.mmul(sd.nn().softmax(masked, -1), v);
+    SDVariable rows = sd.reshape(sd.permute(mixed, 0, 2, 1, 3), -1, WIDTH);
+    return rows.mmul(weight(sd, "out", WIDTH, WIDTH)).add(weight(sd, "out-bias", WIDTH));
+  }
+
+  /** A layer of CLIP's text encoder after its positions. */
+  private static SDVariable textLayer(SameDiff sd, SDVariable x, SDVariable context) {
+    SDVariable placed = x.add(weight(sd, "positions", TOKENS, WIDTH));
+    SDVariable rows = sd.reshape(placed, -1, WIDTH);
+    SDVariable attended = rows.add(causalAttention(sd, layerNorm(sd, "norm1", rows, 1)));
+    SDVariable wide = sd.nn().gelu(dense(sd, "fc1", layerNorm(sd, "norm2", attended, 1), WIDTH));
+    return tokens(sd, attended.add(dense(sd, "fc2", wide, WIDTH)));
+  }
+
   private static Map<String, Layer> all() {
     Map<String, Layer> all = new LinkedHashMap<>();
     all.put("tanh", (sd, x, c) -> sd.math().tanh(dense(sd, "w", x, WIDTH)));
@@ -121,6 +158,10 @@ class PlanLayersTest {
     Map<String, Layer> shaped = new LinkedHashMap<>();
     all.forEach((name, layer) -> shaped.put(name, (sd, x, c) -> tokens(sd, layer.of(sd, x, c))));
     shaped.put("attention to a context", PlanLayersTest::attention);
+    shaped.put("layer norm with epsilon", (sd, x, c) -> layerNorm(sd, "norm", x, 2));
+    shaped.put("positions", (sd, x, c) -> x.add(weight(sd, "positions", 1, TOKENS, WIDTH)));
+    shaped.put("mask", (sd, x, c) -> x.add(sd.constant("mask", gaussian(5, TOKENS, WIDTH))));
+    shaped.put("text layer", PlanLayersTest::textLayer);
     return shaped;
   }
 
@@ -142,9 +183,12 @@ class PlanLayersTest {
 
   private static NodeGraph planned(SameDiff graph, int n, Set<String> of) {
     Map<String, INDArray> variables = new LinkedHashMap<>();
+    Map<String, INDArray> constants = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
       if (variable.getVariableType() == VariableType.VARIABLE) {
         variables.put(variable.name(), variable.getArr());
+      } else if (variable.isConstant()) {
+        constants.put(variable.name(), variable.getArr());
       }
     }
     Map<String, long[]> inputs = new LinkedHashMap<>();
@@ -155,7 +199,7 @@ class PlanLayersTest {
             ? Goal.forward(Set.of("y"), Precision.FLOAT32)
             : Goal.gradients("y", of, false);
     return SameDiffPlanner.plan(
-        new Weights(variables, Map.of()),
+        new Weights(variables, constants),
         source,
         inputs,
         goal,

@@ -7,6 +7,7 @@ import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Affine;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.Node;
+import org.diffusion4j.engine.graph.Shift;
 import org.diffusion4j.engine.graph.Value;
 
 /** Elementwise kernels. */
@@ -104,6 +105,27 @@ final class Elementwise {
           case SUBTRACT -> dnnl.dnnl_binary_sub;
           case MULTIPLY -> dnnl.dnnl_binary_mul;
         };
+    return binary(node, function, node.a(), desc, node.b(), desc, node.y(), context);
+  }
+
+  static Kernel shift(Shift node, KernelContext context) {
+    long width = node.b().length();
+    long rows = node.x().length() / width;
+    long[] strides = {width, 1};
+    Desc all = context.own(Desc.strided(new long[] {rows, width}, strides));
+    Desc one = context.own(Desc.strided(new long[] {1, width}, strides));
+    return binary(node, dnnl.dnnl_binary_add, node.x(), all, node.b(), one, node.y(), context);
+  }
+
+  private static Kernel binary(
+      Node node,
+      int function,
+      Value a,
+      Desc ofA,
+      Value b,
+      Desc ofB,
+      Value y,
+      KernelContext context) {
     Primitive primitive =
         context.own(
             Primitive.of(
@@ -113,15 +135,15 @@ final class Elementwise {
                         pd,
                         OneDnn.engine(),
                         function,
-                        desc.handle(),
-                        desc.handle(),
-                        desc.handle(),
+                        ofA.handle(),
+                        ofB.handle(),
+                        ofA.handle(),
                         attributes)));
     return new PrimitiveKernel(
         primitive,
         List.of(
-            new Operand(dnnl.DNNL_ARG_SRC_0, desc, node.a()),
-            new Operand(dnnl.DNNL_ARG_SRC_1, desc, node.b()),
-            new Operand(dnnl.DNNL_ARG_DST, desc, node.y())));
+            new Operand(dnnl.DNNL_ARG_SRC_0, ofA, a),
+            new Operand(dnnl.DNNL_ARG_SRC_1, ofB, b),
+            new Operand(dnnl.DNNL_ARG_DST, ofA, y)));
   }
 }

@@ -23,6 +23,7 @@ import org.diffusion4j.engine.graph.Permute;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Resample;
+import org.diffusion4j.engine.graph.Shift;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.SoftmaxGradient;
 import org.diffusion4j.engine.graph.Split;
@@ -54,6 +55,7 @@ final class Kernels {
           kernel(Activation.class, Elementwise::activation),
           kernel(Activation.Gradient.class, Elementwise::activationGradient),
           kernel(Binary.class, Elementwise::binary),
+          kernel(Shift.class, Elementwise::shift),
           kernel(DropoutOp.class, DropoutKernel::of),
           kernel(Concat.class, ChannelKernels::concat),
           kernel(Split.class, ChannelKernels::split),

@@ -10,6 +10,7 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.Nd4jOp;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
+import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
 import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.Group;
@@ -66,6 +67,9 @@ final class GraphReader {
       } else if (op.is("multiply")) {
         Optional<GeluMatch> match = patterns.gelu(op);
         match.ifPresent(m -> claim(m.group(), () -> groups.gelu(m), found, hidden));
+      } else if (op.is("reduce_mean")) {
+        Optional<LayerNormMatch> match = LayerNormPattern.match(ops, patterns, op);
+        match.ifPresent(m -> claim(m.group(), () -> groups.layerNorm(m), found, hidden));
       } else if (op.is("softmax")) {
         Optional<AttentionMatch> match = patterns.attention(op);
         match.ifPresent(m -> claim(m.group(), () -> groups.attention(m), found, hidden));

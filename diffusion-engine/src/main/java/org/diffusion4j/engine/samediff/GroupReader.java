@@ -4,12 +4,14 @@ import java.util.Optional;
 import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.GroupNorm;
+import org.diffusion4j.engine.graph.LayerNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
+import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
 import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.SumMatch;
@@ -66,6 +68,22 @@ final class GroupReader {
       throw new UnplannableException(name + " is not one value for each sample and channel");
     }
     return value.view(name, image.size(0), image.size(1));
+  }
+
+  void layerNorm(LayerNormMatch m) {
+    Value x = reading.plain(reading.value(m.x()));
+    Value gamma = reading.value(m.gamma());
+    Value beta = reading.value(m.beta());
+    boolean fits =
+        m.dimension() == x.rank() - 1
+            && x.rank() >= 2
+            && gamma.rank() == 1
+            && gamma.size(0) == x.size(m.dimension())
+            && beta.sameShape(gamma);
+    if (!fits) {
+      throw new UnplannableException(m.x() + " is normalised in no way that is known");
+    }
+    reading.add(LayerNorm.of(m.group().last().result(), x, gamma, beta, m.eps()));
   }
 
   void gelu(GeluMatch m) {

@@ -1,6 +1,5 @@
 package org.diffusion4j.engine.samediff;
 
-import java.util.Arrays;
 import java.util.List;
 import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.linalg.api.ops.BaseReduceOp;
@@ -30,10 +29,17 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
 
   /** Whether it reduces a single dimension and keeps it with size 1. */
   boolean reduces(int dimension) {
+    return reducedDimension() == dimension;
+  }
+
+  /** The single dimension that it reduces and keeps with size 1; -1 if it does anything else. */
+  int reducedDimension() {
     return function instanceof BaseReduceOp reduce
-        && in.size() == 1
-        && reduce.isKeepDims()
-        && Arrays.equals(reduce.getDimensions(), new int[] {dimension});
+            && in.size() == 1
+            && reduce.isKeepDims()
+            && reduce.getDimensions().length == 1
+        ? reduce.getDimensions()[0]
+        : -1;
   }
 
   /** The scalar of a scalar operation. */

@@ -11,6 +11,7 @@ import org.diffusion4j.engine.graph.Gather;
 import org.diffusion4j.engine.graph.LayerNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Product;
+import org.diffusion4j.engine.graph.Shift;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.Value;
 import org.jspecify.annotations.Nullable;
@@ -85,7 +86,7 @@ final class OpReader {
       case "div_scalar" -> affine(op, 1 / op.scalar(), 0);
       case "add_scalar" -> affine(op, 1, op.scalar());
       case "sub_scalar" -> affine(op, 1, -op.scalar());
-      case "add" -> binary(op, Binary.Kind.ADD);
+      case "add" -> shift(op) || binary(op, Binary.Kind.ADD);
       case "subtract" -> binary(op, Binary.Kind.SUBTRACT);
       case "multiply" -> binary(op, Binary.Kind.MULTIPLY);
       default -> false;
@@ -208,6 +209,27 @@ final class OpReader {
       return false;
     }
     reading.add(new Affine(op.result(), alpha, beta, x, x.likeThis(op.result())));
+    return true;
+  }
+
+  /** Adds a weight whose dimensions are the last ones of the other term. */
+  private boolean shift(Op op) {
+    Value x = reading.value(op.in().get(0));
+    Value b = reading.value(op.in().get(1));
+    boolean fits = !x.isWeight() && b.isWeight() && b.rank() > 0 && b.rank() <= x.rank();
+    boolean repeated = false;
+    for (int d = 1; fits && d <= b.rank(); d++) {
+      long size = b.size(b.rank() - d);
+      repeated |= size != x.size(x.rank() - d);
+      fits = !repeated || size == 1;
+    }
+    // What is repeated in the last dimension too is no part of x.
+    if (!fits || b.size(b.rank() - 1) != x.size(x.rank() - 1)) {
+      return false;
+    }
+    Value plain = reading.plain(x);
+    Value y = Value.plain(op.result(), DataType.FLOAT, x.shape());
+    reading.add(new Shift(op.result(), plain, b, y));
     return true;
   }
 

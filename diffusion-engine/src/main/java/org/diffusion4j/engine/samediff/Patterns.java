@@ -8,8 +8,9 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.Activation;
 
 /**
- * Finds groups of operations that one kernel computes: group normalisation and GELU written in
- * elementary operations, attention, a matrix product with a bias, a convolution with an addition.
+ * Finds groups of operations that one kernel computes: group and layer normalisation and GELU
+ * written in elementary operations, attention, a matrix product with a bias, a convolution with an
+ * addition.
  */
 final class Patterns {
 

@@ -36,7 +36,16 @@ final class ExtractionFolder {
       URL url = ExtractionFolder.class.getClassLoader().getResource(each);
       needed += url == null ? 0 : missingBytes(url, each, folder);
     }
-    return problem(folder, needed, Files.getFileStore(folder).getUsableSpace());
+    return problem(folder, needed, room(folder));
+  }
+
+  /** Room in bytes; unlimited if the system does not say, as without a mounted root. */
+  private static long room(Path folder) {
+    try {
+      return Files.getFileStore(folder).getUsableSpace();
+    } catch (IOException unknown) {
+      return Long.MAX_VALUE;
+    }
   }
 
   static @Nullable String problem(Path folder, long needed, long room) {

@@ -3,8 +3,8 @@ package org.diffusion4j.text;
 /**
  * Lower case by Unicode's rules for all languages, as Python's {@code str.lower} has it.
  *
- * <p>{@link String#toLowerCase} differs: it searches the surroundings of a sigma only up to the
- * borders of the word, which a hyphen ends.
+ * <p>{@link String#toLowerCase} differs in which sigma ends a word, and takes the square of the
+ * number of sigmas.
  */
 final class LowerCase {
 

@@ -53,7 +53,7 @@ class ClipTokenizerTest {
             .map(
                 json ->
                     DynamicTest.dynamicTest(
-                        Shown.text(json.get("text")),
+                        "text: " + Shown.text(json.get("text")),
                         () -> {
                           String text = (String) json.get("text");
                           Object basic = json.get("basic");

@@ -37,7 +37,11 @@ class PlanGrowthTest {
   private static final Path STATUS = Path.of("/proc/self/status");
 
   private static UNet unet() {
-    UNetConfig config = Architectures.tiny().downBlocks(Block.PLAIN, Block.ATTENTION).build();
+    return unet(Architectures.tiny());
+  }
+
+  private static UNet unet(UNetConfig.Builder builder) {
+    UNetConfig config = builder.downBlocks(Block.PLAIN, Block.ATTENTION).build();
     return UNet.create(config, NoiseSchedule.linear(100), 1);
   }
 
@@ -95,7 +99,7 @@ class PlanGrowthTest {
   @Test
   void sample_twoThousandTimes_holdsNoMoreMemory() {
     DdimSampler sampler = new DdimSampler(2, 1);
-    try (UNet model = unet()) {
+    try (UNet model = unet(Architectures.tiny().classes(3).nullClass(true))) {
       Denoiser guided = ClassifierFreeGuidance.builder(model, 2).twoCalls().build();
       requireNoGrowth(
           count -> {
@@ -106,6 +110,7 @@ class PlanGrowthTest {
                   SamplingRequest.builder(1 + i % 7)
                       .batchSize(3)
                       .seed(i)
+                      .condition(Condition.label(2, 1 + i % 7))
                       .cancelToken(token)
                       .trajectory(1)
                       .listener(

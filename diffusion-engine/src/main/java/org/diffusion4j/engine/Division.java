@@ -48,10 +48,10 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
     while (divisible) {
       try {
         Division division = of(batch, count, workers.threads(), keys);
-        boolean batchwise =
-            footprints.apply(division.key(0)).batchwise()
-                && footprints.apply(division.key(count - 1)).batchwise();
-        if (count == 1 || batchwise) {
+        boolean divisible =
+            footprints.apply(division.key(0)).divisible()
+                && footprints.apply(division.key(count - 1)).divisible();
+        if (count == 1 || divisible) {
           return division;
         }
         break;

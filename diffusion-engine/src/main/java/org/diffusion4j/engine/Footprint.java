@@ -8,6 +8,6 @@ import org.diffusion4j.engine.graph.WeightCopy;
  *
  * @param workspaceBytes native memory of one workspace
  * @param packed packed weights that must be up to date before a run
- * @param batchwise whether results of a part of a batch equal those in the whole batch
+ * @param divisible whether results of a part of a batch equal those in the whole batch
  */
-record Footprint(long workspaceBytes, Set<? extends WeightCopy> packed, boolean batchwise) {}
+record Footprint(long workspaceBytes, Set<? extends WeightCopy> packed, boolean divisible) {}

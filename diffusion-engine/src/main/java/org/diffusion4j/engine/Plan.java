@@ -29,7 +29,7 @@ record Plan(NodeGraph graph, Program program) implements AutoCloseable {
 
   /** Its footprint. */
   Footprint footprint() {
-    return new Footprint(program.workspaceBytes(), program.weightCopies(), graph.batchwise());
+    return new Footprint(program.workspaceBytes(), program.weightCopies(), graph.divisible());
   }
 
   Workspace workspace() {

@@ -230,7 +230,7 @@ class PlanLayersTest {
     for (int n : new int[] {1, 3}) {
       NodeGraph forward = planned(graph(layer).get(), n, Set.of());
       assertThat(forward.nodes()).noneMatch(node -> node instanceof Nd4jOp);
-      assertThat(forward.batchwise()).isTrue();
+      assertThat(forward.divisible()).isTrue();
       assertThat(planned(graph(layer).get(), n, Set.of("x")).nodes())
           .noneMatch(node -> node instanceof Nd4jOp);
     }

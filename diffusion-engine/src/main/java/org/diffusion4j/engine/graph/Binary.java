@@ -28,7 +28,7 @@ public record Binary(String name, Kind kind, Value a, Value b, Value y) implemen
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !a.isWeight() && !b.isWeight();
   }
 

@@ -21,7 +21,7 @@ public record ColumnSums(String name, Value x, Value y) implements Node {
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return false;
   }
 }

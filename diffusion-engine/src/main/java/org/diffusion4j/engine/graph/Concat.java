@@ -20,7 +20,7 @@ public record Concat(String name, List<Value> parts, Value whole) implements Nod
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return parts.stream().noneMatch(Value::isWeight);
   }
 

@@ -27,7 +27,7 @@ public record Gather(Value table, Value rows, Value y) implements Node {
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return table.isWeight() && !rows.isWeight();
   }
 

@@ -36,7 +36,7 @@ public record LayerNorm(
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !x.isWeight() && gamma.isWeight() && beta.isWeight();
   }
 

@@ -37,7 +37,7 @@ public record Nd4jOp(
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return elementwise
         || (BATCHWISE.contains(function.opName())
             && inputs.stream().noneMatch(v -> v.isWeight() && v.rank() > 0 && v.size(0) > 1));

@@ -23,7 +23,7 @@ public interface Node {
   }
 
   /** Whether sample i of the outputs depends only on sample i of the inputs. */
-  default boolean batchwise() {
+  default boolean divisible() {
     return true;
   }
 

@@ -9,10 +9,10 @@ import java.util.Map;
  * @param nodes in the order of their execution
  * @param callers indices of the caller's arrays (inputs, results, gradients of inputs) by name
  * @param gradients whether the nodes write gradients of weights
- * @param batchwise whether results of a part of a batch equal those in the whole batch
+ * @param divisible whether results of a part of a batch equal those in the whole batch
  */
 public record NodeGraph(
-    List<Node> nodes, Map<String, Integer> callers, boolean gradients, boolean batchwise) {
+    List<Node> nodes, Map<String, Integer> callers, boolean gradients, boolean divisible) {
 
   public NodeGraph {
     nodes = List.copyOf(nodes);

@@ -32,7 +32,7 @@ public record Permute(String name, Value x, List<Integer> order, Value y) implem
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !x.isWeight() && order.get(0) == 0;
   }
 

@@ -27,7 +27,7 @@ public record Product(double factor, Matrices a, Matrices b, @Nullable Value bia
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !a.value().isWeight() && (b.value().isWeight() || a.rank() > 2);
   }
 

@@ -29,7 +29,7 @@ public record Shift(String name, Value x, Value b, Value y) implements Node {
 
   /** Not if each sample has a part of the weight of its own. */
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !x.isWeight() && (b.rank() < x.rank() || b.size(0) == 1);
   }
 

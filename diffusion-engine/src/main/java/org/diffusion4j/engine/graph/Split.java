@@ -22,7 +22,7 @@ public record Split(String name, Value whole, List<Value> parts) implements Node
   }
 
   @Override
-  public boolean batchwise() {
+  public boolean divisible() {
     return !whole.isWeight();
   }
 

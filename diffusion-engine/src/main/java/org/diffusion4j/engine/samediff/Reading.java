@@ -20,7 +20,7 @@ final class Reading {
   private final Map<String, Value> values = new HashMap<>();
   private final Map<Value, Value> relaid = new HashMap<>();
   private final List<Node> nodes = new ArrayList<>();
-  private boolean batchwise = true;
+  private boolean divisible = true;
 
   /**
    * @param batch the number of samples
@@ -44,13 +44,13 @@ final class Reading {
   }
 
   /** Whether no view mixes the samples of a batch. */
-  boolean batchwise() {
-    return batchwise;
+  boolean divisible() {
+    return divisible;
   }
 
   /** Records that a view mixes the samples of a batch. */
   void mixesSamples() {
-    batchwise = false;
+    divisible = false;
   }
 
   /** Defines the value of a name in the graph. */

@@ -26,7 +26,7 @@ public final class SameDiffPlanner {
   private final Reading reading;
   private final List<Node> nodes = new ArrayList<>();
   private final Map<String, Integer> callers = new LinkedHashMap<>();
-  private final boolean batchwise;
+  private final boolean divisible;
 
   private SameDiffPlanner(
       Weights weights, Source source, Map<String, long[]> placeholders, Goal goal, int batch) {
@@ -48,7 +48,7 @@ public final class SameDiffPlanner {
         });
     reader.read(ops, results);
     nodes.addAll(reading.nodes());
-    batchwise = reading.batchwise() && nodes.stream().allMatch(Node::batchwise);
+    divisible = reading.divisible() && nodes.stream().allMatch(Node::divisible);
   }
 
   private static Value input(Placeholder placeholder, long[] shape) {
@@ -84,7 +84,7 @@ public final class SameDiffPlanner {
             planner.nodes.add(new Store(planner.caller(name), result));
           }
         });
-    return new NodeGraph(planner.nodes, planner.callers, goal.gradients(), planner.batchwise);
+    return new NodeGraph(planner.nodes, planner.callers, goal.gradients(), planner.divisible);
   }
 
   private Value result(String name, long[] shape) {

@@ -27,6 +27,7 @@ final class Snippets implements AutoCloseable {
       import java.nio.file.Path;
       import java.time.Duration;
       import java.util.Arrays;
+      import java.util.List;
       import org.diffusion4j.*;
       import org.diffusion4j.data.*;
       import org.diffusion4j.micrometer.*;
@@ -38,6 +39,7 @@ final class Snippets implements AutoCloseable {
       import org.nd4j.linalg.api.buffer.DataType;
       import org.nd4j.linalg.api.ndarray.INDArray;
       import org.nd4j.linalg.factory.Nd4j;
+      import org.slf4j.LoggerFactory;
       """;
 
   private final URLClassLoader loader;

@@ -37,10 +37,10 @@ final class BindFailureAnalyzer extends AbstractFailureAnalyzer<BindException> {
           cause);
     }
     ConfigurationProperty property = cause.getProperty();
-    if (property == null) {
-      return null;
-    }
     Class<?> type = Objects.requireNonNull(cause.getTarget().getType().resolve(Object.class));
+    if (property == null) {
+      return type == DiffusionProperties.Model.class ? noGroup(cause) : null;
+    }
     return analysis(
         property.getName()
             + " must be "
@@ -48,6 +48,15 @@ final class BindFailureAnalyzer extends AbstractFailureAnalyzer<BindException> {
             + " but was "
             + Shown.text(property.getValue()),
         property,
+        cause);
+  }
+
+  /** A value where the properties of a model should be: its name was left out. */
+  private static FailureAnalysis noGroup(BindException cause) {
+    return new FailureAnalysis(
+        cause.getName()
+            + " must be the name of a model, with its properties below it, but has a value",
+        "Correct the configuration: its path, for example, is diffusion.models.<name>.path.",
         cause);
   }
 

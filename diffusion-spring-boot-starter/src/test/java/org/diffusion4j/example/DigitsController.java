@@ -14,6 +14,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.method.annotation.MethodArgumentTypeMismatchException;
 
 @RestController
 class DigitsController {
@@ -22,6 +23,7 @@ class DigitsController {
 
   DigitsController(DiffusionModel digits) {
     this.digits = digits;
+    ImageIO.setUseCache(false); // temporary files of ImageIO fail during a shutdown
   }
 
   // GET /digits?count=16&seed=7
@@ -51,5 +53,11 @@ class DigitsController {
   @ResponseStatus(HttpStatus.BAD_REQUEST)
   String wrong(IllegalArgumentException e) {
     return e.getMessage();
+  }
+
+  @ExceptionHandler
+  @ResponseStatus(HttpStatus.BAD_REQUEST)
+  String wrongType(MethodArgumentTypeMismatchException e) {
+    return e.getName() + " must be a whole number";
   }
 }

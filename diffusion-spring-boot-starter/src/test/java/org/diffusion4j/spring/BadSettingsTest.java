@@ -113,6 +113,14 @@ class BadSettingsTest {
   }
 
   @Test
+  void modelsName_leftOut_isRefused() {
+    assertThat(sentence("diffusion.models.path=/models/digits"))
+        .isEqualTo(
+            "diffusion.models.path must be the name of a model, with its properties below it, but"
+                + " has a value");
+  }
+
+  @Test
   void failFast_thatIsNoBoolean_isRefused() {
     assertThat(sentence("diffusion.fail-fast=perhaps"))
         .isEqualTo("diffusion.fail-fast must be true or false but was perhaps");

@@ -48,10 +48,10 @@ record Division(int batch, int count, int atOnce, int openMp, IntFunction<PlanCa
     while (divisible) {
       try {
         Division division = of(batch, count, workers.threads(), keys);
-        boolean divisible =
+        boolean plansDivisible =
             footprints.apply(division.key(0)).divisible()
                 && footprints.apply(division.key(count - 1)).divisible();
-        if (count == 1 || divisible) {
+        if (count == 1 || plansDivisible) {
           return division;
         }
         break;

@@ -117,8 +117,26 @@ final class ModelFactory {
         throw new SettingException(name, "guidance", "cannot be used: " + e.getMessage(), e);
       }
     }
+    requireRoom(name, settings, denoiser);
     return new DiffusionModel.Loaded(
         pretrained, denoiser, measured.sampler(settings.sampler(), sampler));
+  }
+
+  /** Requests for a single sample must be possible. */
+  private static void requireRoom(
+      String name, DiffusionProperties.Model settings, Denoiser denoiser) {
+    if (settings.memoryLimit() == null) {
+      return;
+    }
+    long limit = settings.memoryLimit().toBytes();
+    long least = denoiser.predictionBytes(1).orElse(0);
+    if (limit < least) {
+      throw new SettingException(
+          name,
+          "memory-limit",
+          "must be more than the " + least + " bytes of one sample's prediction but was " + limit,
+          null);
+    }
   }
 
   private static Sampler sampler(DiffusionProperties.Model settings, PretrainedModel pretrained) {

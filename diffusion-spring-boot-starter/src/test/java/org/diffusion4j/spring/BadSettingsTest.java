@@ -98,6 +98,15 @@ class BadSettingsTest {
   }
 
   @Test
+  void memoryLimit_lessThanOneSampleTakes_isRefused() {
+    assertThat(sentence(MODEL + "memory-limit=16B"))
+        .matches(
+            MODEL
+                + "memory-limit must be more than the \\d{3,} bytes of one sample's prediction but"
+                + " was 16");
+  }
+
+  @Test
   void sampler_unknown_isRefusedWithTheKnownOnes() {
     assertThat(sentence(MODEL + "sampler=magic"))
         .startsWith(MODEL + "sampler must be scheduler or one of ddpm, ")

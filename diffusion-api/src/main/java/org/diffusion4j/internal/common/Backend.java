@@ -142,6 +142,7 @@ public final class Backend {
       }
     }
     return "a backend of ND4J must be on the class path but none is: add diffusion-backend-cpu, or"
+        + " that of a platform, such as diffusion-backend-cpu-linux-x86_64, or"
         + " diffusion-backend-cuda for a GPU";
   }
 

@@ -32,6 +32,7 @@ class BackendTest {
     assertThat(run(classPath(BACKENDS), "", "plain"))
         .isEqualTo(
             "a backend of ND4J must be on the class path but none is: add diffusion-backend-cpu, or"
+                + " that of a platform, such as diffusion-backend-cpu-linux-x86_64, or"
                 + " diffusion-backend-cuda for a GPU");
   }
 

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -60,6 +61,7 @@ public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversio
   }
 
   private INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {
-    return Linear.combine(step.to().signal(), estimate.x0(), step.to().noise(), estimate.epsilon());
+    return Elements.combine(
+        step.to().signal(), estimate.x0(), step.to().noise(), estimate.epsilon());
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -118,13 +119,13 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
       // epsilon = (x - sqrt(alphaBar) x0) / sqrt(1 - alphaBar)
       double root = Math.sqrt(1 - alphaBar);
       next =
-          Linear.combine(
+          Elements.combine(
               x0Coefficient - epsilonCoefficient * Math.sqrt(alphaBar) / root,
               estimate.x0(),
               epsilonCoefficient / root,
               x);
     } else {
-      next = Linear.combine(x0Coefficient, estimate.x0(), epsilonCoefficient, estimate.epsilon());
+      next = Elements.combine(x0Coefficient, estimate.x0(), epsilonCoefficient, estimate.epsilon());
     }
     if (sigma > 0) {
       Linear.addNoise(next, sigma, noise);

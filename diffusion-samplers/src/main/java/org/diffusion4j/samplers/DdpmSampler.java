@@ -6,6 +6,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
@@ -98,7 +99,7 @@ public final class DdpmSampler extends LoopSampler<DdpmSampler, DdpmSampler.Opti
 
     double x0Coefficient = Math.sqrt(alphaBarNext) * beta / (1 - alphaBar);
     double xCoefficient = Math.sqrt(alpha) * (1 - alphaBarNext) / (1 - alphaBar);
-    INDArray next = Linear.combine(x0Coefficient, estimate.x0(), xCoefficient, x);
+    INDArray next = Elements.combine(x0Coefficient, estimate.x0(), xCoefficient, x);
     if (!step.last() && beta > 0) {
       double posterior = beta * (1 - alphaBarNext) / (1 - alphaBar);
       switch (options.variance) {

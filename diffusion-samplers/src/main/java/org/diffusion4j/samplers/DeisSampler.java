@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -102,14 +103,14 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
       if (options.lowerOrderAtEnd && count < FEW_STEPS) {
         order = Math.min(order, count - step.index());
       }
-      INDArray next = Linear.times(to.signal() / from.signal(), x);
+      INDArray next = Elements.times(to.signal() / from.signal(), x);
       double[] sigmas = new double[from.sigma() == to.sigma() ? 1 : order];
       for (int j = 0; j < sigmas.length; j++) {
         sigmas[j] = noises.level(j).sigma();
       }
       double[] coefficients = coefficients(sigmas, to.sigma());
       for (int j = 0; j < coefficients.length; j++) {
-        Linear.add(next, to.signal() * coefficients[j], noises.value(j));
+        Elements.add(next, to.signal() * coefficients[j], noises.value(j));
       }
       return next;
     }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -197,20 +198,20 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
       double h = step.to().lambda() - from.lambda();
       int order = h == 0 ? 1 : orderOf(step.index(), count, predictions.size());
       INDArray m0 = predictions.value(0);
-      INDArray next = Linear.combine(c.x(), x, c.d0(), m0);
+      INDArray next = Elements.combine(c.x(), x, c.d0(), m0);
       if (order == 2) {
         try (INDArray d1 = difference(0, h)) {
-          Linear.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
+          Elements.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
         }
       } else if (order == 3) {
         double r0 = (from.lambda() - predictions.level(1).lambda()) / h;
         double r1 = (predictions.level(1).lambda() - predictions.level(2).lambda()) / h;
         try (INDArray d10 = difference(0, h);
             INDArray d11 = difference(1, h);
-            INDArray d2 = Linear.combine(1 / (r0 + r1), d10, -1 / (r0 + r1), d11)) {
-          Linear.add(next, c.d1(), d10);
-          Linear.add(next, c.d1() * r0, d2);
-          Linear.add(next, curvature(c, step.to()), d2);
+            INDArray d2 = Elements.combine(1 / (r0 + r1), d10, -1 / (r0 + r1), d11)) {
+          Elements.add(next, c.d1(), d10);
+          Elements.add(next, c.d1() * r0, d2);
+          Elements.add(next, curvature(c, step.to()), d2);
         }
       }
       return options.addNoise(next, c, noise);
@@ -230,7 +231,7 @@ public final class DpmSolverSampler extends DpmSampler<DpmSolverSampler, DpmSolv
     /** The i-th divided difference of the predictions, times h. */
     private INDArray difference(int i, double h) {
       double r = (predictions.level(i).lambda() - predictions.level(i + 1).lambda()) / h;
-      return Linear.combine(1 / r, predictions.value(i), -1 / r, predictions.value(i + 1));
+      return Elements.combine(1 / r, predictions.value(i), -1 / r, predictions.value(i + 1));
     }
 
     @Override

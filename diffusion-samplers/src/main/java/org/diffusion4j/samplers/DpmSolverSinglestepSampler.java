@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -113,10 +114,10 @@ public final class DpmSolverSinglestepSampler
       INDArray m = predictions.value(order - 1);
       DpmSolverSampler.Algorithm.Coefficients c = options.algorithm.coefficients(from, step.to());
       double h = step.to().lambda() - from.lambda();
-      INDArray next = Linear.combine(c.x(), base, c.d0(), m);
+      INDArray next = Elements.combine(c.x(), base, c.d0(), m);
       if (order == 2) {
         try (INDArray d1 = difference(0, from, m, h)) {
-          Linear.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
+          Elements.add(next, options.heun ? c.d1() : c.d0() / 2, d1);
         }
       } else if (order == 3) {
         addThird(next, c, from, m, h);
@@ -135,21 +136,21 @@ public final class DpmSolverSinglestepSampler
       try (INDArray d10 = difference(1, from, m, h);
           INDArray d11 = difference(0, from, m, h)) {
         if (!options.heun) {
-          Linear.add(next, c.d1(), d11);
+          Elements.add(next, c.d1(), d11);
           return;
         }
         double apart = r0 - r1;
         double d1 = c.d1() / apart;
         double d2 = 2 * c.d2() / apart;
-        Linear.add(next, d1 * r0 - d2, d10);
-        Linear.add(next, d2 - d1 * r1, d11);
+        Elements.add(next, d1 * r0 - d2, d10);
+        Elements.add(next, d2 - d1 * r1, d11);
       }
     }
 
     /** The divided difference between the group's start and the i-th newest prediction, times h. */
     private INDArray difference(int i, Level from, INDArray m, double h) {
       double r = (predictions.level(i).lambda() - from.lambda()) / h;
-      return Linear.combine(1 / r, predictions.value(i), -1 / r, m);
+      return Elements.combine(1 / r, predictions.value(i), -1 / r, m);
     }
 
     @Override

@@ -2,6 +2,7 @@ package org.diffusion4j.samplers;
 
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -77,7 +78,7 @@ record Estimate(
    * 3.
    */
   INDArray direction(INDArray x, Level level) {
-    return Linear.combine(1 / level.noise(), x, -level.signal() / level.noise(), x0);
+    return Elements.combine(1 / level.noise(), x, -level.signal() / level.noise(), x0);
   }
 
   @Override

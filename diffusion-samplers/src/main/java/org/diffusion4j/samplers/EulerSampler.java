@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.HeunSampler.Churn;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -196,7 +197,7 @@ public final class EulerSampler extends LoopSampler<EulerSampler, EulerSampler.O
     if (estimate.prediction() != Prediction.VELOCITY) {
       return estimate.x0In(noisier, raised);
     }
-    try (INDArray scaled = Linear.times(from.signal() / raised.signal(), noisier)) {
+    try (INDArray scaled = Elements.times(from.signal() / raised.signal(), noisier)) {
       return estimate.x0In(scaled, from);
     }
   }

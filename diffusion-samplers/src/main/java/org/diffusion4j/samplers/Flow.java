@@ -1,6 +1,7 @@
 package org.diffusion4j.samplers;
 
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -22,12 +23,12 @@ final class Flow {
    */
   static INDArray euler(INDArray x, INDArray x0, Level from, double sigma, Level to) {
     double kept = sigma / from.sigma();
-    return Linear.combine(to.signal() * kept / from.signal(), x, to.signal() * (1 - kept), x0);
+    return Elements.combine(to.signal() * kept / from.signal(), x, to.signal() * (1 - kept), x0);
   }
 
   /** {@code x / signal + (sigma' - sigma) direction} from one level to another. */
   static INDArray along(INDArray x, INDArray direction, Level from, Level to) {
-    return Linear.combine(
+    return Elements.combine(
         to.signal() / from.signal(), x, to.signal() * (to.sigma() - from.sigma()), direction);
   }
 

@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -75,7 +76,7 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
       double sigma = from.sigma();
       double deviation = noise * Math.sqrt(raised.sigma() * raised.sigma() - sigma * sigma);
       return Linear.addNoise(
-          Linear.times(raised.signal() / from.signal(), x), raised.signal() * deviation, drawn);
+          Elements.times(raised.signal() / from.signal(), x), raised.signal() * deviation, drawn);
     }
   }
 
@@ -183,7 +184,7 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
         return Flow.along(x, here, step.from(), step.to());
       }
       try (here;
-          INDArray mean = Linear.combine(0.5, direction, 0.5, here)) {
+          INDArray mean = Elements.combine(0.5, direction, 0.5, here)) {
         return Flow.along(Objects.requireNonNull(start), mean, step.from(), step.to());
       } finally {
         close();

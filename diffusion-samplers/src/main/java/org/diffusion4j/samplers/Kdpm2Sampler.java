@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -115,7 +116,7 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
         start = null;
         double length = end(from, to) - from.sigma();
         INDArray next =
-            Linear.combine(to.signal() / from.signal(), base, to.signal() * length, direction);
+            Elements.combine(to.signal() / from.signal(), base, to.signal() * length, direction);
         if (!options.ancestral) {
           return next;
         }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -80,7 +81,7 @@ public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options
     double skip = SIGMA_DATA * SIGMA_DATA / norm;
     double out = scaled / Math.sqrt(norm);
     Level to = step.to();
-    INDArray next = Linear.combine(to.signal() * out, estimate.x0(), to.signal() * skip, x);
+    INDArray next = Elements.combine(to.signal() * out, estimate.x0(), to.signal() * skip, x);
     return step.last() ? next : Linear.addNoise(next, to.noise(), noise);
   }
 }

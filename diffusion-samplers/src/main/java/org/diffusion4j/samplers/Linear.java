@@ -5,25 +5,10 @@ import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Operations on arrays: linear combinations, and closing. */
+/** Noise to add, arrays to close, and a linear system to solve. */
 final class Linear {
 
   private Linear() {}
-
-  /** The new array {@code a x + b y}. */
-  static INDArray combine(double a, INDArray x, double b, INDArray y) {
-    return Elements.combine(a, x, b, y);
-  }
-
-  /** The new array {@code c x}. */
-  static INDArray times(double c, INDArray x) {
-    return Elements.times(c, x);
-  }
-
-  /** Adds {@code c y} to {@code x} in place. */
-  static INDArray add(INDArray x, double c, INDArray y) {
-    return Elements.add(x, c, y);
-  }
 
   /** Adds noise of a standard deviation in place. */
   static INDArray addNoise(INDArray x, double deviation, Supplier<INDArray> noise) {

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -85,10 +86,10 @@ public final class LmsSampler extends LoopSampler<LmsSampler, LmsSampler.Options
       Level from = step.from();
       Level to = step.to();
       directions.push(from, estimate.direction(x, from));
-      INDArray next = Linear.times(to.signal() / from.signal(), x);
+      INDArray next = Elements.times(to.signal() / from.signal(), x);
       for (int j = 0; j < directions.size(); j++) {
         double coefficient = integral(j, from.sigma(), to.sigma());
-        Linear.add(next, to.signal() * coefficient, directions.value(j));
+        Elements.add(next, to.signal() * coefficient, directions.value(j));
       }
       return next;
     }

@@ -8,6 +8,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -172,7 +173,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       if (step.index() == 1 && start != null) {
         try (found;
             INDArray base = start;
-            INDArray mean = Linear.combine(0.5, found, 0.5, noises.value(0))) {
+            INDArray mean = Elements.combine(0.5, found, 0.5, noises.value(0))) {
           start = null;
           return move(step, mean, base);
         }
@@ -182,9 +183,9 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       }
       noises.push(step.at(), found);
       double[] coefficients = ADAMS_BASHFORTH[noises.size() - 1];
-      try (INDArray combined = Linear.times(coefficients[0], found)) {
+      try (INDArray combined = Elements.times(coefficients[0], found)) {
         for (int i = 1; i < coefficients.length; i++) {
-          Linear.add(combined, coefficients[i], noises.value(i));
+          Elements.add(combined, coefficients[i], noises.value(i));
         }
         return move(step, combined, x);
       }
@@ -196,7 +197,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       if (stage == 0) {
         Linear.close(start);
         start = x.dup();
-        sum = Linear.times(1.0 / 6, found);
+        sum = Elements.times(1.0 / 6, found);
         noises.push(step.at(), found);
         return move(step, found, x);
       }
@@ -204,10 +205,10 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       INDArray soFar = Objects.requireNonNull(sum);
       try (found) {
         if (stage < STAGES - 1) {
-          Linear.add(soFar, 1.0 / 3, found);
+          Elements.add(soFar, 1.0 / 3, found);
           return move(step, found, base);
         }
-        Linear.add(soFar, 1.0 / 6, found);
+        Elements.add(soFar, 1.0 / 6, found);
         INDArray next = move(step, soFar, base);
         Linear.close(soFar);
         Linear.close(base);
@@ -224,8 +225,8 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       double kept = to.signal() / from.signal();
       double added = to.noise() - kept * from.noise();
       return options.combinesOutputs
-          ? Linear.combine(kept + added * from.noise(), x, added * from.signal(), found)
-          : Linear.combine(kept, x, added, found);
+          ? Elements.combine(kept + added * from.noise(), x, added * from.signal(), found)
+          : Elements.combine(kept, x, added, found);
     }
 
     @Override

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -81,13 +82,13 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
 
   private INDArray step(Transition step, Level below, Estimate estimate, Supplier<INDArray> noise) {
     INDArray next =
-        Linear.combine(below.signal(), estimate.x0(), below.noise(), estimate.epsilon());
+        Elements.combine(below.signal(), estimate.x0(), below.noise(), estimate.epsilon());
     if (options.eta == 0 || step.last()) {
       return next;
     }
     double kept = step.to().alphaBar() / below.alphaBar();
     try (next) {
-      return Linear.addNoise(Linear.times(Math.sqrt(kept), next), Math.sqrt(1 - kept), noise);
+      return Linear.addNoise(Elements.times(Math.sqrt(kept), next), Math.sqrt(1 - kept), noise);
     }
   }
 }

@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -60,8 +61,8 @@ final class UniPc implements Run {
         lastOrder == 1 ? new double[] {0.5} : parts.coefficients(lastOrder, lastOrder);
     parts.addDifferences(next, coefficients);
     double last = parts.scale * coefficients[lastOrder - 1];
-    Linear.add(next, last, found);
-    Linear.add(next, -last, predictions.value(0));
+    Elements.add(next, last, found);
+    Elements.add(next, -last, predictions.value(0));
     return next;
   }
 
@@ -93,7 +94,7 @@ final class UniPc implements Run {
     INDArray firstOrder(INDArray x) {
       double kept = options.inX0 ? to.noise() / from.noise() : to.signal() / from.signal();
       double added = -(options.inX0 ? to.signal() : to.noise()) * Math.expm1(h);
-      return Linear.combine(kept, x, added, predictions.value(0));
+      return Elements.combine(kept, x, added, predictions.value(0));
     }
 
     /**
@@ -117,8 +118,8 @@ final class UniPc implements Run {
     void addDifferences(INDArray next, double[] coefficients) {
       for (int i = 1; i < r.length; i++) {
         double coefficient = scale * coefficients[i - 1] / r[i - 1];
-        Linear.add(next, coefficient, predictions.value(i));
-        Linear.add(next, -coefficient, predictions.value(0));
+        Elements.add(next, coefficient, predictions.value(i));
+        Elements.add(next, -coefficient, predictions.value(0));
       }
     }
   }

@@ -3,7 +3,7 @@ package org.diffusion4j.engine.graph;
 import java.util.List;
 
 /** A function of each value: {@code y = f(x)}. */
-public record Activation(String name, Kind kind, Value x, Value y) implements Node {
+public record Activation(String name, Kind kind, Value x, Value y) implements Unary {
 
   /** The functions. */
   public enum Kind {
@@ -30,25 +30,8 @@ public record Activation(String name, Kind kind, Value x, Value y) implements No
   }
 
   @Override
-  public List<Value> inputs() {
-    return List.of(x);
-  }
-
-  @Override
-  public List<Value> outputs() {
-    return List.of(y);
-  }
-
-  @Override
-  public List<Value> overwritable() {
-    return List.of(x);
-  }
-
-  @Override
-  public void differentiate(Tape tape) {
-    Value dx = x.gradient();
-    tape.add(new Gradient(this, tape.gradientOf(y), dx));
-    tape.contribute(x, dx);
+  public Node gradient(Value dy, Value dx) {
+    return new Gradient(this, dy, dx);
   }
 
   /** {@code dx = dy f'(x)}. */

@@ -1,9 +1,7 @@
 package org.diffusion4j.engine.graph;
 
-import java.util.List;
-
 /** The softmax over the last dimension. */
-public record Softmax(Value x, Value y) implements Node {
+public record Softmax(Value x, Value y) implements Unary {
 
   @Override
   public String name() {
@@ -11,24 +9,7 @@ public record Softmax(Value x, Value y) implements Node {
   }
 
   @Override
-  public List<Value> inputs() {
-    return List.of(x);
-  }
-
-  @Override
-  public List<Value> outputs() {
-    return List.of(y);
-  }
-
-  @Override
-  public List<Value> overwritable() {
-    return List.of(x);
-  }
-
-  @Override
-  public void differentiate(Tape tape) {
-    Value dx = x.gradient();
-    tape.add(new SoftmaxGradient(this, tape.gradientOf(y), dx));
-    tape.contribute(x, dx);
+  public Node gradient(Value dy, Value dx) {
+    return new SoftmaxGradient(this, dy, dx);
   }
 }

@@ -33,7 +33,20 @@ final class GroupNormPattern {
       int groups,
       long groupSize,
       double eps,
-      boolean silu) {}
+      boolean silu) {
+
+    /** The same norm with more before or after it. */
+    private GroupNormMatch extended(
+        Group to,
+        String from,
+        @Nullable String added,
+        @Nullable String scaledBy,
+        @Nullable String shiftedBy,
+        boolean activated) {
+      return new GroupNormMatch(
+          to, from, added, gamma, beta, scaledBy, shiftedBy, groups, groupSize, eps, activated);
+    }
+  }
 
   /** Matches {@code Layers.groupNorm}, starting at its first reshape. */
   Optional<GroupNormMatch> match(Op start) {
@@ -95,19 +108,7 @@ final class GroupNormPattern {
         match,
         List.of(sum, bias),
         match.group.last(),
-        group ->
-            new GroupNormMatch(
-                group,
-                sum.in().get(0),
-                bias.in().get(0),
-                match.gamma,
-                match.beta,
-                null,
-                null,
-                match.groups,
-                match.groupSize,
-                match.eps,
-                false));
+        group -> match.extended(group, sum.in().get(0), bias.in().get(0), null, null, false));
   }
 
   /** Whether a reshape gives one value per sample and channel, {@code [-1, channels, 1, 1]}. */
@@ -138,18 +139,8 @@ final class GroupNormPattern {
         List.copyOf(trail.members),
         shifted,
         group ->
-            new GroupNormMatch(
-                group,
-                match.x,
-                match.bias,
-                match.gamma,
-                match.beta,
-                expanded.in().get(1),
-                shift.in().get(0),
-                match.groups,
-                match.groupSize,
-                match.eps,
-                false));
+            match.extended(
+                group, match.x, match.bias, expanded.in().get(1), shift.in().get(0), false));
   }
 
   private GroupNormMatch withSilu(GroupNormMatch match) {
@@ -161,19 +152,7 @@ final class GroupNormPattern {
         match,
         List.of(silu),
         silu,
-        group ->
-            new GroupNormMatch(
-                group,
-                match.x,
-                match.bias,
-                match.gamma,
-                match.beta,
-                match.scale,
-                match.shift,
-                match.groups,
-                match.groupSize,
-                match.eps,
-                true));
+        group -> match.extended(group, match.x, match.bias, match.scale, match.shift, true));
   }
 
   private interface Rebuild {

@@ -1,6 +1,6 @@
 package org.diffusion4j.pretrained;
 
-import static org.diffusion4j.pretrained.DiffusersFormat.CLASS_NAME;
+import static org.diffusion4j.internal.files.DiffusersFormat.CLASS_NAME;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,11 +14,15 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.internal.files.DiffusersFormat;
+import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;

@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import org.diffusion4j.internal.files.DiffusersFormat;
+import org.diffusion4j.internal.files.WeightLayout;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.UNet1d;

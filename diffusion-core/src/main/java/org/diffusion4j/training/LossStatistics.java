@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.pretrained.ModelFormatException;
+import org.diffusion4j.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /** Running means of the loss: over steps, quarters of the schedule, and an epoch. */

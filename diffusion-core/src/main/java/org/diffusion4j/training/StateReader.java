@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Condition.Embeddings;
 import org.diffusion4j.Condition.Pictures;
+import org.diffusion4j.internal.nn.Graphs;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;

@@ -10,6 +10,7 @@ import java.util.TreeSet;
 import java.util.stream.LongStream;
 import org.diffusion4j.internal.common.Backend;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.internal.nn.GraphRunner;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;

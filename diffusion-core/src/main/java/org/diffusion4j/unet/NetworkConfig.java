@@ -15,6 +15,8 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.internal.files.JsonSettings;
+import org.diffusion4j.internal.nn.WeightShapes;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SameDiff;
 

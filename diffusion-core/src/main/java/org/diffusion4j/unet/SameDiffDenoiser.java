@@ -17,8 +17,11 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.engine.cpu.CpuEngine;
-import org.diffusion4j.engine.graph.Losses;
+import org.diffusion4j.engine.graph.DropoutMasks;
+import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -71,6 +74,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final Map<String, INDArray> weights;
   private final SameDiff graph;
   private final GraphRunner runner;
+  private final double dropoutRate;
   private @Nullable SchedulerConfig scheduler;
 
   /**
@@ -130,6 +134,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
+    dropoutRate = dropout;
     runner = new GraphRunner(graph, dropout);
   }
 
@@ -281,7 +286,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     }
     try (DenoiserInputs inputs = inputs(xt, t, condition)) {
       requireTarget(target, xt.size(0));
-      return runner.gradients(inputs.placeholders(), target, of);
+      return new Gradients(runner.gradients(inputs.placeholders(), target, of));
     }
   }
 
@@ -326,7 +331,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       @Nullable Dropout dropout) {
     try (DenoiserInputs inputs = inputs(xt, t, condition)) {
       long[] shape = batch(xt.size(0), outputShape());
-      return runner.gradients(inputs.placeholders(), shape, loss, dropout, of);
+      DropoutMasks masks =
+          dropout == null
+              ? null
+              : new DropoutMasks(dropout.seed(), dropout.firstSample(), dropoutRate);
+      return new Gradients(runner.gradients(inputs.placeholders(), shape, loss, masks, of));
     }
   }
 
@@ -465,25 +474,20 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /** A loss and its gradients, in memory that the denoiser owns and reuses after this is closed. */
   public static final class Gradients implements AutoCloseable {
 
-    private final Losses losses;
-    private final Map<String, INDArray> of;
-    private final Runnable closer;
-    private boolean closed;
+    private final LossGradients gradients;
 
-    Gradients(Losses losses, Map<String, INDArray> of, Runnable closer) {
-      this.losses = losses;
-      this.of = of;
-      this.closer = closer;
+    Gradients(LossGradients gradients) {
+      this.gradients = gradients;
     }
 
     /** The sum of {@link #losses()}; it may be infinite or NaN. */
     public double loss() {
-      return losses.sum();
+      return gradients.losses().sum();
     }
 
     /** The loss of each sample, {@code [n]}. */
     public double[] losses() {
-      return losses.bySample();
+      return gradients.losses().bySample();
     }
 
     /**
@@ -491,16 +495,13 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
      * this is closed.
      */
     public Map<String, INDArray> of() {
-      return of;
+      return gradients.gradients();
     }
 
     /** Releases the memory. */
     @Override
     public void close() {
-      if (!closed) {
-        closed = true;
-        closer.run();
-      }
+      gradients.close();
     }
   }
 

@@ -4,6 +4,7 @@ import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.nn.WeightShapes;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;
 import org.nd4j.linalg.api.ndarray.INDArray;

@@ -4,6 +4,11 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.diffusion4j.internal.nn.FeatureMap;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Grid;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -51,10 +56,10 @@ final class UNetGraph {
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
     SDVariable time = layers.silu(timeAndClass(t));
 
-    Deque<Activation> skips = new ArrayDeque<>();
+    Deque<FeatureMap> skips = new ArrayDeque<>();
     SDVariable start = config.centerInput() ? x.mul(2).sub(1) : x;
-    Activation h =
-        new Activation(
+    FeatureMap h =
+        new FeatureMap(
             layers.conv("conv_in", start, config.inChannels(), base, 3),
             base,
             config.height(),
@@ -122,7 +127,7 @@ final class UNetGraph {
     return config.time().embedding() == TimeEmbedding.FOURIER ? 2 * base : base;
   }
 
-  private Activation down(Activation h, SDVariable time, Deque<Activation> skips) {
+  private FeatureMap down(FeatureMap h, SDVariable time, Deque<FeatureMap> skips) {
     List<Integer> channels = config.blocks().channels();
     for (int i = 0; i < channels.size(); i++) {
       String name = "down_blocks." + i;
@@ -138,13 +143,13 @@ final class UNetGraph {
         String sampler = name + ".downsamplers.0";
         h =
             resnetSampling(kind, config.blocks().downsampling())
-                ? residual(sampler, h, time, h.channels, Resample.DOWN, 1)
+                ? residual(sampler, h, time, h.channels(), Resample.DOWN, 1)
                 : halved(
                     h,
                     layers.downsample(
                         sampler + ".conv",
-                        h.value,
-                        h.channels,
+                        h.value(),
+                        h.channels(),
                         config.blocks().downsamplePadding()));
         skips.push(h);
       }
@@ -152,19 +157,19 @@ final class UNetGraph {
     return h;
   }
 
-  private Activation middle(Activation h, SDVariable time) {
+  private FeatureMap middle(FeatureMap h, SDVariable time) {
     double scale = config.blocks().midScale();
-    h = residual("mid_block.resnets.0", h, time, h.channels, Resample.NONE, scale);
+    h = residual("mid_block.resnets.0", h, time, h.channels(), Resample.NONE, scale);
     if (config.attention().middle()) {
       // In diffusers this one has no norm if the time injection scales and shifts.
       int byDefault = config.time().injection() == TimeInjection.ADD ? config.norm().groups() : 0;
       int groups = config.attention().normGroups().orElse(byDefault);
       h = attention("mid_block.attentions.0", h, groups, scale);
     }
-    return residual("mid_block.resnets.1", h, time, h.channels, Resample.NONE, scale);
+    return residual("mid_block.resnets.1", h, time, h.channels(), Resample.NONE, scale);
   }
 
-  private Activation up(Activation h, SDVariable time, Deque<Activation> skips) {
+  private FeatureMap up(FeatureMap h, SDVariable time, Deque<FeatureMap> skips) {
     int levels = config.blocks().channels().size();
     for (int i = 0; i < levels; i++) {
       String name = "up_blocks." + i;
@@ -181,11 +186,15 @@ final class UNetGraph {
         String sampler = name + ".upsamplers.0";
         h =
             resnetSampling(kind, config.blocks().upsampling())
-                ? residual(sampler, h, time, h.channels, Resample.UP, 1)
+                ? residual(sampler, h, time, h.channels(), Resample.UP, 1)
                 : doubled(
                     h,
                     layers.conv(
-                        sampler + ".conv", layers.nearest(h.value), h.channels, h.channels, 3));
+                        sampler + ".conv",
+                        layers.nearest(h.value()),
+                        h.channels(),
+                        h.channels(),
+                        3));
       }
     }
     return h;
@@ -204,16 +213,16 @@ final class UNetGraph {
   /**
    * Norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, with a residual connection.
    */
-  private Activation residual(
-      String name, Activation in, SDVariable time, int channels, Resample how, double scale) {
+  private FeatureMap residual(
+      String name, FeatureMap in, SDVariable time, int channels, Resample how, double scale) {
     SDVariable y = layers.silu(norm(name + ".norm1", in, config.norm().groups()));
-    Activation around = in;
+    FeatureMap around = in;
     if (how != Resample.NONE) {
       y = resample(y, how);
-      SDVariable resampled = resample(in.value, how);
+      SDVariable resampled = resample(in.value(), how);
       around = how == Resample.DOWN ? halved(in, resampled) : doubled(in, resampled);
     }
-    y = layers.conv(name + ".conv1", y, in.channels, channels, 3);
+    y = layers.conv(name + ".conv1", y, in.channels(), channels, 3);
     boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
     SDVariable injected =
         layers.dense(
@@ -228,19 +237,20 @@ final class UNetGraph {
     y = dropout(name, around.of(layers.silu(y), channels));
     y = layers.conv(name + ".conv2", y, channels, channels, 3);
     SDVariable shortcut =
-        in.channels == channels
-            ? around.value
-            : layers.conv(name + ".conv_shortcut", around.value, in.channels, channels, 1);
+        in.channels() == channels
+            ? around.value()
+            : layers.conv(name + ".conv_shortcut", around.value(), in.channels(), channels, 1);
     return around.of(scaled(shortcut.add(y), scale), channels);
   }
 
   /** A product with a mask from {@link GraphRunner}; outside of training it has only ones. */
-  private SDVariable dropout(String name, Activation in) {
+  private SDVariable dropout(String name, FeatureMap in) {
     if (config.dropout() == 0) {
-      return in.value;
+      return in.value();
     }
-    SDVariable mask = layers.input(name + Graphs.DROPOUT, -1, in.channels, in.height, in.width);
-    return in.value.mul(mask);
+    SDVariable mask =
+        layers.input(name + Graphs.DROPOUT, -1, in.channels(), in.height(), in.width());
+    return in.value().mul(mask);
   }
 
   private SDVariable resample(SDVariable x, Resample how) {
@@ -248,20 +258,20 @@ final class UNetGraph {
   }
 
   /** Scaled dot-product self-attention over all pixels, with a residual connection. */
-  private Activation attention(String name, Activation in, int groups, double scale) {
-    SDVariable y = groups == 0 ? in.value : norm(name + ".group_norm", in, groups);
-    int channels = in.channels;
+  private FeatureMap attention(String name, FeatureMap in, int groups, double scale) {
+    SDVariable y = groups == 0 ? in.value() : norm(name + ".group_norm", in, groups);
+    int channels = in.channels();
     int headChannels = config.attention().headDim().orElse(channels);
-    int pixels = in.height * in.width;
+    int pixels = in.height() * in.width();
     SDVariable q = heads(layers.pointwise(name + ".to_q", y, channels), headChannels, pixels);
     SDVariable k = heads(layers.pointwise(name + ".to_k", y, channels), headChannels, pixels);
     SDVariable v = heads(layers.pointwise(name + ".to_v", y, channels), headChannels, pixels);
     SDVariable scores = layers.sd.mmul(q, k, true, false, false).mul(1 / Math.sqrt(headChannels));
     SDVariable weights = layers.sd.nn().softmax(scores, -1);
     SDVariable mixed = layers.sd.mmul(v, weights, false, true, false);
-    y = layers.sd.reshape(mixed, -1, channels, in.height, in.width);
+    y = layers.sd.reshape(mixed, -1, channels, in.height(), in.width());
     y = layers.pointwise(name + ".to_out.0", y, channels);
-    return in.of(scaled(in.value.add(y), scale), channels);
+    return in.of(scaled(in.value().add(y), scale), channels);
   }
 
   /** {@code [batch, channels, height, width]} as {@code [batch * heads, head channels, pixels]}. */
@@ -269,31 +279,21 @@ final class UNetGraph {
     return layers.sd.reshape(x, -1, headChannels, pixels);
   }
 
-  private Activation halved(Activation of, SDVariable value) {
+  private FeatureMap halved(FeatureMap of, SDVariable value) {
     int factor = config.grid().height(2, 1);
-    return new Activation(value, of.channels, of.height / factor, of.width / 2);
+    return new FeatureMap(value, of.channels(), of.height() / factor, of.width() / 2);
   }
 
-  private Activation doubled(Activation of, SDVariable value) {
+  private FeatureMap doubled(FeatureMap of, SDVariable value) {
     int factor = config.grid().height(2, 1);
-    return new Activation(value, of.channels, of.height * factor, of.width * 2);
+    return new FeatureMap(value, of.channels(), of.height() * factor, of.width() * 2);
   }
 
-  private SDVariable norm(String name, Activation x, int groups) {
+  private SDVariable norm(String name, FeatureMap x, int groups) {
     return layers.groupNorm(name, x, groups, config.norm().eps());
   }
 
   private static SDVariable scaled(SDVariable x, double divisor) {
     return divisor == 1 ? x : x.mul(1 / divisor);
-  }
-
-  /**
-   * A value of the graph, {@code [batch, channels, height, width]}; only the batch size is unknown.
-   */
-  record Activation(SDVariable value, int channels, int height, int width) {
-
-    Activation of(SDVariable other, int otherChannels) {
-      return new Activation(other, otherChannels, height, width);
-    }
   }
 }

@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import org.diffusion4j.internal.nn.Grid;
 import org.diffusion4j.unet.UNetConfig.Attention;
 import org.diffusion4j.unet.UNetConfig.Blocks;
 import org.diffusion4j.unet.UNetConfig.Classes;

@@ -16,6 +16,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.data.NpyFiles;
+import org.diffusion4j.internal.files.Safetensors;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.junit.jupiter.api.Tag;

@@ -8,14 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
 /** Files of the test resources, and safetensors files made by hand. */
-final class Fixtures {
+public final class Fixtures {
 
   private Fixtures() {}
 
   /** Written by the Python package safetensors 0.8.0, with each type that is supported. */
-  static final String ALL_TYPES = "all-types.safetensors";
+  public static final String ALL_TYPES = "all-types.safetensors";
 
-  static byte[] resource(String name) {
+  public static byte[] resource(String name) {
     try (InputStream in = Objects.requireNonNull(Fixtures.class.getResourceAsStream(name), name)) {
       return in.readAllBytes();
     } catch (IOException e) {
@@ -23,7 +23,7 @@ final class Fixtures {
     }
   }
 
-  static byte[] file(byte[] header, byte[] data) {
+  public static byte[] file(byte[] header, byte[] data) {
     return ByteBuffer.allocate(8 + header.length + data.length)
         .order(ByteOrder.LITTLE_ENDIAN)
         .putLong(header.length)
@@ -32,11 +32,11 @@ final class Fixtures {
         .array();
   }
 
-  static byte[] file(String header, byte[] data) {
+  public static byte[] file(String header, byte[] data) {
     return file(header.getBytes(StandardCharsets.UTF_8), data);
   }
 
-  static byte[] file(String header, int dataLength) {
+  public static byte[] file(String header, int dataLength) {
     return file(header, new byte[dataLength]);
   }
 }

@@ -11,6 +11,10 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.files.DiffusersFormat;
+import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.Safetensors;
+import org.diffusion4j.internal.files.TorchLayout;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -69,7 +73,7 @@ public final class ReferenceModels {
 
   private static boolean hasWeights(Path folder) {
     return Files.exists(folder.resolve(DiffusersFormat.WEIGHTS))
-        || Files.exists(folder.resolve(DiffusersFormat.SHARD_INDEX));
+        || Files.exists(folder.resolve(DiffusersFormat.WEIGHTS + ".index.json"));
   }
 
   static void writeWeights(Path folder, int seed) throws IOException {

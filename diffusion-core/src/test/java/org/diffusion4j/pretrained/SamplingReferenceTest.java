@@ -20,6 +20,7 @@ import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.reference.ReferenceCases;
 import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.samplers.ReferenceSampler;

@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.reference.ReferenceCases;
 import org.diffusion4j.samplers.ReferenceSampler;
 import org.junit.jupiter.api.DynamicTest;

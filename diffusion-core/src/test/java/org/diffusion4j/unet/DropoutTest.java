@@ -18,6 +18,9 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.graph.DropoutMasks;
 import org.diffusion4j.engine.samediff.SessionMasks;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNetConfig.Block;
@@ -252,9 +255,11 @@ class DropoutTest {
         names.add(variable.name());
       }
     }
+    DropoutMasks masks = new DropoutMasks(DROPOUT.seed(), DROPOUT.firstSample(), config.dropout());
     double step = 1e-5;
     try (GraphRunner runner = new GraphRunner(graph, config.dropout());
-        Gradients gradients = runner.gradients(inputs, target.shape(), error, DROPOUT, names)) {
+        Gradients gradients =
+            new Gradients(runner.gradients(inputs, target.shape(), error, masks, names))) {
       double analytic = 0;
       Map<INDArray, INDArray> direction = new IdentityHashMap<>();
       for (String name : names) {

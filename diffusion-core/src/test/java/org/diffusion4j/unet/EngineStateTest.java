@@ -11,6 +11,8 @@ import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SameDiff;

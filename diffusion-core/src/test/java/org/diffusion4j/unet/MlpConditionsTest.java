@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.training.DiffusionTrainer;

@@ -17,6 +17,8 @@ import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.Supplier;
 import org.assertj.core.api.SoftAssertions;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -77,8 +79,8 @@ final class PlanAndSession implements AutoCloseable {
    */
   void compareGradients(Map<String, INDArray> inputs, INDArray target) {
     SoftAssertions softly = new SoftAssertions();
-    try (Gradients ours = plan.gradients(inputs, target, names);
-        Gradients theirs = session.gradients(inputs, target, names)) {
+    try (Gradients ours = new Gradients(plan.gradients(inputs, target, names));
+        Gradients theirs = new Gradients(session.gradients(inputs, target, names))) {
       softly
           .assertThat(ours.loss())
           .as("loss")

@@ -17,6 +17,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.engine.PlannedGraph;
 import org.diffusion4j.engine.graph.LossGradients;
+import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Test;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -131,7 +132,8 @@ class PlanCornerCasesTest {
     SameDiff graph = graph((sd, y, t) -> sd.math().tanh(y)).get();
     INDArray target = PlanAndSession.gaussian(new Random(9), 3, 6);
     try (GraphRunner runner = new GraphRunner(graph);
-        Gradients gradients = runner.gradients(inputs(3), target, List.of("w", "sample"))) {
+        Gradients gradients =
+            new Gradients(runner.gradients(inputs(3), target, List.of("w", "sample")))) {
       assertThat(gradients.of().get("w").norm2Number().doubleValue()).isPositive();
       assertThat(runner.isPlanned()).isTrue();
       // It would say so on standard output.
@@ -150,7 +152,8 @@ class PlanCornerCasesTest {
     all.put("sample", PlanAndSession.gaussian(new Random(3), 1, 2, 6, 4));
     all.put("timestep", PlanAndSession.times(new Random(3), 1));
     GraphRunner session = PlanAndSession.inSession(() -> new GraphRunner(graph));
-    try (Gradients expected = session.gradients(all, target, List.of("f", "sample"));
+    try (Gradients expected =
+            new Gradients(session.gradients(all, target, List.of("f", "sample")));
         PlannedGraph plan = PlannedGraph.of(graph, () -> GraphRunner.copy(graph)).orElseThrow()) {
       plan.weightsChanged();
       try (LossGradients actual =

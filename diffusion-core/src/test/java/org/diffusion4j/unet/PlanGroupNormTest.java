@@ -13,8 +13,11 @@ import net.jqwik.api.Property;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.constraints.IntRange;
 import org.assertj.core.api.SoftAssertions;
+import org.diffusion4j.internal.nn.FeatureMap;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
-import org.diffusion4j.unet.UNetGraph.Activation;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;
@@ -38,7 +41,7 @@ class PlanGroupNormTest {
       if (biased) {
         y = y.add(sd.reshape(layers.dense("bias", t, 1, channels), -1, channels, 1, 1));
       }
-      y = layers.groupNorm("norm", new Activation(y, channels, side, side), 2, 1e-5);
+      y = layers.groupNorm("norm", new FeatureMap(y, channels, side, side), 2, 1e-5);
       if (scaled) {
         y = layers.scaleShift(y, layers.dense("scale", t, 1, 2 * channels), channels);
       }
@@ -85,8 +88,9 @@ class PlanGroupNormTest {
 
     try (GraphRunner plan = new GraphRunner(single);
         GraphRunner session = new GraphRunner(exact);
-        Gradients actual = plan.gradients(inputs, target, names);
-        Gradients expected = session.gradients(doubles, target.castTo(DataType.DOUBLE), names)) {
+        Gradients actual = new Gradients(plan.gradients(inputs, target, names));
+        Gradients expected =
+            new Gradients(session.gradients(doubles, target.castTo(DataType.DOUBLE), names))) {
       // Written out in elementary operations its gradient could not be planned.
       assertThat(plan.isPlanned()).isTrue();
       double largest =

@@ -9,6 +9,8 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.api.Test;

@@ -13,8 +13,13 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
+import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Losses;
 import org.diffusion4j.engine.samediff.SessionGraph;
+import org.diffusion4j.internal.nn.GraphRunner;
+import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.internal.nn.Grid;
+import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.junit.jupiter.api.Named;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -132,7 +137,8 @@ class UNetGradientTest {
                 .mapToDouble(g -> Math.pow(g.norm2Number().doubleValue(), 2))
                 .sum());
     try (Gradients gradients =
-        single.runner.gradients(cast, target.castTo(DataType.FLOAT), single.names())) {
+        new Gradients(
+            single.runner.gradients(cast, target.castTo(DataType.FLOAT), single.names()))) {
       softly.assertThat(gradients.loss()).isCloseTo(expected.loss(), within(1e-4));
       gradients
           .of()
@@ -271,7 +277,8 @@ class UNetGradientTest {
       INDArray seed = error.mul(2.0 / target.length());
       SessionGraph session = new SessionGraph(graph, () -> GraphRunner.copy(graph), List.of());
       return new Gradients(
-          losses, session.gradients(inputs, Graphs.OUTPUT, seed, names()), () -> {});
+          new LossGradients(
+              losses, session.gradients(inputs, Graphs.OUTPUT, seed, names()), () -> {}));
     }
 
     double loss(Map<String, INDArray> inputs, INDArray target) {

@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.internal.nn.Layers;
+import org.diffusion4j.internal.nn.WeightShapes;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.Resampling;
 import org.diffusion4j.unet.UNetConfig.TimeEmbedding;

@@ -47,7 +47,9 @@ class RulesTest {
     "org.diffusion4j.training..",
     "org.diffusion4j.pretrained..",
     "org.diffusion4j.data..",
-    "org.diffusion4j.internal"
+    "org.diffusion4j.internal",
+    "org.diffusion4j.internal.files..",
+    "org.diffusion4j.internal.nn.."
   };
   private static final String ENGINE = "org.diffusion4j.engine..";
   private static final String GRAPH = "org.diffusion4j.engine.graph..";

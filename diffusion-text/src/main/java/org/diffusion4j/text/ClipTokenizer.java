@@ -49,8 +49,8 @@ public final class ClipTokenizer {
    * {@code special_tokens_map.json} and {@code added_tokens.json}.
    *
    * @param directory usually the folder {@code tokenizer} of a model directory
-   * @throws org.diffusion4j.pretrained.ModelFormatException if a file is missing or damaged, or
-   *     does not fit to the others; the message names it
+   * @throws org.diffusion4j.ModelFormatException if a file is missing or damaged, or does not fit
+   *     to the others; the message names it
    * @throws IOException if a file cannot be read
    */
   public static ClipTokenizer read(Path directory) throws IOException {

@@ -13,8 +13,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /** The files of a tokenizer's directory, checked. */

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
-import org.diffusion4j.pretrained.ModelFormatException;
 import org.jspecify.annotations.Nullable;
 
 /**

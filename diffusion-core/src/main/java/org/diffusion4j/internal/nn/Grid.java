@@ -1,10 +1,10 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.internal.nn;
 
 /**
  * How many dimensions convolutions and changes of resolution have: the two of an image, or the one
  * of a series, which is an image of height 1.
  */
-enum Grid {
+public enum Grid {
   PLANE,
   LINE;
 
@@ -15,7 +15,7 @@ enum Grid {
    * @param width what holds for the width
    * @param none what leaves the height as it is
    */
-  int height(int width, int none) {
+  public int height(int width, int none) {
     return this == PLANE ? width : none;
   }
 }

@@ -1,4 +1,4 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.internal.nn;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,7 +9,7 @@ import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
 import org.diffusion4j.internal.HostBytes;
 import org.diffusion4j.internal.common.Backend;
-import org.diffusion4j.unet.UNetGraph.Activation;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.enums.WeightsFormat;
@@ -27,32 +27,32 @@ import org.nd4j.linalg.factory.Nd4j;
  * last dimension is its output: {@code [in, out]} and {@code [kH, kW, in, out]}, the reverse of
  * PyTorch's.
  */
-final class Layers {
+public final class Layers {
 
-  final SameDiff sd = graph();
+  public final SameDiff sd = graph();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
   private final Grid grid;
   private final SplittableRandom random;
   private final DataType type;
 
   /** Layers that compute in FLOAT, with random weights. */
-  Layers(long seed) {
+  public Layers(long seed) {
     this(seed, DataType.FLOAT);
   }
 
-  Layers(long seed, DataType type) {
+  public Layers(long seed, DataType type) {
     this(Grid.PLANE, seed, type);
   }
 
   /** Layers for a grid, in FLOAT. */
-  Layers(Grid grid, long seed) {
+  public Layers(Grid grid, long seed) {
     this(grid, seed, DataType.FLOAT);
   }
 
   /**
    * @param grid what the layers with a kernel or a change of resolution extend over
    */
-  Layers(Grid grid, long seed, DataType type) {
+  public Layers(Grid grid, long seed, DataType type) {
     this.grid = grid;
     random = new SplittableRandom(seed);
     this.type = type;
@@ -64,33 +64,103 @@ final class Layers {
   }
 
   /** The shapes of the weights so far, in order. */
-  Map<String, long[]> shapes() {
+  public Map<String, long[]> shapes() {
     return shapes;
   }
 
-  SDVariable input(String name, long... shape) {
+  public SDVariable input(String name, long... shape) {
     return sd.placeHolder(name, type, shape);
   }
 
   /** Sets the output of the graph. */
-  void output(SDVariable y) {
+  public void output(SDVariable y) {
     sd.identity(Graphs.OUTPUT, y);
   }
 
   /** {@code x w + b}. */
-  SDVariable dense(String name, SDVariable x, int in, int out) {
+  public SDVariable dense(String name, SDVariable x, int in, int out) {
     double bound = 1 / Math.sqrt(in);
     SDVariable w = uniform(name + ".weight", bound, in, out);
     return x.mmul(w).add(uniform(name + ".bias", bound, out));
   }
 
+  /** {@code x w}. */
+  public SDVariable denseWithoutBias(String name, SDVariable x, int in, int out) {
+    return x.mmul(uniform(name + ".weight", 1 / Math.sqrt(in), in, out));
+  }
+
+  /**
+   * {@code (x - mean) / sqrt(variance + eps)} over the channels, scaled and shifted (Ba et al.
+   * 2016).
+   *
+   * @param x {@code [rows, channels]}
+   */
+  public SDVariable layerNorm(String name, SDVariable x, int channels, double eps) {
+    SDVariable gamma = variable(name + ".weight", r -> 1, channels);
+    SDVariable beta = variable(name + ".bias", r -> 0, channels);
+    SDVariable centred = x.sub(x.mean(true, 1));
+    SDVariable variance = centred.mul(centred).mean(true, 1);
+    SDVariable normed = centred.mul(sd.math().rsqrt(variance.add(eps)));
+    return normed.mul(gamma).add(beta);
+  }
+
+  /**
+   * Scaled dot-product attention with several heads (Vaswani et al. 2017, section 3.2).
+   *
+   * @param q queries, {@code [n * queries, channels]}
+   * @param k keys, {@code [n * keys, channels]}
+   * @param v values, {@code [n * keys, channels]}
+   * @param channels of all heads together
+   * @param bias added to the scaled scores, broadcast to {@code [n, heads, queries, keys]}, or null
+   * @return {@code [n * queries, channels]}
+   */
+  public SDVariable attention(
+      SDVariable q,
+      SDVariable k,
+      SDVariable v,
+      int queries,
+      int keys,
+      int channels,
+      int heads,
+      @Nullable SDVariable bias) {
+    int size = channels / heads;
+    SDVariable scores =
+        sd.mmul(
+                heads(q, queries, heads, size),
+                heads(k, keys, heads, size),
+                false,
+                true,
+                false)
+            .mul(1 / Math.sqrt(size));
+    if (bias != null) {
+      scores = scores.add(bias);
+    }
+    SDVariable mixed = sd.mmul(sd.nn().softmax(scores, -1), heads(v, keys, heads, size));
+    return sd.reshape(sd.permute(mixed, 0, 2, 1, 3), -1, channels);
+  }
+
+  /** {@code [n * rows, heads * size]} as {@code [n, heads, rows, size]}. */
+  private SDVariable heads(SDVariable x, int rows, int heads, int size) {
+    return sd.permute(sd.reshape(x, -1, rows, heads, size), 0, 2, 1, 3);
+  }
+
+  /** {@code x Phi(x)} with the exact normal distribution (Hendrycks and Gimpel 2016). */
+  public SDVariable gelu(SDVariable x) {
+    return x.mul(0.5).mul(sd.math().erf(x.mul(Math.sqrt(0.5))).add(1));
+  }
+
+  /** {@code x sigmoid(1.702 x)}, CLIP's approximation of {@link #gelu}. */
+  public SDVariable quickGelu(SDVariable x) {
+    return sd.nn().gelu(x);
+  }
+
   /** A convolution with an odd kernel size that keeps height and width. */
-  SDVariable conv(String name, SDVariable x, int in, int out, int kernel) {
+  public SDVariable conv(String name, SDVariable x, int in, int out, int kernel) {
     return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
   }
 
   /** A convolution that halves height and width, or the width alone on a line. */
-  SDVariable downsample(String name, SDVariable x, int channels, int padding) {
+  public SDVariable downsample(String name, SDVariable x, int channels, int padding) {
     // With padding 0 diffusers adds a row at the bottom and a column on the right, like SAME.
     return padding == 0
         ? conv(name, x, channels, channels, 3, 2, 0, PaddingMode.SAME)
@@ -98,7 +168,7 @@ final class Layers {
   }
 
   /** The same linear map at each pixel; its weight is a matrix. */
-  SDVariable pointwise(String name, SDVariable x, int channels) {
+  public SDVariable pointwise(String name, SDVariable x, int channels) {
     double bound = 1 / Math.sqrt(channels);
     SDVariable w = uniform(name + ".weight", bound, channels, channels);
     SDVariable b = uniform(name + ".bias", bound, channels);
@@ -137,7 +207,7 @@ final class Layers {
   }
 
   /** {@code (x - mean) / sqrt(variance + eps)} over groups of channels, scaled and shifted. */
-  SDVariable groupNorm(String name, Activation x, int groups, double eps) {
+  public SDVariable groupNorm(String name, FeatureMap x, int groups, double eps) {
     int channels = x.channels();
     int grouped = channels / groups;
     int pixels = x.height() * x.width();
@@ -156,7 +226,7 @@ final class Layers {
   }
 
   /** {@code y (1 + scale) + shift}, with one scale and one shift per channel and sample. */
-  SDVariable scaleShift(SDVariable y, SDVariable scaleAndShift, int channels) {
+  public SDVariable scaleShift(SDVariable y, SDVariable scaleAndShift, int channels) {
     SDVariable[] halves = sd.split(scaleAndShift, 2, 1);
     SDVariable scale = sd.reshape(halves[0], -1, channels, 1, 1).add(1);
     SDVariable shift = sd.reshape(halves[1], -1, channels, 1, 1);
@@ -171,17 +241,17 @@ final class Layers {
     return sd.zerosLike(like).add(values);
   }
 
-  SDVariable silu(SDVariable x) {
+  public SDVariable silu(SDVariable x) {
     return sd.nn().swish(x);
   }
 
   /** Doubles height and width, or the width alone on a line. */
-  SDVariable nearest(SDVariable x) {
+  public SDVariable nearest(SDVariable x) {
     return sd.cnn().upsampling2d(x, grid.height(2, 1), 2, true);
   }
 
   /** Halves height and width. */
-  SDVariable averagePool(SDVariable x) {
+  public SDVariable averagePool(SDVariable x) {
     return sd.cnn()
         .avgPooling2d(
             x,
@@ -195,12 +265,12 @@ final class Layers {
                 .build());
   }
 
-  Activation concat(Activation a, Activation b) {
+  public FeatureMap concat(FeatureMap a, FeatureMap b) {
     return a.of(sd.concat(1, a.value(), b.value()), a.channels() + b.channels());
   }
 
   /** Two dense layers with a SiLU between them. */
-  SDVariable timeMlp(String name, SDVariable x, int in, int out) {
+  public SDVariable timeMlp(String name, SDVariable x, int in, int out) {
     return dense(name + ".linear_2", silu(dense(name + ".linear_1", x, in, out)), out, out);
   }
 
@@ -208,7 +278,7 @@ final class Layers {
    * Sines and cosines of {@code t} at frequencies from 1 to about 1/10000: Vaswani et al. 2017,
    * section 3.5.
    */
-  SDVariable sinusoidal(SDVariable t, int size, boolean cosinesFirst, double shift) {
+  public SDVariable sinusoidal(SDVariable t, int size, boolean cosinesFirst, double shift) {
     int half = size / 2;
     float[] frequencies = new float[half];
     for (int i = 0; i < half; i++) {
@@ -221,25 +291,25 @@ final class Layers {
   }
 
   /** Sines and cosines of {@code log t} at fixed random frequencies: Song et al. 2021. */
-  SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
+  public SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
     SDVariable angles = sd.math().log(t).mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
     return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
   }
 
   /** The random frequencies of a Fourier embedding, with standard deviation 16. */
-  SDVariable frequencies(String name, int size) {
+  public SDVariable frequencies(String name, int size) {
     return weight(sd::constant, name, r -> 16 * gaussian(r), size);
   }
 
   /** The rows of a learned table at integer timesteps; zeros for timesteps outside the table. */
-  SDVariable lookup(SDVariable table, SDVariable t, int rows) {
+  public SDVariable lookup(SDVariable table, SDVariable t, int rows) {
     // The gradient of ND4J's gather is a loop, and a graph can have only one.
     SDVariable index = sd.reshape(sd.castTo(t, DataType.INT32), -1);
     return sd.oneHot(index, rows, -1, 1, 0, type).mmul(table);
   }
 
   /** A table of standard normal entries. */
-  SDVariable table(String name, int rows, int size) {
+  public SDVariable table(String name, int rows, int size) {
     return variable(name, Layers::gaussian, rows, size);
   }
 

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j;
 
 import java.io.IOException;
 import java.nio.file.Path;

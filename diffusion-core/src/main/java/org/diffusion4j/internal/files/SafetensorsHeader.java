@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import com.google.common.io.ByteStreams;
 import java.io.IOException;
@@ -15,14 +15,15 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 
 /** The header of a safetensors file, checked against the size of the file. */
-final class SafetensorsHeader {
+public final class SafetensorsHeader {
 
-  static final String METADATA = "__metadata__";
-  static final int MAX_LENGTH = 100_000_000;
+  public static final String METADATA = "__metadata__";
+  public static final int MAX_LENGTH = 100_000_000;
 
   /** The limit of ND4J. */
   private static final int MAX_RANK = 32;
@@ -37,16 +38,16 @@ final class SafetensorsHeader {
    * @param end end of its bytes, exclusive
    */
   @SuppressWarnings("ArrayRecordComponent")
-  record Tensor(TensorType type, long[] shape, long begin, long end) {}
+  public record Tensor(TensorType type, long[] shape, long begin, long end) {}
 
   /** In the order of the file; unmodifiable. */
-  final Map<String, Tensor> tensors;
+  public final Map<String, Tensor> tensors;
 
   /** In the order of the file; unmodifiable. */
-  final Map<String, String> metadata;
+  public final Map<String, String> metadata;
 
   /** The position of the data in the file. */
-  final long dataStart;
+  public final long dataStart;
 
   private SafetensorsHeader(
       Map<String, Tensor> tensors, Map<String, String> metadata, long dataStart) {
@@ -55,7 +56,7 @@ final class SafetensorsHeader {
     this.dataStart = dataStart;
   }
 
-  static SafetensorsHeader read(Path file, FileChannel channel) throws IOException {
+  public static SafetensorsHeader read(Path file, FileChannel channel) throws IOException {
     long size = channel.size();
     long length = length(file, channel, size);
     channel.position(LENGTH_BYTES);
@@ -106,7 +107,7 @@ final class SafetensorsHeader {
    * @param tensors in the order of their data
    * @throws IllegalArgumentException if the header would be longer than the format allows
    */
-  static byte[] encode(Map<String, Tensor> tensors, Map<String, String> metadata)
+  public static byte[] encode(Map<String, Tensor> tensors, Map<String, String> metadata)
       throws IOException {
     var json = new LinkedHashMap<String, Object>();
     if (!metadata.isEmpty()) {
@@ -282,7 +283,7 @@ final class SafetensorsHeader {
   }
 
   /** Whether UTF-8 can encode the text; it cannot encode half of a surrogate pair. */
-  static boolean isEncodable(String text) {
+  public static boolean isEncodable(String text) {
     return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }
 }

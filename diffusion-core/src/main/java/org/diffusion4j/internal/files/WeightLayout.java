@@ -1,29 +1,35 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import java.util.List;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The layout and the names of a network's weights in files. */
-enum WeightLayout {
+public enum WeightLayout {
   /** PyTorch's layout and diffusers' names, current or old. */
   TORCH(List.of("module.", "_orig_mod.")) {
     @Override
-    String name(String stored) {
+    public String name(String stored) {
       return TorchLayout.modernName(stored);
     }
 
+    /** The positions 0, 1, 2 ... that older releases wrote. */
     @Override
-    INDArray toFile(String name, INDArray weight) {
+    public boolean isSurplus(String stored) {
+      return stored.endsWith(".position_ids");
+    }
+
+    @Override
+    public INDArray toFile(String name, INDArray weight) {
       return TorchLayout.toTorch(name, weight);
     }
 
     @Override
-    INDArray fromFile(String name, INDArray weight) {
+    public INDArray fromFile(String name, INDArray weight) {
       return TorchLayout.fromTorch(name, weight);
     }
 
     @Override
-    long[] shape(String name, long[] shape) {
+    public long[] shape(String name, long[] shape) {
       return TorchLayout.torchShape(name, shape);
     }
   },
@@ -38,27 +44,32 @@ enum WeightLayout {
   }
 
   /** Prefixes of all names that are added by distributing or compiling a network. */
-  List<String> wrappers() {
+  public List<String> wrappers() {
     return wrappers;
   }
 
   /** The name of a weight in the network. */
-  String name(String stored) {
+  public String name(String stored) {
     return stored;
   }
 
+  /** Whether a tensor of a file is no weight and is ignored. */
+  public boolean isSurplus(String stored) {
+    return false;
+  }
+
   /** A view of one of our weights in the file's layout. */
-  INDArray toFile(String name, INDArray weight) {
+  public INDArray toFile(String name, INDArray weight) {
     return weight;
   }
 
   /** A view of one of the file's weights in the network's layout. */
-  INDArray fromFile(String name, INDArray weight) {
+  public INDArray fromFile(String name, INDArray weight) {
     return weight;
   }
 
   /** The shape of one of our weights in the file's layout. */
-  long[] shape(String name, long[] shape) {
+  public long[] shape(String name, long[] shape) {
     return shape;
   }
 }

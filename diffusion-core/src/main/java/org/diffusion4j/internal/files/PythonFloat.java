@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import com.fasterxml.jackson.core.io.NumberOutput;
 import java.math.BigDecimal;
@@ -6,7 +6,7 @@ import java.math.MathContext;
 import java.util.Locale;
 
 /** Writes floating-point numbers like Python's {@code json} module. */
-final class PythonFloat {
+public final class PythonFloat {
 
   private PythonFloat() {}
 
@@ -14,7 +14,7 @@ final class PythonFloat {
    * The shortest text that is read back as the value, such as {@code 0.02}, {@code 1.0} or {@code
    * 1e-06}; with an exponent if it is below -4 or at least 16.
    */
-  static String format(double value) {
+  public static String format(double value) {
     if (Double.isNaN(value)) {
       return "NaN";
     }

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.HostBytes;
 import org.diffusion4j.internal.common.Backend;
@@ -31,7 +32,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The types are F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL. A name that is not one of
  * {@link #names()} is refused with an {@link IllegalArgumentException} by every method.
  */
-final class Safetensors implements AutoCloseable {
+public final class Safetensors implements AutoCloseable {
 
   /** The memory for fewer bytes is not checked. */
   private static final int FEW_BYTES = 1 << 20;

@@ -1,8 +1,8 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.regex.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -12,9 +12,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * the graphs of this library have {@code [in, out]} and {@code [kH, kW, in, out]}. Embedding tables
  * have the same layout.
  */
-final class TorchLayout {
+public final class TorchLayout {
 
-  private static final Set<String> TABLES = Set.of("class_embedding.weight", "time_proj.weight");
+  /** Embedding tables are stored as they are. */
+  private static final Pattern TABLE =
+      Pattern.compile(
+          "class_embedding\\.weight|time_proj\\.weight"
+              + "|(.*\\.)?(token|position)_embedding\\.weight|quantize\\.embedding\\.weight");
 
   /** The names of attention weights before diffusers 0.12, and since. */
   private static final List<Map.Entry<String, String>> OLD_ATTENTION =
@@ -27,7 +31,7 @@ final class TorchLayout {
   private TorchLayout() {}
 
   /** The current name of a weight. */
-  static String modernName(String name) {
+  public static String modernName(String name) {
     if (name.contains(".attentions.")) {
       for (Map.Entry<String, String> renaming : OLD_ATTENTION) {
         if (name.contains(renaming.getKey())) {
@@ -38,9 +42,13 @@ final class TorchLayout {
     return name;
   }
 
+  private static boolean isTable(String name) {
+    return TABLE.matcher(name).matches();
+  }
+
   /** A view of one of our weights in PyTorch's layout. */
-  static INDArray toTorch(String name, INDArray weight) {
-    return switch (TABLES.contains(name) ? 1 : weight.rank()) {
+  public static INDArray toTorch(String name, INDArray weight) {
+    return switch (isTable(name) ? 1 : weight.rank()) {
       case 2 -> weight.permute(1, 0);
       case 4 -> weight.permute(3, 2, 0, 1);
       default -> weight;
@@ -48,8 +56,8 @@ final class TorchLayout {
   }
 
   /** A view of one of PyTorch's weights in this library's layout. */
-  static INDArray fromTorch(String name, INDArray weight) {
-    return switch (TABLES.contains(name) ? 1 : weight.rank()) {
+  public static INDArray fromTorch(String name, INDArray weight) {
+    return switch (isTable(name) ? 1 : weight.rank()) {
       case 2 -> weight.permute(1, 0);
       case 4 -> weight.permute(2, 3, 1, 0);
       default -> weight;
@@ -57,8 +65,8 @@ final class TorchLayout {
   }
 
   /** The shape of one of our weights in PyTorch's layout. */
-  static long[] torchShape(String name, long[] shape) {
-    return switch (TABLES.contains(name) ? 1 : shape.length) {
+  public static long[] torchShape(String name, long[] shape) {
+    return switch (isTable(name) ? 1 : shape.length) {
       case 2 -> new long[] {shape[1], shape[0]};
       case 4 -> new long[] {shape[3], shape[2], shape[0], shape[1]};
       default -> shape;

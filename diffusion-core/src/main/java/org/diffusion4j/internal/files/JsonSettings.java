@@ -1,4 +1,4 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.internal.files;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,19 +17,19 @@ import org.jspecify.annotations.Nullable;
  * The settings of a configuration file by name. A setting of another type than requested is refused
  * with an {@link IllegalArgumentException} that names it.
  */
-final class JsonSettings {
+public final class JsonSettings {
 
   private final Map<String, @Nullable Object> values;
 
-  JsonSettings(Map<String, ? extends @Nullable Object> values) {
+  public JsonSettings(Map<String, ? extends @Nullable Object> values) {
     this.values = Collections.unmodifiableMap(new TreeMap<>(values));
   }
 
-  boolean has(String key) {
+  public boolean has(String key) {
     return values.containsKey(key);
   }
 
-  @Nullable Object get(String key) {
+  public @Nullable Object get(String key) {
     return values.get(key);
   }
 
@@ -37,7 +37,7 @@ final class JsonSettings {
    * Warns about unknown settings, except names that start with an underscore, and values that are
    * null, false or empty.
    */
-  void warnOfUnknown(Set<String> known, Consumer<String> warnings) {
+  public void warnOfUnknown(Set<String> known, Consumer<String> warnings) {
     Set<String> unknown = new TreeSet<>(values.keySet());
     unknown.removeAll(known);
     unknown.removeIf(key -> key.startsWith("_") || isNeutral(values.get(key)));
@@ -54,21 +54,21 @@ final class JsonSettings {
         || value.equals(Map.of());
   }
 
-  boolean flag(String key) {
+  public boolean flag(String key) {
     if (values.get(key) instanceof Boolean flag) {
       return flag;
     }
     throw mustBe(key, "true or false");
   }
 
-  double number(String key) {
+  public double number(String key) {
     if (values.get(key) instanceof Number number && Double.isFinite(number.doubleValue())) {
       return number.doubleValue();
     }
     throw mustBe(key, "a finite number");
   }
 
-  int integer(String key) {
+  public int integer(String key) {
     Object value = values.get(key);
     if (value instanceof Number number && isInteger(value)) {
       return number.intValue();
@@ -76,12 +76,12 @@ final class JsonSettings {
     throw mustBe(key, "a whole number");
   }
 
-  @Nullable Integer integerOrNull(String key) {
+  public @Nullable Integer integerOrNull(String key) {
     return values.get(key) == null ? null : (Integer) integer(key);
   }
 
   /** A list of whole numbers. */
-  Integer[] integers(String key) {
+  public Integer[] integers(String key) {
     if (!(values.get(key) instanceof List<?> list)
         || !list.stream().allMatch(JsonSettings::isInteger)) {
       throw mustBe(key, "a list of whole numbers");
@@ -89,7 +89,7 @@ final class JsonSettings {
     return list.stream().map(number -> ((Number) number).intValue()).toArray(Integer[]::new);
   }
 
-  String text(String key) {
+  public String text(String key) {
     if (values.get(key) instanceof String text) {
       return text;
     }
@@ -97,12 +97,12 @@ final class JsonSettings {
   }
 
   /** The shape of an array: a list of whole numbers of at least 0. */
-  List<Long> shape(String key) {
+  public List<Long> shape(String key) {
     return shape(key, values.get(key));
   }
 
   /** Shapes by name. */
-  Map<String, List<Long>> shapes(String key) {
+  public Map<String, List<Long>> shapes(String key) {
     if (!(values.get(key) instanceof Map<?, ?> map)) {
       throw mustBe(key, "an object of shapes");
     }
@@ -126,7 +126,7 @@ final class JsonSettings {
   }
 
   /** A list of two numbers, or one number for both. */
-  int[] oneOrTwo(String key) {
+  public int[] oneOrTwo(String key) {
     Object value = values.get(key);
     if (value instanceof Number && isInteger(value)) {
       return new int[] {integer(key), integer(key)};
@@ -144,7 +144,7 @@ final class JsonSettings {
     return value instanceof Number number && number.intValue() == number.doubleValue();
   }
 
-  <V> V oneOf(String key, Map<String, V> supported) {
+  public <V> V oneOf(String key, Map<String, V> supported) {
     V found = values.get(key) instanceof String name ? supported.get(name) : null;
     if (found == null) {
       throw mustBe(key, "one of " + new TreeSet<>(supported.keySet()));
@@ -152,7 +152,7 @@ final class JsonSettings {
     return found;
   }
 
-  <V> List<V> allOf(String key, String what, Map<String, V> supported) {
+  public <V> List<V> allOf(String key, String what, Map<String, V> supported) {
     if (!(values.get(key) instanceof List<?> names)) {
       throw mustBe(key, "a list of " + what);
     }

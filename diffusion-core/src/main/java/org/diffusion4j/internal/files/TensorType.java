@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import java.util.Arrays;
 import java.util.Optional;
@@ -8,7 +8,7 @@ import org.nd4j.linalg.api.buffer.DataType;
  * The supported element types of safetensors files, in the reverse of the order in which the
  * Hugging Face library writes tensors.
  */
-enum TensorType {
+public enum TensorType {
   BOOL(DataType.BOOL, 1),
   U8(DataType.UINT8, 1),
   I8(DataType.INT8, 1),
@@ -21,24 +21,24 @@ enum TensorType {
   I64(DataType.INT64, 8);
 
   /** The ND4J type with the same bits. */
-  final DataType dataType;
+  public final DataType dataType;
 
   /** Bytes per element. */
-  final int width;
+  public final int width;
 
   TensorType(DataType dataType, int width) {
     this.dataType = dataType;
     this.width = width;
   }
 
-  static Optional<TensorType> named(String name) {
+  public static Optional<TensorType> named(String name) {
     return Arrays.stream(values()).filter(t -> t.name().equals(name)).findAny();
   }
 
   /**
    * @throws IllegalArgumentException if the format does not have this type
    */
-  static TensorType of(DataType dataType) {
+  public static TensorType of(DataType dataType) {
     return Arrays.stream(values())
         .filter(t -> t.dataType == dataType)
         .findAny()

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
@@ -44,10 +45,10 @@ import org.jspecify.annotations.Nullable;
  * an integer a {@code Long}, any other number a {@code Double}. {@code NaN}, {@code Infinity} and
  * {@code -Infinity} are numbers, as in Python.
  */
-final class Json {
+public final class Json {
 
   /** The order of strings by code points, which is that of their UTF-8 bytes. */
-  static final Comparator<String> CODE_POINT_ORDER =
+  public static final Comparator<String> CODE_POINT_ORDER =
       Comparator.comparing(s -> s.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
 
   private static final long MAX_FILE_LENGTH = 64L << 20;
@@ -85,7 +86,7 @@ final class Json {
   }
 
   /** Reads a file of at most 64 MiB with one object. */
-  static Map<String, @Nullable Object> read(Path file) throws IOException {
+  public static Map<String, @Nullable Object> read(Path file) throws IOException {
     try (FileChannel channel = ModelFiles.open(file)) {
       long length = channel.size();
       if (length > MAX_FILE_LENGTH) {
@@ -108,7 +109,7 @@ final class Json {
    *     "}
    * @param in UTF-8; not closed
    */
-  static Map<String, @Nullable Object> read(Path file, String part, InputStream in)
+  public static Map<String, @Nullable Object> read(Path file, String part, InputStream in)
       throws IOException {
     var characters = new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder());
     try (JsonParser parser = FACTORY.createParser(characters)) {
@@ -210,13 +211,14 @@ final class Json {
    * @param object of maps, lists, strings, booleans, integers, doubles and nulls
    * @throws IllegalArgumentException for a value of another type
    */
-  static void write(Path file, Map<String, ? extends @Nullable Object> object) throws IOException {
+  public static void write(Path file, Map<String, ? extends @Nullable Object> object)
+      throws IOException {
     String text = format(object);
     AtomicFiles.writeFile(file, path -> Files.writeString(path, text));
   }
 
   /** The text that {@link #write} writes; ASCII only. */
-  static String format(Map<String, ? extends @Nullable Object> object) throws IOException {
+  public static String format(Map<String, ? extends @Nullable Object> object) throws IOException {
     var indent = new DefaultIndenter("  ", "\n");
     var printer =
         new DefaultPrettyPrinter(
@@ -236,7 +238,7 @@ final class Json {
   }
 
   /** An object on one line in UTF-8, without spaces, with names in the order of the map. */
-  static byte[] compact(Map<String, ?> object) throws IOException {
+  public static byte[] compact(Map<String, ?> object) throws IOException {
     var bytes = new ByteArrayOutputStream();
     try (JsonGenerator generator = FACTORY.createGenerator(bytes)) {
       writeValue(generator, object, false);

@@ -1,49 +1,53 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.internal.nn;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.diffusion4j.internal.common.NativeMemory;
 
 /** The names and shapes of weights, with the layout and the names of {@link Layers}. */
-final class WeightShapes {
+public final class WeightShapes {
 
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
   private final Grid grid;
 
-  WeightShapes() {
+  public WeightShapes() {
     this(Grid.PLANE);
   }
 
-  WeightShapes(Grid grid) {
+  public WeightShapes(Grid grid) {
     this.grid = grid;
   }
 
   /** All shapes in the order of their addition. */
-  Map<String, long[]> all() {
+  public Map<String, long[]> all() {
     return shapes;
   }
 
-  void dense(String name, long in, long out) {
+  public void dense(String name, long in, long out) {
     add(name + ".weight", in, out);
     add(name + ".bias", out);
   }
 
-  void conv(String name, long in, long out, int kernel) {
+  public void denseWithoutBias(String name, long in, long out) {
+    add(name + ".weight", in, out);
+  }
+
+  public void conv(String name, long in, long out, int kernel) {
     add(name + ".weight", grid.height(kernel, 1), kernel, in, out);
     add(name + ".bias", out);
   }
 
-  void norm(String name, long channels) {
+  public void norm(String name, long channels) {
     add(name + ".weight", channels);
     add(name + ".bias", channels);
   }
 
-  void timeMlp(String name, long in, long out) {
+  public void timeMlp(String name, long in, long out) {
     dense(name + ".linear_1", in, out);
     dense(name + ".linear_2", out, out);
   }
 
-  void add(String name, long... shape) {
+  public void add(String name, long... shape) {
     shapes.put(name, shape);
   }
 
@@ -53,7 +57,7 @@ final class WeightShapes {
    * @throws IllegalArgumentException if not; the message has the number of weights, their bytes and
    *     the limit
    */
-  static void requireMemory(Map<String, long[]> shapes) {
+  public static void requireMemory(Map<String, long[]> shapes) {
     long all = 0;
     for (long[] shape : shapes.values()) {
       all = NativeMemory.sum(all, NativeMemory.product(shape));

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import com.google.common.primitives.Longs;
 import java.io.IOException;
@@ -9,11 +9,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A model's weights in safetensors files. */
-final class ModelWeights {
+public final class ModelWeights {
 
   private static final int MOST_PROBLEMS = 4;
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
@@ -28,7 +29,7 @@ final class ModelWeights {
     this.layout = layout;
   }
 
-  static void save(Map<String, INDArray> weights, WeightLayout layout, Path file)
+  public static void save(Map<String, INDArray> weights, WeightLayout layout, Path file)
       throws IOException {
     Map<String, INDArray> tensors = new TreeMap<>();
     for (Map.Entry<String, INDArray> entry : weights.entrySet()) {
@@ -49,14 +50,26 @@ final class ModelWeights {
    * @throws ModelFormatException if a weight is missing or surplus, or has another shape or type;
    *     the message lists the first ones
    */
-  static ModelWeights find(Map<String, long[]> shapes, WeightLayout layout, Path directory)
+  public static ModelWeights find(Map<String, long[]> shapes, WeightLayout layout, Path directory)
       throws IOException {
-    WeightFiles files = WeightFiles.of(directory);
+    return find(shapes, layout, directory, DiffusersFormat.WEIGHTS_NAME);
+  }
+
+  /**
+   * The same for files with another name.
+   *
+   * @param fileName without {@code .safetensors}
+   */
+  public static ModelWeights find(
+      Map<String, long[]> shapes, WeightLayout layout, Path directory, String fileName)
+      throws IOException {
+    WeightFiles files = WeightFiles.of(directory, fileName);
     Map<String, Found> found = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
     List<Found> stored = stored(files, problems);
     Path subject = files.files().size() == 1 ? files.files().get(0) : directory;
     String prefix = prefix(stored, layout.wrappers(), subject);
+    stored.removeIf(tensor -> layout.isSurplus(tensor.storedName));
     for (Found tensor : stored) {
       String name = layout.name(tensor.storedName.substring(prefix.length()));
       Found other = found.putIfAbsent(name, tensor);
@@ -152,7 +165,7 @@ final class ModelWeights {
   }
 
   /** Reads the weights into a model's arrays with the same names and shapes. */
-  void load(Map<String, INDArray> weights) throws IOException {
+  public void load(Map<String, INDArray> weights) throws IOException {
     Map<Path, Map<String, Found>> byFile = new LinkedHashMap<>();
     found.forEach(
         (name, tensor) ->

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -8,17 +8,18 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
 
 /** Opens model files, and creates the exceptions if this fails. */
-final class ModelFiles {
+public final class ModelFiles {
 
   private ModelFiles() {}
 
   /**
    * Opens a regular file for reading. Pipes and devices are refused, because they may be endless.
    */
-  static FileChannel open(Path file) throws IOException {
+  public static FileChannel open(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new ModelFormatException(file, "must be a regular file");
     }
@@ -32,7 +33,7 @@ final class ModelFiles {
   }
 
   /** If the thread was interrupted, the file is not at fault. */
-  static IOException unreadable(Path file, IOException cause) {
+  public static IOException unreadable(Path file, IOException cause) {
     if (cause instanceof ClosedByInterruptException) {
       var interrupted = new InterruptedIOException(file + ": reading was interrupted");
       interrupted.initCause(cause);

@@ -1,6 +1,4 @@
-package org.diffusion4j.pretrained;
-
-import static org.diffusion4j.pretrained.DiffusersFormat.WEIGHTS_NAME;
+package org.diffusion4j.internal.files;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,6 +9,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,19 +21,11 @@ import org.slf4j.LoggerFactory;
  * @param files at least one
  * @param places the file of each tensor as an index gives it, or empty without an index
  */
-record WeightFiles(List<Path> files, Map<String, String> places) {
+public record WeightFiles(List<Path> files, Map<String, String> places) {
 
   private static final Logger LOG = LoggerFactory.getLogger(WeightFiles.class);
 
   private static final Pattern SHARD = Pattern.compile("[\\w.-]{1,243}\\.safetensors");
-
-  /** Excludes the files of an index, whose numbers contain a hyphen. */
-  private static final Pattern VARIANT =
-      Pattern.compile(
-          WEIGHTS_NAME
-              + "\\.(\\w+)\\.safetensors|"
-              + WEIGHTS_NAME
-              + "\\.safetensors\\.index\\.\\w+\\.json");
 
   /** Pickle files can execute code, so they are not opened. */
   private static final Pattern PICKLE = Pattern.compile(".*\\.(bin|ckpt|pt|pth|pkl)");
@@ -43,19 +34,26 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
   private static final Pattern OTHER = Pattern.compile("(?s)(?!config\\.json$|\\.).*\\..*");
 
   /**
+   * @param name the name of the files without {@code .safetensors}
    * @throws ModelFormatException if there are none; the message lists what exists
    */
-  static WeightFiles of(Path directory) throws IOException {
-    Path single = directory.resolve(DiffusersFormat.WEIGHTS);
+  public static WeightFiles of(Path directory, String name) throws IOException {
+    Path single = directory.resolve(name + ".safetensors");
     if (Files.exists(single)) {
       return new WeightFiles(List.of(single), Map.of());
     }
-    Path index = directory.resolve(DiffusersFormat.SHARD_INDEX);
-    return Files.exists(index) ? ofIndex(directory, index) : ofVariant(directory, single);
+    Path index = directory.resolve(name + ".safetensors.index.json");
+    return Files.exists(index) ? ofIndex(directory, index) : ofVariant(directory, name, single);
   }
 
-  private static WeightFiles ofVariant(Path directory, Path plain) throws IOException {
-    List<String> variants = list(directory, VARIANT);
+  /** The pattern excludes the files of an index, whose numbers contain a hyphen. */
+  private static Pattern variant(String name) {
+    return Pattern.compile(
+        name + "\\.(\\w+)\\.safetensors|" + name + "\\.safetensors\\.index\\.\\w+\\.json");
+  }
+
+  private static WeightFiles ofVariant(Path directory, String fileName, Path plain) throws IOException {
+    List<String> variants = list(directory, variant(fileName));
     if (variants.size() > 1) {
       throw new ModelFormatException(
           plain,
@@ -118,7 +116,7 @@ record WeightFiles(List<Path> files, Map<String, String> places) {
   }
 
   /** Whether the index, if there is one, assigns a tensor to this file. */
-  boolean agrees(String tensor, Path file) {
+  public boolean agrees(String tensor, Path file) {
     return places.isEmpty() || String.valueOf(file.getFileName()).equals(places.get(tensor));
   }
 }

@@ -1,4 +1,4 @@
-package org.diffusion4j.unet;
+package org.diffusion4j.internal.nn;
 
 import java.util.ArrayList;
 import java.util.Collection;
@@ -17,8 +17,6 @@ import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.samediff.SessionGraph;
 import org.diffusion4j.internal.common.Detached;
-import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
-import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
@@ -31,23 +29,22 @@ import org.slf4j.LoggerFactory;
  * Chooses how a graph is run: as a plan if possible, with any number of simultaneous calls,
  * otherwise in SameDiff's session, one call at a time. Owns the graph's arrays.
  */
-final class GraphRunner implements AutoCloseable {
+public final class GraphRunner implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(GraphRunner.class);
 
   /** The system property that disables plans if it is {@code session}. */
-  static final String PROPERTY = "diffusion4j.executor";
+  public static final String PROPERTY = "diffusion4j.executor";
 
   private final SameDiff graph;
   private final @Nullable GraphExecutor planned;
   private final GraphExecutor session;
   private final AtomicBoolean saidWhy = new AtomicBoolean();
   private final List<String> dropouts = new ArrayList<>();
-  private final double dropout;
   private @Nullable SameDiff scratch;
   private volatile boolean closed;
 
-  GraphRunner(SameDiff graph) {
+  public GraphRunner(SameDiff graph) {
     this(graph, 0);
   }
 
@@ -55,9 +52,8 @@ final class GraphRunner implements AutoCloseable {
    * @param dropout the probability of dropping a value; if positive, placeholders whose names end
    *     in {@link Graphs#DROPOUT} are masks
    */
-  GraphRunner(SameDiff graph, double dropout) {
+  public GraphRunner(SameDiff graph, double dropout) {
     this.graph = graph;
-    this.dropout = dropout;
     for (SDVariable variable : graph.variables()) {
       if (dropout > 0 && variable.isPlaceHolder() && variable.name().endsWith(Graphs.DROPOUT)) {
         dropouts.add(variable.name());
@@ -71,7 +67,7 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /** A copy with the same arrays. */
-  static SameDiff copy(SameDiff graph) {
+  public static SameDiff copy(SameDiff graph) {
     SameDiff copy = SameDiff.create();
     copy.setArrayHolders(new SingleThreadArrayHolder(), new SingleThreadArrayHolder(), false);
     graph.invokeGraphOn(copy);
@@ -79,7 +75,7 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /** The copy to which plans add the gradients of operations. */
-  synchronized SameDiff scratch() {
+  public synchronized SameDiff scratch() {
     SameDiff made = scratch;
     if (made == null) {
       made = copy(graph);
@@ -105,24 +101,24 @@ final class GraphRunner implements AutoCloseable {
     return call.apply(session);
   }
 
-  boolean isClosed() {
+  public boolean isClosed() {
     return closed;
   }
 
   /** {@link GraphExecutor#heldBytes} of plans; 0 without them. */
-  long planBytes() {
+  public long planBytes() {
     return planned == null ? 0 : planned.heldBytes();
   }
 
   /** Whether all calls so far ran as plans. */
-  boolean isPlanned() {
+  public boolean isPlanned() {
     return planned != null && !saidWhy.get();
   }
 
   /**
    * @param shape of the output
    */
-  INDArray output(Map<String, INDArray> inputs, long[] shape) {
+  public INDArray output(Map<String, INDArray> inputs, long[] shape) {
     return output(inputs, shape, Precision.FLOAT32);
   }
 
@@ -130,7 +126,7 @@ final class GraphRunner implements AutoCloseable {
    * @param shape of the output
    * @param precision of convolutions, in plans only
    */
-  INDArray output(Map<String, INDArray> inputs, long[] shape, Precision precision) {
+  public INDArray output(Map<String, INDArray> inputs, long[] shape, Precision precision) {
     Map<String, INDArray> outputs = outputs(inputs, Map.of(Graphs.OUTPUT, shape), precision);
     return Objects.requireNonNull(outputs.get(Graphs.OUTPUT));
   }
@@ -138,38 +134,36 @@ final class GraphRunner implements AutoCloseable {
   /**
    * @param results shapes of the results by name
    */
-  Map<String, INDArray> outputs(
+  public Map<String, INDArray> outputs(
       Map<String, INDArray> inputs, Map<String, long[]> results, Precision precision) {
     return Detached.get(() -> run(executor -> executor.outputs(inputs, results, precision)));
   }
 
   /** The mean squared error for a target, and its gradients. */
-  Gradients gradients(Map<String, INDArray> inputs, INDArray target, Collection<String> of) {
+  public LossGradients gradients(
+      Map<String, INDArray> inputs, INDArray target, Collection<String> of) {
     SampleLoss loss = SampleLoss.meanSquaredError(target);
     return gradients(inputs, target.shape(), loss, null, of);
   }
 
   /**
    * @param shape of the output
-   * @param drop which values are dropped, or null to keep everything
+   * @param dropout which values are dropped, or null to keep everything
    */
-  Gradients gradients(
+  public LossGradients gradients(
       Map<String, INDArray> inputs,
       long[] shape,
       SampleLoss loss,
-      @Nullable Dropout drop,
+      @Nullable DropoutMasks dropout,
       Collection<String> of) {
-    DropoutMasks masks =
-        drop == null || dropouts.isEmpty()
-            ? null
-            : new DropoutMasks(drop.seed(), drop.firstSample(), dropout);
+    DropoutMasks masks = dropouts.isEmpty() ? null : dropout;
     // Between two requests for gradients the weights were probably changed.
     weightsChanged();
     LossGradients gradients =
         Detached.get(
             () ->
                 run(executor -> executor.gradients(inputs, Graphs.OUTPUT, shape, loss, masks, of)));
-    return new Gradients(
+    return new LossGradients(
         gradients.losses(),
         gradients.gradients(),
         () -> {
@@ -179,7 +173,7 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /** {@link GraphExecutor#bytes} of the output, or of its gradients; empty for a session. */
-  OptionalLong bytes(Map<String, long[]> inputs, long[] shape, Collection<String> of) {
+  public OptionalLong bytes(Map<String, long[]> inputs, long[] shape, Collection<String> of) {
     requireOpen();
     GraphExecutor plan = planned;
     if (plan == null) {
@@ -193,13 +187,13 @@ final class GraphRunner implements AutoCloseable {
   }
 
   /** Records that the weights may have been changed. */
-  void weightsChanged() {
+  public void weightsChanged() {
     if (planned != null) {
       planned.weightsChanged();
     }
   }
 
-  void requireOpen() {
+  public void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the model is closed");
     }

@@ -1,4 +1,4 @@
-package org.diffusion4j.pretrained;
+package org.diffusion4j.internal.files;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

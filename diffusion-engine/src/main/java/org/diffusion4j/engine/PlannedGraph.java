@@ -27,6 +27,7 @@ import org.diffusion4j.engine.graph.NodeGraph;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.WeightCopy;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.engine.graph.Weights;
 import org.diffusion4j.engine.graph.Workspace;
 import org.diffusion4j.engine.samediff.Goal;
@@ -36,6 +37,7 @@ import org.diffusion4j.internal.common.NativeMemory;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.VariableType;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
@@ -90,32 +92,56 @@ public final class PlannedGraph implements GraphExecutor {
     return of(new Source(graph, gradientGraph, dropouts), NativeMemory.ledger(), Workers.shared());
   }
 
+  /**
+   * Plans a graph for forward runs only, whose variables have no arrays.
+   *
+   * @param dropouts placeholders for masks, as for the other method
+   * @param frozen the values of the variables; closed with this
+   */
+  public static Optional<PlannedGraph> frozen(
+      SameDiff graph, List<String> dropouts, WeightSource frozen) {
+    Source source = new Source(graph, () -> graph, dropouts);
+    return frozen(source, frozen, NativeMemory.ledger(), Workers.shared());
+  }
+
+  static Optional<PlannedGraph> frozen(
+      Source source, WeightSource frozen, MemoryLedger ledger, Workers workers) {
+    Map<String, INDArray> constants = arrays(source, VariableType.CONSTANT);
+    return of(source, new Weights(frozen, plain(constants)), ledger, workers);
+  }
+
   static Optional<PlannedGraph> of(Source source, MemoryLedger ledger, Workers workers) {
-    if (!CpuEngine.isAvailable()) {
-      return Optional.empty();
-    }
-    Map<String, INDArray> variables = new LinkedHashMap<>();
-    Map<String, INDArray> constants = new LinkedHashMap<>();
-    for (SDVariable variable : source.graph().variables()) {
-      INDArray array = variable.isPlaceHolder() ? null : variable.getArr();
-      if (array != null) {
-        switch (variable.getVariableType()) {
-          case VARIABLE -> variables.put(variable.name(), array);
-          case CONSTANT -> constants.put(variable.name(), array);
-          default -> {}
-        }
-      }
-    }
+    Map<String, INDArray> variables = arrays(source, VariableType.VARIABLE);
     for (INDArray array : variables.values()) {
       if (array.dataType() != DataType.FLOAT || !Address.isPlain(array)) {
         LOG.info("a graph with variables of type {} runs in a session", array.dataType());
         return Optional.empty();
       }
     }
-    constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
-    Weights weights = new Weights(variables, constants);
+    Map<String, INDArray> constants = arrays(source, VariableType.CONSTANT);
+    return of(source, new Weights(variables, plain(constants)), ledger, workers);
+  }
+
+  private static Optional<PlannedGraph> of(
+      Source source, Weights weights, MemoryLedger ledger, Workers workers) {
     return CpuEngine.of(weights)
         .map(engine -> new PlannedGraph(source, weights, engine, ledger, workers));
+  }
+
+  private static Map<String, INDArray> arrays(Source source, VariableType type) {
+    Map<String, INDArray> arrays = new LinkedHashMap<>();
+    for (SDVariable variable : source.graph().variables()) {
+      INDArray array = variable.getVariableType() == type ? variable.getArr() : null;
+      if (array != null) {
+        arrays.put(variable.name(), array);
+      }
+    }
+    return arrays;
+  }
+
+  private static Map<String, INDArray> plain(Map<String, INDArray> constants) {
+    constants.replaceAll((name, array) -> Address.isPlain(array) ? array : array.dup('c'));
+    return constants;
   }
 
   @Override
@@ -169,7 +195,7 @@ public final class PlannedGraph implements GraphExecutor {
             wanted,
             gradient != null
                 ? gradient
-                : Address.view(flat, weights.offset(wanted), weights.array(wanted).shape()));
+                : Address.view(flat, weights.offset(wanted), weights.shape(wanted)));
       }
       return new LossGradients(
           losses,
@@ -287,5 +313,6 @@ public final class PlannedGraph implements GraphExecutor {
     packing.close();
     plans.close();
     engine.close();
+    weights.close();
   }
 }

@@ -12,6 +12,9 @@ final class ConvolutionDescs {
 
   static final long[] NO_DILATION = {0, 0};
 
+  /** The dimensions of a weight {@code [kH, kW, in, out]} in oneDNN's order. */
+  static final int[] OIHW = {3, 2, 0, 1};
+
   final Desc x;
 
   /** The input in the precision of the products. */

@@ -36,12 +36,13 @@ final class ConvolutionInputGradientKernel implements Kernel {
                         forward.handle(),
                         attributes)));
     packed =
-        context.packed(node.of().w(), descs.plainW, primitive.query(dnnl.dnnl_query_weights_md));
+        context.packed(
+            node.of().w(), ConvolutionDescs.OIHW, primitive.query(dnnl.dnnl_query_weights_md));
   }
 
   @Override
   public long scratch() {
-    return primitive.scratch();
+    return packed.scratch() + primitive.scratch();
   }
 
   @Override
@@ -51,12 +52,14 @@ final class ConvolutionInputGradientKernel implements Kernel {
 
   @Override
   public Runnable bind(CpuWorkspace workspace, long scratch) {
-    return primitive.bind(
-        workspace,
+    return packed.used(
         scratch,
-        List.of(
-            new Operand(dnnl.DNNL_ARG_DIFF_DST, descs.y, node.dy()).in(workspace),
-            packed.argument(),
-            new Operand(dnnl.DNNL_ARG_DIFF_SRC, descs.x, node.dx()).in(workspace)));
+        primitive.bind(
+            workspace,
+            scratch + packed.scratch() * Float.BYTES,
+            List.of(
+                new Operand(dnnl.DNNL_ARG_DIFF_DST, descs.y, node.dy()).in(workspace),
+                packed.argument(scratch),
+                new Operand(dnnl.DNNL_ARG_DIFF_SRC, descs.x, node.dx()).in(workspace))));
   }
 }

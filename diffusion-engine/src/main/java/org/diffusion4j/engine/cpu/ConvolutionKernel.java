@@ -37,12 +37,14 @@ final class ConvolutionKernel implements Kernel {
                                 dnnl.dnnl_post_ops_append_binary(
                                     then, dnnl.dnnl_binary_add, descs.y.handle())),
                 descs::describeForward));
-    packed = context.packed(node.w(), descs.plainW, primitive.query(dnnl.dnnl_query_weights_md));
+    packed =
+        context.packed(
+            node.w(), ConvolutionDescs.OIHW, primitive.query(dnnl.dnnl_query_weights_md));
   }
 
   @Override
   public long scratch() {
-    return narrowFloats() + primitive.scratch();
+    return narrowFloats() + packed.scratch() + primitive.scratch();
   }
 
   /** The memory of the converted input. */
@@ -60,7 +62,8 @@ final class ConvolutionKernel implements Kernel {
     long source = narrow == null ? workspace.address(node.x()) : scratch;
     List<Primitive.Argument> arguments = new ArrayList<>();
     arguments.add(new Primitive.Argument(dnnl.DNNL_ARG_SRC, descs.narrowX, source));
-    arguments.add(packed.argument());
+    long weight = scratch + narrowFloats() * Float.BYTES;
+    arguments.add(packed.argument(weight));
     arguments.add(new Operand(dnnl.DNNL_ARG_BIAS, descs.b, node.b()).in(workspace));
     if (node.addend() != null) {
       int role = dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | dnnl.DNNL_ARG_SRC_1;
@@ -68,7 +71,8 @@ final class ConvolutionKernel implements Kernel {
     }
     arguments.add(new Operand(dnnl.DNNL_ARG_DST, descs.y, node.y()).in(workspace));
     Runnable convolve =
-        primitive.bind(workspace, scratch + narrowFloats() * Float.BYTES, arguments);
+        packed.used(
+            weight, primitive.bind(workspace, weight + packed.scratch() * Float.BYTES, arguments));
     if (narrow == null) {
       return convolve;
     }

@@ -62,7 +62,7 @@ public final class CpuEngine implements Engine {
 
   @Override
   public long weightCopyBytes() {
-    return packed.bytes();
+    return packed.bytes() + weights.heldBytes();
   }
 
   @Override

@@ -13,6 +13,7 @@ import org.diffusion4j.engine.graph.Node;
 import org.diffusion4j.engine.graph.Program;
 import org.diffusion4j.engine.graph.Storage;
 import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.graph.WeightCopy;
 import org.diffusion4j.engine.graph.Weights;
 
 /** The kernels of nodes, in order, and their memory layout. */
@@ -26,7 +27,7 @@ final class CpuProgram implements Program {
   private final KernelContext context;
   private final Arena arena;
   private final long bytesApart;
-  private final Set<PackedWeight> copies = new LinkedHashSet<>();
+  private final Set<WeightCopy> copies = new LinkedHashSet<>();
 
   CpuProgram(
       List<Node> nodes,
@@ -43,9 +44,21 @@ final class CpuProgram implements Program {
       Kernel kernel = Kernels.of(node, context);
       kernels.put(node, kernel);
       copies.addAll(kernel.packed());
+      addHeld(node, kernel);
     }
     arena = new Arena(nodes, node -> kernel(node).scratch(), List.of());
     bytesApart = bytesApart(nodes);
+  }
+
+  /** Frozen weights that a kernel reads as arrays. */
+  private void addHeld(Node node, Kernel kernel) {
+    for (Value input : node.inputs()) {
+      String name = input.storage().weight();
+      if (context.isFrozen(input)
+          && kernel.packed().stream().noneMatch(copy -> copy.name().equals(name))) {
+        copies.add(new HeldWeight(weights, name));
+      }
+    }
   }
 
   /** What is not FLOAT has arrays of its own. */
@@ -66,7 +79,7 @@ final class CpuProgram implements Program {
   }
 
   @Override
-  public Set<PackedWeight> weightCopies() {
+  public Set<WeightCopy> weightCopies() {
     return Collections.unmodifiableSet(copies);
   }
 

@@ -4,6 +4,7 @@ import static org.diffusion4j.engine.cpu.OneDnn.check;
 
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.IntPointer;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.Value;
@@ -75,6 +76,16 @@ final class Desc implements AutoCloseable {
 
   dnnl_memory_desc handle() {
     return handle;
+  }
+
+  /** Whether its values are floats of 32 bits. */
+  boolean isFloat() {
+    try (IntPointer type = new IntPointer(1)) {
+      check(
+          dnnl.dnnl_memory_desc_query(handle, dnnl.dnnl_query_data_type, type),
+          "memory description");
+      return type.get() == dnnl.dnnl_f32;
+    }
   }
 
   /** Its memory in floats. */

@@ -2,6 +2,7 @@ package org.diffusion4j.engine.cpu;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.stream.IntStream;
 import org.diffusion4j.engine.graph.Value;
 
 /** Creates and owns the native objects of kernels. */
@@ -39,9 +40,26 @@ final class KernelContext implements AutoCloseable {
     return own(Desc.flat(value));
   }
 
-  /** The weight in another layout; kernels of a graph with the same layout share one copy. */
-  PackedWeight packed(Value weight, Desc from, Desc to) {
-    return packed.of(weight, from, to);
+  /**
+   * The weight in another layout; kernels of a graph with the same layout share one copy.
+   *
+   * @param order the weight's dimension for each dimension of {@code to}
+   */
+  PackedWeight packed(Value weight, int[] order, Desc to) {
+    return packed.of(weight, order, to);
+  }
+
+  /** A copy of a frozen weight in the layout of its value, which is C order. */
+  PackedWeight copy(Value weight) {
+    int[] order = IntStream.range(0, weight.rank()).toArray();
+    try (Desc layout = Desc.of(weight)) {
+      return packed.of(weight, order, layout);
+    }
+  }
+
+  /** Whether a value is a weight that is read from its source, so that it needs a copy. */
+  boolean isFrozen(Value value) {
+    return packed.isFrozen(value);
   }
 
   @Override

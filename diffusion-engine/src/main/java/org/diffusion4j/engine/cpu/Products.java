@@ -40,11 +40,15 @@ final class Products {
                         attributes)));
     List<Operand> operands = new ArrayList<>();
     operands.add(new Operand(dnnl.DNNL_ARG_SRC, a, node.a().value()));
-    operands.add(new Operand(dnnl.DNNL_ARG_WEIGHTS, b, node.b().value()));
     if (node.bias() != null) {
       operands.add(new Operand(dnnl.DNNL_ARG_BIAS, bias, node.bias()));
     }
     operands.add(new Operand(dnnl.DNNL_ARG_DST, y, node.y().value()));
+    Operand weight = new Operand(dnnl.DNNL_ARG_WEIGHTS, b, node.b().value());
+    if (context.isFrozen(weight.value())) {
+      return new WeightKernel(primitive, operands, weight, context.copy(weight.value()));
+    }
+    operands.add(weight);
     return new PrimitiveKernel(primitive, operands);
   }
 }

@@ -10,7 +10,6 @@ import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.graph.Weights;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The state of reading a graph: values by name, and the nodes so far. */
 final class Reading {
@@ -66,8 +65,7 @@ final class Reading {
   Value value(String name) {
     Value value = values.get(name);
     if (value == null && weights.contains(name)) {
-      INDArray array = weights.array(name);
-      value = Value.weight(name, array.dataType(), array.shape().clone());
+      value = Value.weight(name, weights.type(name), weights.shape(name));
       values.put(name, value);
     }
     if (value == null) {

@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Chooses how a graph is run: as a plan if possible, with any number of simultaneous calls,
- * otherwise in SameDiff's session, one call at a time. Owns the graph's arrays.
+ * otherwise in SameDiff's session, one call at a time. Owns the graph's arrays unless it shares
+ * them.
  */
 public final class GraphRunner implements AutoCloseable {
 
@@ -41,6 +42,7 @@ public final class GraphRunner implements AutoCloseable {
   private final GraphExecutor session;
   private final AtomicBoolean saidWhy = new AtomicBoolean();
   private final List<String> dropouts = new ArrayList<>();
+  private final boolean ownsArrays;
   private @Nullable SameDiff scratch;
   private volatile boolean closed;
 
@@ -53,7 +55,17 @@ public final class GraphRunner implements AutoCloseable {
    *     in {@link Graphs#DROPOUT} are masks
    */
   public GraphRunner(SameDiff graph, double dropout) {
+    this(graph, dropout, true);
+  }
+
+  /** Runs a graph whose arrays belong to others: {@link #close} leaves them open. */
+  public static GraphRunner sharing(SameDiff graph) {
+    return new GraphRunner(graph, 0, false);
+  }
+
+  private GraphRunner(SameDiff graph, double dropout, boolean ownsArrays) {
     this.graph = graph;
+    this.ownsArrays = ownsArrays;
     for (SDVariable variable : graph.variables()) {
       if (dropout > 0 && variable.isPlaceHolder() && variable.name().endsWith(Graphs.DROPOUT)) {
         dropouts.add(variable.name());
@@ -208,7 +220,9 @@ public final class GraphRunner implements AutoCloseable {
     synchronized (this) {
       if (!closed) {
         closed = true;
-        closeArrays();
+        if (ownsArrays) {
+          closeArrays();
+        }
       }
     }
   }

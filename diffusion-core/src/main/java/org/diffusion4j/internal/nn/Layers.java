@@ -2,6 +2,7 @@ package org.diffusion4j.internal.nn;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -12,6 +13,7 @@ import org.diffusion4j.internal.common.Backend;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
+import org.nd4j.autodiff.samediff.VariableType;
 import org.nd4j.enums.WeightsFormat;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -32,8 +34,15 @@ public final class Layers {
   public final SameDiff sd = graph();
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
   private final Grid grid;
-  private final SplittableRandom random;
   private final DataType type;
+  private final Source source;
+
+  /** Where the arrays of weights come from. */
+  private interface Source {
+
+    /** The array of a weight, or null to leave the variable without one. */
+    @Nullable INDArray array(String name, ToDoubleFunction<SplittableRandom> draw, long[] shape);
+  }
 
   /** Layers that compute in FLOAT, with random weights. */
   public Layers(long seed) {
@@ -54,8 +63,42 @@ public final class Layers {
    */
   public Layers(Grid grid, long seed, DataType type) {
     this.grid = grid;
-    random = new SplittableRandom(seed);
     this.type = type;
+    SplittableRandom random = new SplittableRandom(seed);
+    source = (name, draw, shape) -> typed(drawn(draw, random, shape));
+  }
+
+  private Layers(Source source) {
+    grid = Grid.PLANE;
+    type = DataType.FLOAT;
+    this.source = source;
+  }
+
+  /**
+   * Layers whose weights are the given arrays, which several graphs may share ({@link
+   * GraphRunner#sharing}).
+   *
+   * @param weights FLOAT, by name
+   */
+  public static Layers sharing(Map<String, INDArray> weights) {
+    return new Layers(
+        (name, draw, shape) -> {
+          INDArray array = weights.get(name);
+          if (array == null || !Arrays.equals(array.shape(), shape)) {
+            throw new IllegalArgumentException(
+                name
+                    + " must be "
+                    + Arrays.toString(shape)
+                    + " but is "
+                    + (array == null ? "missing" : Arrays.toString(array.shape())));
+          }
+          return array;
+        });
+  }
+
+  /** Layers whose weights have shapes but no arrays, so that they need no memory. */
+  public static Layers withoutArrays() {
+    return new Layers((name, draw, shape) -> null);
   }
 
   private static SameDiff graph() {
@@ -125,12 +168,7 @@ public final class Layers {
       @Nullable SDVariable bias) {
     int size = channels / heads;
     SDVariable scores =
-        sd.mmul(
-                heads(q, queries, heads, size),
-                heads(k, keys, heads, size),
-                false,
-                true,
-                false)
+        sd.mmul(heads(q, queries, heads, size), heads(k, keys, heads, size), false, true, false)
             .mul(1 / Math.sqrt(size));
     if (bias != null) {
       scores = scores.add(bias);
@@ -331,6 +369,14 @@ public final class Layers {
       ToDoubleFunction<SplittableRandom> draw,
       long... shape) {
     shapes.put(name, shape);
+    INDArray array = source.array(name, draw, shape);
+    return array == null
+        ? sd.addVariable(new SDVariable(name, VariableType.VARIABLE, sd, shape, type))
+        : kind.apply(name, array);
+  }
+
+  private static INDArray drawn(
+      ToDoubleFunction<SplittableRandom> draw, SplittableRandom random, long... shape) {
     INDArray values = Nd4j.createUninitialized(DataType.FLOAT, shape);
     try {
       HostBytes.fill(
@@ -343,7 +389,7 @@ public final class Layers {
     } catch (IOException e) {
       throw new UncheckedIOException(e); // Nothing is read or written.
     }
-    return kind.apply(name, typed(values));
+    return values;
   }
 
   private INDArray typed(INDArray values) {

@@ -362,13 +362,17 @@ public sealed interface Condition extends AutoCloseable
     /**
      * These embeddings with their unconditional counterpart, which guidance needs.
      *
-     * @param counterpart embeddings of one sample, usually of the empty text; used for every sample
+     * @param counterpart embeddings of one sample, usually of the empty text, used for every
+     *     sample; or those of each sample
      */
     public Embeddings withUnconditional(Embeddings counterpart) {
-      if (counterpart.count().getAsInt() != 1) {
+      int others = counterpart.count().getAsInt();
+      if (others != 1 && others != count().getAsInt()) {
         throw new IllegalArgumentException(
-            "unconditional embeddings must be for 1 sample but were for "
-                + counterpart.count().getAsInt());
+            "unconditional embeddings must be for 1 sample or, as these, for "
+                + count().getAsInt()
+                + " but were for "
+                + others);
       }
       Conditions.requireJoinable(this, counterpart);
       return new Embeddings(tokens, mask, pooled, counterpart, owned);
@@ -391,8 +395,9 @@ public sealed interface Condition extends AutoCloseable
       return pooled;
     }
 
-    @Nullable Embeddings empty() {
-      return empty;
+    /** The counterpart if it is that of every sample. */
+    @Nullable Embeddings sharedEmpty() {
+      return empty != null && empty.isShared() ? empty : null;
     }
 
     @Override
@@ -406,8 +411,13 @@ public sealed interface Condition extends AutoCloseable
           Conditions.rows(tokens, from, to),
           mask == null ? null : Conditions.rows(mask, from, to),
           pooled == null ? null : Conditions.rows(pooled, from, to),
-          empty,
+          empty == null || empty.isShared() ? empty : empty.slice(from, to),
           false);
+    }
+
+    /** Whether, as a counterpart, it is that of every sample. */
+    private boolean isShared() {
+      return count().getAsInt() == 1;
     }
 
     @Override
@@ -430,7 +440,9 @@ public sealed interface Condition extends AutoCloseable
             "embeddings must have an unconditional counterpart for guidance: set that of the"
                 + " empty text with withUnconditional");
       }
-      return empty.repeat(count().getAsInt());
+      return empty.isShared()
+          ? empty.repeat(count().getAsInt())
+          : new Embeddings(empty.tokens, empty.mask, empty.pooled, empty.empty, false);
     }
 
     @Override

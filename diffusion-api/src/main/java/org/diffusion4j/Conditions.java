@@ -234,7 +234,7 @@ final class Conditions {
               a.pooled() == null || b.pooled() == null
                   ? null
                   : made.add(joined(a.pooled(), b.pooled()));
-          return new Embeddings(tokens, mask, pooled, a.empty(), true);
+          return new Embeddings(tokens, mask, pooled, a.sharedEmpty(), true);
         });
   }
 

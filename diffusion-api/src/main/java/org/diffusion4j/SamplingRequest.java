@@ -3,6 +3,7 @@ package org.diffusion4j;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
 import org.diffusion4j.internal.common.Shown;
@@ -25,6 +26,7 @@ public final class SamplingRequest {
   private final OptionalLong seed;
   private final Condition condition;
   private final @Nullable INDArray start;
+  private final OptionalDouble strength;
   private final int firstSample;
   private final Hook hook;
   private final SamplingListener listener;
@@ -47,6 +49,7 @@ public final class SamplingRequest {
     }
     condition = builder.condition;
     start = builder.start;
+    strength = builder.strength;
     hook = builder.hook;
     listener = builder.listener;
     cancelToken = builder.cancelToken;
@@ -155,6 +158,14 @@ public final class SamplingRequest {
     return start;
   }
 
+  /**
+   * The part of the steps that is done, in (0, 1], if {@link #start()} is clean; empty if it is as
+   * noisy as the sampler's first step requires, or null.
+   */
+  public OptionalDouble strength() {
+    return strength;
+  }
+
   /** The hook that is called after each step. */
   public Hook hook() {
     return hook;
@@ -196,6 +207,7 @@ public final class SamplingRequest {
         + (firstSample == 0 ? "" : ", firstSample=" + firstSample)
         + (condition.isNone() ? "" : ", condition=" + Shown.text(condition))
         + (start == null ? "" : ", start=" + Shown.array(start))
+        + (strength.isPresent() ? ", strength=" + strength.getAsDouble() : "")
         + "]";
   }
 
@@ -303,6 +315,7 @@ public final class SamplingRequest {
     private OptionalLong seed = OptionalLong.empty();
     private Condition condition = Condition.none();
     private @Nullable INDArray start;
+    private OptionalDouble strength = OptionalDouble.empty();
     private int firstSample;
     private Hook hook = Hook.NONE;
     private SamplingListener listener = SamplingListener.NONE;
@@ -396,6 +409,25 @@ public final class SamplingRequest {
      */
     public Builder start(INDArray x) {
       start = Objects.requireNonNull(x, "start");
+      strength = OptionalDouble.empty();
+      return this;
+    }
+
+    /**
+     * Sets clean samples to start from, as in SDEdit (Meng et al. 2022). Only the last {@code
+     * floor(n strength)} of the sampler's n steps are done. The samples first get noise of the
+     * level at which these begin: the first draw from the {@linkplain #noise source of noise}.
+     *
+     * @param x0 {@code [count, sampleShape...]}; not changed, and must not be closed during the run
+     * @param part in (0, 1]: the closer to 0, the more similar are the results to {@code x0}; with
+     *     1 all steps are done
+     */
+    public Builder start(INDArray x0, double part) {
+      if (!(part > 0 && part <= 1)) {
+        throw new IllegalArgumentException("strength must be in (0, 1] but was " + part);
+      }
+      start = Objects.requireNonNull(x0, "start");
+      strength = OptionalDouble.of(part);
       return this;
     }
 

@@ -213,7 +213,8 @@ class ConditionKindsTest {
     assertRefused(() -> Condition.pictures(closed), "pictures must not be closed");
     Condition.Embeddings two = Condition.embeddings(ones(2, 3, 4));
     assertRefused(
-        () -> two.withUnconditional(two), "unconditional embeddings must be for 1 sample but");
+        () -> two.withUnconditional(Condition.embeddings(ones(3, 3, 4))),
+        "unconditional embeddings must be for 1 sample or, as these, for 2 but were for 3");
     assertRefused(
         () -> two.withUnconditional(Condition.embeddings(ones(1, 3, 5))),
         "must have the same shape except for the number of samples but were [2, 3, 4] and [1, 3,"

@@ -56,6 +56,12 @@ public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversio
   }
 
   @Override
+  List<Transition> last(NoiseSchedule schedule, double strength) {
+    throw new IllegalArgumentException(
+        "strength must not be given to DDIM inversion, which adds no noise, but was " + strength);
+  }
+
+  @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
     return this::step;
   }

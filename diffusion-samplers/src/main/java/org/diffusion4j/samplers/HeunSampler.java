@@ -143,6 +143,11 @@ public final class HeunSampler extends LoopSampler<HeunSampler, HeunSampler.Opti
   }
 
   @Override
+  int stages() {
+    return 2;
+  }
+
+  @Override
   boolean extrapolatesNoise() {
     return true;
   }

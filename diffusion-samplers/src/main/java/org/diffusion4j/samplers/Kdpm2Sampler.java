@@ -90,6 +90,11 @@ public final class Kdpm2Sampler extends LoopSampler<Kdpm2Sampler, Kdpm2Sampler.O
   }
 
   @Override
+  int stages() {
+    return 2;
+  }
+
+  @Override
   boolean extrapolatesNoise() {
     return true;
   }

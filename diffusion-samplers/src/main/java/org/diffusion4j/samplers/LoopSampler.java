@@ -131,6 +131,33 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
   /** The transitions for a schedule. */
   abstract List<Transition> transitions(NoiseSchedule schedule);
 
+  /** The number of transitions of a step, the last aside, which has one. */
+  int stages() {
+    return 1;
+  }
+
+  /**
+   * The transitions of the last steps.
+   *
+   * @param strength the part of the steps that remains, in (0, 1]
+   * @throws IllegalArgumentException if no step remains
+   */
+  List<Transition> last(NoiseSchedule schedule, double strength) {
+    List<Transition> all = transitions(schedule);
+    int steps = (all.size() + stages() - 1) / stages();
+    return all.subList(stages() * (steps - remaining(steps, strength)), all.size());
+  }
+
+  /** The number of steps that remain, at least 1. */
+  static int remaining(int steps, double strength) {
+    int remaining = (int) (steps * strength);
+    if (remaining < 1) {
+      throw new IllegalArgumentException(
+          "strength must leave at least 1 of " + steps + " steps but was " + strength);
+    }
+    return remaining;
+  }
+
   /**
    * Starts a run for a batch.
    *

@@ -29,6 +29,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
 
     private boolean rungeKutta;
     private boolean combinesOutputs;
+    private boolean cutsCalls;
     private double finalAlphaBar = 1;
 
     private Options(Timesteps timesteps) {
@@ -82,6 +83,15 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
     return with(o -> o.combinesOutputs = true);
   }
 
+  /**
+   * A copy that starts from clean samples as diffusers' pipelines do. They leave out the first
+   * calls instead of the first steps: the second call that remains is taken for the repetition of
+   * the first, so that one move is missing.
+   */
+  PndmSampler withCutCalls() {
+    return with(o -> o.cutsCalls = true);
+  }
+
   @Override
   String described() {
     return (options.rungeKutta ? ", Runge-Kutta start" : "")
@@ -99,7 +109,14 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
 
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
-    List<Transition> moves = options.timesteps.down(schedule, Level.of(options.finalAlphaBar));
+    return stages(moves(schedule), schedule);
+  }
+
+  private List<Transition> moves(NoiseSchedule schedule) {
+    return options.timesteps.down(schedule, Level.of(options.finalAlphaBar));
+  }
+
+  private List<Transition> stages(List<Transition> moves, NoiseSchedule schedule) {
     if (options.rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
       throw new IllegalArgumentException(
           "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());
@@ -118,6 +135,40 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
       }
     }
     return stages;
+  }
+
+  @Override
+  List<Transition> last(NoiseSchedule schedule, double strength) {
+    List<Transition> moves = moves(schedule);
+    int first = moves.size() - remaining(moves.size(), strength);
+    if (first == 0) {
+      return transitions(schedule);
+    }
+    return options.cutsCalls && !options.rungeKutta
+        ? withoutCalls(moves, first)
+        : stages(renumbered(moves.subList(first, moves.size())), schedule);
+  }
+
+  private static List<Transition> renumbered(List<Transition> moves) {
+    List<Transition> numbered = new ArrayList<>();
+    for (Transition move : moves) {
+      numbered.add(Transition.of(numbered.size(), move.t(), move.from(), move.to(), move.last()));
+    }
+    return numbered;
+  }
+
+  /** {@link #withCutCalls}: the calls, of which the second repeats the first, without some. */
+  private static List<Transition> withoutCalls(List<Transition> moves, int left) {
+    List<Transition> calls = new ArrayList<>(moves);
+    calls.add(1, moves.get(1));
+    calls.subList(0, left).clear();
+    List<Transition> cut = renumbered(calls);
+    if (cut.size() > 1) {
+      Transition second = cut.get(1);
+      Level from = moves.get(calls.get(1).index() - 1).from();
+      cut.set(1, new Transition(1, second.t(), second.at(), from, second.at(), second.last()));
+    }
+    return cut;
   }
 
   /** A move that uses noise predictions must start with some signal. */

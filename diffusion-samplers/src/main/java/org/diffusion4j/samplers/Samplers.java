@@ -147,7 +147,9 @@ public final class Samplers {
 
   private static PndmSampler pndm(SchedulerConfig config, int steps) {
     PndmSampler sampler =
-        new PndmSampler(timesteps(config, steps)).withFinalAlphaBar(finalAlphaBar(config, false));
+        new PndmSampler(timesteps(config, steps))
+            .withFinalAlphaBar(finalAlphaBar(config, false))
+            .withCutCalls();
     if (!config.flag("skip_prk_steps", false)) {
       sampler = sampler.withRungeKuttaStart();
     }

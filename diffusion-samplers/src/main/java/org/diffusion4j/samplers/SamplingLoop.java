@@ -3,9 +3,12 @@ package org.diffusion4j.samplers;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.SamplingException;
@@ -13,6 +16,7 @@ import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.common.Elements;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -45,7 +49,7 @@ final class SamplingLoop {
     this.method = method.fitted(model);
     recorder = new Recorder(request);
     denoiser = new CheckedDenoiser(model);
-    transitions = this.method.transitions(model.schedule());
+    transitions = transitions();
     sampleShape = model.sampleShape();
     method.requireFits(model);
     Condition.Takes.of(model).require(request.condition(), request.count());
@@ -56,6 +60,14 @@ final class SamplingLoop {
     if (start != null) {
       requireStart(start);
     }
+  }
+
+  private List<Transition> transitions() {
+    NoiseSchedule schedule = model.schedule();
+    OptionalDouble strength = request.strength();
+    return strength.isEmpty()
+        ? method.transitions(schedule)
+        : method.last(schedule, strength.getAsDouble());
   }
 
   private void requireStart(INDArray start) {
@@ -154,11 +166,9 @@ final class SamplingLoop {
   }
 
   private INDArray batch(int first, int n, NoiseSource.Batch noise) {
-    long[] shape = batchShape(n);
     Condition condition = request.condition().slice(first, first + n);
-    INDArray start = request.start();
-    INDArray x = start == null ? draw(noise, shape) : rows(start, first, n).dup('c');
-    try (Run run = method.start(transitions, model.schedule())) {
+    INDArray x = start(first, n, noise);
+    try (Run run = method.start(method.transitions(model.schedule()), model.schedule())) {
       for (int k = 0; k < transitions.size(); k++) {
         INDArray before = x;
         try {
@@ -169,6 +179,22 @@ final class SamplingLoop {
       }
     }
     return x;
+  }
+
+  /** Noise, the given start, or the given clean samples with the first transition's noise. */
+  private INDArray start(int first, int n, NoiseSource.Batch noise) {
+    INDArray start = request.start();
+    if (start == null) {
+      return draw(noise, batchShape(n));
+    }
+    INDArray given = rows(start, first, n);
+    if (request.strength().isEmpty()) {
+      return given.dup('c');
+    }
+    Level level = transitions.get(0).from();
+    try (INDArray drawn = draw(noise, batchShape(n))) {
+      return Elements.combine(level.signal(), given, level.noise(), drawn);
+    }
   }
 
   private INDArray step(

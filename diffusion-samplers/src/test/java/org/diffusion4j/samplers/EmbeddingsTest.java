@@ -101,6 +101,18 @@ class EmbeddingsTest {
     assertThat(calls).isEqualTo(twoCalls ? 20 : 10);
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void guidance_leadsAwayFromATextOfEachSample(boolean twoCalls) {
+    ClassifierFreeGuidance.Builder builder = ClassifierFreeGuidance.builder(new MeanOfTokens(), 2);
+    Denoiser guided = (twoCalls ? builder.twoCalls() : builder).build();
+    float[][][] away = {{{1, 2}, {1, 2}}, {{0, 1}, {0, 1}}, {{3, 0}, {3, 0}}};
+    Condition texts = texts().withUnconditional(Condition.embeddings(Nd4j.createFromArray(away)));
+    assertThat(sample(guided, texts))
+        .usingComparatorWithPrecision(1e-4f)
+        .containsExactly(0, -1, -4, 0, -2, 2);
+  }
+
   @Test
   void guidance_leadsAwayFromANegativeText() {
     Denoiser guided =

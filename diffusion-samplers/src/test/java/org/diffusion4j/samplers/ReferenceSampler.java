@@ -10,6 +10,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingListener;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
@@ -460,8 +461,25 @@ public final class ReferenceSampler {
     return result;
   }
 
+  /** The method on the reference's steps, in our scale, for any request. */
+  public Sampler inOurScale() {
+    return (model, request) -> SamplingLoop.run(onTheirSteps(method), model, request);
+  }
+
+  /** What standard normal noise is multiplied by to start from, in our scale. */
+  public double startScale() {
+    return isUnscaled() ? initNoiseSigma() * first().signal() : 1;
+  }
+
   private LoopSampler<?, ?> onTheirSteps(LoopSampler<?, ?> ours) {
     return new Wrapped(ours) {
+      @Override
+      List<Transition> last(NoiseSchedule ofModel, double strength) {
+        return ours instanceof PndmSampler
+            ? ours.last(ofModel, strength)
+            : super.last(ofModel, strength);
+      }
+
       @Override
       List<Transition> transitions(NoiseSchedule ofModel) {
         return steps;
@@ -514,6 +532,11 @@ public final class ReferenceSampler {
     @Override
     List<Transition> transitions(NoiseSchedule schedule) {
       return wrapped.transitions(schedule);
+    }
+
+    @Override
+    int stages() {
+      return wrapped.stages();
     }
   }
 }

@@ -378,6 +378,11 @@ public sealed interface Condition extends AutoCloseable
       return new Embeddings(tokens, mask, pooled, counterpart, owned);
     }
 
+    /** The same embeddings as the owner of their arrays: {@link #close} frees them. */
+    public Embeddings owning() {
+      return new Embeddings(tokens, mask, pooled, empty, true);
+    }
+
     /** FLOAT {@code [n, tokens, width]}. */
     public INDArray tokens() {
       return tokens;

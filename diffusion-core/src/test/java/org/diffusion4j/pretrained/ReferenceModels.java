@@ -8,6 +8,10 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.function.ToIntFunction;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -15,6 +19,7 @@ import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.internal.files.Safetensors;
 import org.diffusion4j.internal.files.TorchLayout;
+import org.diffusion4j.reference.ReferenceCases;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -22,6 +27,11 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** The networks of the reference cases, with their weight files or, without, by the formula. */
 public final class ReferenceModels {
+
+  /** Tables of the models of text and pictures. */
+  private static final Predicate<String> TABLE =
+      Pattern.compile("(token_embedding|position_embedding|quantize\\.embedding)\\.weight$")
+          .asPredicate();
 
   private ReferenceModels() {}
 
@@ -49,13 +59,7 @@ public final class ReferenceModels {
     }
     Path whole = Files.createTempDirectory("pipeline");
     try {
-      try (Stream<Path> files = Files.walk(folder)) {
-        for (Path file : files.toList()) {
-          if (!file.equals(folder)) {
-            Files.copy(file, whole.resolve(folder.relativize(file)));
-          }
-        }
-      }
+      copy(folder, whole);
       writeWeights(whole.resolve("unet"), seed);
       return PretrainedModel.load(whole);
     } finally {
@@ -76,6 +80,44 @@ public final class ReferenceModels {
         || Files.exists(folder.resolve(DiffusersFormat.WEIGHTS + ".index.json"));
   }
 
+  /**
+   * A folder of models with all weight files: a copy in which those that are left to the formula
+   * are written.
+   *
+   * @param folder a model's folder, or one with folders of models
+   * @param into an empty folder for the copy
+   * @param shapes PyTorch's shapes of the weights by folder and name; {@code .} is the folder
+   *     itself
+   * @param seed the seed of each folder
+   */
+  public static Path whole(
+      Path folder, Path into, Map<String, Object> shapes, ToIntFunction<String> seed)
+      throws IOException {
+    copy(folder, into);
+    for (String model : shapes.keySet()) {
+      Map<String, INDArray> weights = new TreeMap<>();
+      ReferenceCases.object(shapes, model)
+          .forEach(
+              (name, shape) -> {
+                long[] sizes = IntStream.of(ReferenceCases.ints(shape)).asLongStream().toArray();
+                weights.put(name, weight(name, sizes, seed.applyAsInt(model)));
+              });
+      Path to = into.resolve(model).normalize();
+      boolean text = Json.read(to.resolve("config.json")).containsKey("architectures");
+      String name = text ? DiffusersFormat.TEXT_WEIGHTS_NAME : DiffusersFormat.WEIGHTS_NAME;
+      Safetensors.write(to.resolve(name + ".safetensors"), weights, Map.of("format", "pt"));
+    }
+    return into;
+  }
+
+  private static void copy(Path folder, Path into) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.filter(file -> !file.equals(folder)).toList()) {
+        Files.copy(file, into.resolve(folder.relativize(file).toString()));
+      }
+    }
+  }
+
   static void writeWeights(Path folder, int seed) throws IOException {
     Path config = folder.resolve("config.json");
     UNetConfig unet = UNetConfig.fromJson(Json.read(config), warning -> {});
@@ -94,7 +136,7 @@ public final class ReferenceModels {
   }
 
   /** A tensor by the formula of the reference cases: a hash of its name, the seed and the index. */
-  static INDArray weight(String name, long[] shape, int seed) {
+  public static INDArray weight(String name, long[] shape, int seed) {
     int key = 0x811C9DC5;
     for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
       key = (key ^ (b & 0xFF)) * 0x01000193;
@@ -125,7 +167,7 @@ public final class ReferenceModels {
     if (time && rank == 1) {
       return 4 * v;
     }
-    if (time || name.equals("class_embedding.weight")) {
+    if (time || name.equals("class_embedding.weight") || (rank == 2 && TABLE.test(name))) {
       return v;
     }
     if (rank >= 2) {

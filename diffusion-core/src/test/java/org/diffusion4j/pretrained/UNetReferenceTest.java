@@ -3,9 +3,7 @@ package org.diffusion4j.pretrained;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.diffusion4j.reference.ReferenceCases.distance;
-import static org.diffusion4j.reference.ReferenceCases.doubles;
 import static org.diffusion4j.reference.ReferenceCases.json;
-import static org.diffusion4j.reference.ReferenceCases.object;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,9 +28,7 @@ import org.nd4j.linalg.factory.Nd4j;
 class UNetReferenceTest {
 
   private static final double OUTPUT_TOLERANCE = 2e-5;
-  private static final double GRADIENT_TOLERANCE = 5e-5;
   private static final double LOSS_TOLERANCE = 1e-5;
-  private static final double ZERO = 1e-6;
 
   @TestFactory
   Stream<DynamicTest> outputsAndGradients_areThoseOfTheReference() {
@@ -80,57 +76,13 @@ class UNetReferenceTest {
       try (Gradients gradients = model.gradients(x, t, condition, io.get("target"), all)) {
         assertThat(gradients.loss())
             .isCloseTo(((Number) json.get("loss")).doubleValue(), within(LOSS_TOLERANCE));
-        checkGradients(gradients.of(), io);
-        checkNorms(gradients.of(), json);
+        ReferenceGradients.requireSame("x", gradients.of().get("sample"), io.get("grad_x"));
+        ReferenceGradients.check(gradients.of(), io, json);
       }
     }
   }
 
   private static int number(Map<String, Object> json, String key) {
     return ((Number) json.get(key)).intValue();
-  }
-
-  /** The gradients that the case holds whole. */
-  private static void checkGradients(Map<String, INDArray> actual, Map<String, INDArray> io) {
-    assertGradient("x", actual.get("sample"), io.get("grad_x"));
-    io.forEach(
-        (name, tensor) -> {
-          if (name.startsWith("grad.")) {
-            String parameter = name.substring("grad.".length());
-            INDArray expected = ReferenceModels.fromTorch(parameter, tensor);
-            assertGradient(parameter, actual.get(parameter), expected);
-          }
-        });
-  }
-
-  private static void assertGradient(String name, INDArray actual, INDArray expected) {
-    assertThat(distance(actual, expected))
-        .as("gradient of %s", name)
-        .isLessThanOrEqualTo(GRADIENT_TOLERANCE * expected.amaxNumber().doubleValue());
-  }
-
-  /** Of the others, the sum and the norm. */
-  private static void checkNorms(Map<String, INDArray> actual, Map<String, Object> json) {
-    List<?> zero = (List<?>) json.get("zero_gradient_params");
-    object(json, "grad_sum_l2")
-        .forEach(
-            (name, sumAndNorm) -> {
-              INDArray gradient = actual.get(name);
-              assertThat(gradient).as("gradient of %s", name).isNotNull();
-              double norm = gradient.norm2Number().doubleValue();
-              double expected = doubles(sumAndNorm)[1];
-              if (zero.contains(name)) {
-                assertThat(norm).as("norm of the gradient of %s", name).isLessThan(ZERO);
-              } else {
-                assertThat(norm)
-                    .as("norm of the gradient of %s", name)
-                    .isCloseTo(expected, within(GRADIENT_TOLERANCE * expected));
-                double sum = gradient.sumNumber().doubleValue();
-                double scale = expected * Math.sqrt(gradient.length());
-                assertThat(sum)
-                    .as("sum of the gradient of %s", name)
-                    .isCloseTo(doubles(sumAndNorm)[0], within(GRADIENT_TOLERANCE * scale));
-              }
-            });
   }
 }

@@ -23,6 +23,12 @@ public final class ReferenceCases {
       List.of(
           "unet",
           "tokenizer",
+          "text_encoder",
+          "unet_condition",
+          "vae",
+          "text_pipelines",
+          "lora",
+          "training_text",
           "training",
           "sampling",
           "pipelines",

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
+import java.util.function.UnaryOperator;
 import org.diffusion4j.internal.HostBytes;
 import org.diffusion4j.internal.common.Backend;
 import org.jspecify.annotations.Nullable;
@@ -139,12 +140,19 @@ public final class Layers {
    * @param x {@code [rows, channels]}
    */
   public SDVariable layerNorm(String name, SDVariable x, int channels, double eps) {
+    return layerNorm(name, channels, eps).apply(x);
+  }
+
+  /** The same as a function, for several values that share a scale and a shift. */
+  public UnaryOperator<SDVariable> layerNorm(String name, int channels, double eps) {
     SDVariable gamma = variable(name + ".weight", r -> 1, channels);
     SDVariable beta = variable(name + ".bias", r -> 0, channels);
-    SDVariable centred = x.sub(x.mean(true, 1));
-    SDVariable variance = centred.mul(centred).mean(true, 1);
-    SDVariable normed = centred.mul(sd.math().rsqrt(variance.add(eps)));
-    return normed.mul(gamma).add(beta);
+    return x -> {
+      SDVariable centred = x.sub(x.mean(true, 1));
+      SDVariable variance = centred.mul(centred).mean(true, 1);
+      SDVariable normed = centred.mul(sd.math().rsqrt(variance.add(eps)));
+      return normed.mul(gamma).add(beta);
+    };
   }
 
   /**
@@ -348,7 +356,21 @@ public final class Layers {
 
   /** A table of standard normal entries. */
   public SDVariable table(String name, int rows, int size) {
-    return variable(name, Layers::gaussian, rows, size);
+    return table(name, rows, size, 1);
+  }
+
+  /** A table of normal entries with a standard deviation. */
+  public SDVariable table(String name, int rows, int size, double deviation) {
+    return variable(name, r -> deviation * gaussian(r), rows, size);
+  }
+
+  /**
+   * The rows of a table at whole numbers.
+   *
+   * @param numbers INT or LONG {@code [n, ...]}, in [0, rows)
+   */
+  public SDVariable rows(SDVariable table, SDVariable numbers) {
+    return sd.gather(table, numbers, 0);
   }
 
   private SDVariable constant(float[] row) {

@@ -2,6 +2,7 @@ package org.diffusion4j.data;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.diffusion4j.internal.common.Shown;
@@ -30,6 +31,26 @@ final class DataFiles {
       throw new IOException(show(file) + ": is empty");
     }
     return size;
+  }
+
+  /**
+   * A file of a folder.
+   *
+   * @param name a path within the folder
+   * @throws IllegalArgumentException if it is none
+   */
+  static Path within(Path folder, String name) {
+    try {
+      Path root = folder.toAbsolutePath().normalize();
+      Path file = root.resolve(name).normalize();
+      if (!Path.of(name).isAbsolute() && file.startsWith(root) && !file.equals(root)) {
+        return folder.resolve(name);
+      }
+    } catch (InvalidPathException e) {
+      throw new IllegalArgumentException("path is invalid: " + Shown.text(name), e);
+    }
+    throw new IllegalArgumentException(
+        "path must be within the folder but was " + Shown.text(name));
   }
 
   /** A path for the beginning of a message. */

@@ -2,17 +2,11 @@ package org.diffusion4j.data;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The images of a folder and its subfolders, sorted by path: PNG, JPEG, GIF (the first image), BMP,
@@ -48,16 +42,22 @@ public final class ImageFolder implements SampleSource {
     SKIP_BROKEN
   }
 
-  private static final Logger log = LoggerFactory.getLogger(ImageFolder.class);
-
-  private static final int MOST_LOGGED = 10;
-
   private final Path folder;
   private final FileNames files;
   private final String checksum;
   private final ImageDecoder decoder;
   private final int @Nullable [] labels;
   private final List<String> classNames;
+
+  private ImageFolder(Path folder, ImageListing listing, ImageDecoder decoder) {
+    this(
+        folder,
+        new FileNames(listing.files().stream().map(ImageFile::name).toList()),
+        listing.checksum(),
+        decoder,
+        listing.classNames().isEmpty() ? null : listing.labels(),
+        listing.classNames());
+  }
 
   private ImageFolder(
       Path folder,
@@ -91,98 +91,40 @@ public final class ImageFolder implements SampleSource {
     int channels = chosen.contains(Option.GRAYSCALE) ? 1 : 3;
     int unused = Samples.length(new long[] {channels, height, width});
     ImageDecoder decoder = new ImageDecoder(channels, height, width, ImageDecoder.WHITE);
-    List<ImageFile> files = new ArrayList<>();
-    List<String> names = list(folder, chosen.contains(Option.CLASS_FOLDERS), files);
-    if (chosen.contains(Option.SKIP_BROKEN)) {
-      files = readable(folder, files, decoder);
-      if (files.isEmpty()) {
-        throw new IOException(DataFiles.show(folder) + ": has no readable image");
-      }
-    }
+    ImageListing listing = ImageListing.of(folder, chosen.contains(Option.CLASS_FOLDERS));
     return new ImageFolder(
-        folder,
-        new FileNames(files.stream().map(ImageFile::name).toList()),
-        checksum(files),
-        decoder,
-        names.isEmpty() ? null : labels(files, names),
-        names);
+        folder, chosen.contains(Option.SKIP_BROKEN) ? listing.readable(decoder) : listing, decoder);
   }
 
   /**
-   * Lists the files, and logs what was skipped.
+   * The given images of a folder, in the given order.
    *
-   * @return the classes, if there are any
+   * @param folder the folder
+   * @param files paths within the folder, with slashes; at least one; one may occur several times
+   * @param height of the samples, at least 1 pixel
+   * @param width of the samples, at least 1 pixel
+   * @param options {@link Option#GRAYSCALE} only, because a list of files has no classes and no
+   *     file of it is skipped
+   * @throws IOException naming the file, if it does not exist or is not a regular file
+   * @throws IllegalArgumentException naming the path, if it leads out of the folder, or for another
+   *     option
    */
-  private static List<String> list(Path folder, boolean classFolders, List<ImageFile> into)
+  public static ImageFolder of(
+      Path folder, List<String> files, int height, int width, Option... options)
       throws IOException {
-    ImageFormats formats = ImageFormats.readable();
-    ImageFile.Listing listing = ImageFile.list(folder, formats);
-    String shown = DataFiles.show(folder);
-    int passedOver = listing.passedOver().values().stream().mapToInt(Integer::intValue).sum();
-    if (listing.files().isEmpty()) {
-      throw new IOException(
-          shown
-              + ": has no image of a supported format"
-              + (passedOver == 0 ? "" : " but " + formats.describe(listing.passedOver())));
+    if (files.isEmpty()) {
+      throw new IllegalArgumentException("files must be at least 1 but were 0");
     }
-    if (passedOver > 0) {
-      log.warn(
-          "{}: {} {} skipped: {}",
-          shown,
-          passedOver,
-          passedOver == 1 ? "file was" : "files were",
-          formats.describe(listing.passedOver()));
-    }
-    into.addAll(listing.files());
-    return classFolders ? classes(folder, listing) : List.of();
-  }
-
-  private static List<String> classes(Path folder, ImageFile.Listing listing) throws IOException {
-    Set<String> empty = new LinkedHashSet<>(listing.folders());
-    for (ImageFile file : listing.files()) {
-      String top = file.topFolder();
-      if (top == null) {
-        throw new IOException(
-            DataFiles.show(folder.resolve(file.name())) + ": is not in a class folder");
-      }
-      empty.remove(top);
-    }
-    List<String> names = ClassNames.sorted(listing.folders());
-    log.info("{}: classes {}", DataFiles.show(folder), ClassNames.show(names));
-    if (!empty.isEmpty()) {
-      log.warn(
-          "{}: classes without an image: {}",
-          DataFiles.show(folder),
-          Shown.list(ClassNames.sorted(empty)));
-    }
-    return names;
-  }
-
-  private static int[] labels(List<ImageFile> files, List<String> names) {
-    Map<String, Integer> indices = ClassNames.indices(names);
-    return files.stream().mapToInt(file -> indices.get(file.topFolder())).toArray();
-  }
-
-  private static List<ImageFile> readable(
-      Path folder, List<ImageFile> files, ImageDecoder decoder) {
-    float[] sample = new float[decoder.channels() * decoder.height() * decoder.width()];
-    int broken = 0;
-    List<ImageFile> readable = new ArrayList<>();
-    for (ImageFile file : files) {
-      try {
-        decoder.decode(folder.resolve(file.name()), sample);
-        readable.add(file);
-      } catch (IOException e) {
-        broken++;
-        if (broken <= MOST_LOGGED) {
-          log.warn("skipped {}", e.getMessage());
-        }
+    for (Option option : options) {
+      if (option != Option.GRAYSCALE) {
+        throw new IllegalArgumentException(
+            "option of listed files must be GRAYSCALE but was " + option);
       }
     }
-    if (broken > MOST_LOGGED) {
-      log.warn("{}: {} broken images were skipped", DataFiles.show(folder), broken);
-    }
-    return readable;
+    int channels = options.length == 0 ? 3 : 1;
+    int unused = Samples.length(new long[] {channels, height, width});
+    ImageDecoder decoder = new ImageDecoder(channels, height, width, ImageDecoder.WHITE);
+    return new ImageFolder(folder, ImageListing.of(folder, files), decoder);
   }
 
   /**
@@ -220,12 +162,6 @@ public final class ImageFolder implements SampleSource {
     int[] relabelled =
         ClassNames.relabel(labels, classNames, names, name -> DataFiles.show(folder.resolve(name)));
     return new ImageFolder(folder, files, checksum, decoder, relabelled, List.copyOf(names));
-  }
-
-  private static String checksum(List<ImageFile> files) {
-    Checksum checksum = new Checksum();
-    files.forEach(file -> checksum.add(file.name(), file.bytes()));
-    return checksum.toString();
   }
 
   @Override

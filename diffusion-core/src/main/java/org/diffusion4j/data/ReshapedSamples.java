@@ -47,6 +47,16 @@ record ReshapedSamples(SampleSource source, List<Long> shape) implements SampleS
   }
 
   @Override
+  public long[] embeddingShape() {
+    return source.embeddingShape();
+  }
+
+  @Override
+  public void readEmbeddings(int index, float[] into) throws IOException {
+    source.readEmbeddings(index, into);
+  }
+
+  @Override
   public String description() {
     return "Reshaped[" + shape + ", " + source.description() + "]";
   }

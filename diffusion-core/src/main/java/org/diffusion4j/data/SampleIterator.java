@@ -16,10 +16,11 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
  * }</pre>
  *
  * <p>Those of {@link #of} have features FLOAT {@code [n, sampleShape...]} in [-1, 1]; labels are
- * one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without label, or null if the
- * source has none. The caller owns both. {@link #reset()} starts the next epoch. The order of an
- * epoch depends only on the seed and the number of the epoch; whether a sample is flipped depends
- * on the seed, the epoch and its index. Not thread-safe.
+ * one-hot FLOAT {@code [n, classes]}, a row of zeros for a sample without label; FLOAT {@code [n,
+ * tokens, width]} if the source has {@linkplain SampleSource#embeddingShape embeddings}; or null.
+ * The caller owns both. {@link #reset()} starts the next epoch. The order of an epoch depends only
+ * on the seed and the number of the epoch; whether a sample is flipped depends on the seed, the
+ * epoch and its index. Not thread-safe.
  *
  * <p>Their {@code next} throws a {@link java.util.NoSuchElementException} at the end of an epoch,
  * an {@link java.io.UncheckedIOException} naming the batch and the file if a sample cannot be read,
@@ -135,8 +136,9 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
     /**
      * Creates the iterator, at the beginning of epoch 0.
      *
-     * @throws IllegalArgumentException if the source is empty, the batch size is less than 1 or too
-     *     large for an array, vectors should be flipped, or no batch would be left
+     * @throws IllegalArgumentException if the source is empty or has both classes and embeddings,
+     *     the batch size is less than 1 or too large for an array, vectors should be flipped, or no
+     *     batch would be left
      */
     public SampleIterator build() {
       long[] shape = source.sampleShape();
@@ -148,10 +150,15 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
       if (batchSize < 1) {
         throw new IllegalArgumentException("batch size must be at least 1 but was " + batchSize);
       }
-      if ((long) Math.min(batchSize, size) * length > Integer.MAX_VALUE - 8) {
+      int embeddings = Samples.embeddingLength(source);
+      if (embeddings > 0 && source.classes() > 0) {
         throw new IllegalArgumentException(
-            "batch must have less than 2^31 values but would have "
-                + (long) Math.min(batchSize, size) * length);
+            "source must have classes or embeddings but has both: " + source);
+      }
+      long values = (long) Math.min(batchSize, size) * Math.max(length, embeddings);
+      if (values > Integer.MAX_VALUE - 8) {
+        throw new IllegalArgumentException(
+            "batch must have less than 2^31 values but would have " + values);
       }
       if (flipSeed != null && shape.length != 3) {
         throw new IllegalArgumentException(
@@ -165,7 +172,7 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
                 + ", if partial batches are dropped, but was "
                 + batchSize);
       }
-      SourceIterator.requireMemory(Math.min(batchSize, size), length, source.classes());
+      SourceIterator.requireMemory(Math.min(batchSize, size), length, source);
       return new SourceIterator(this, shape, length);
     }
   }

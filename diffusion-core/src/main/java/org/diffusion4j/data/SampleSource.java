@@ -104,6 +104,29 @@ public interface SampleSource {
   List<String> classNames();
 
   /**
+   * The shape {tokens, width} of the embeddings, or of the token ids, that each sample comes with,
+   * in a new array; empty if there are none. {@link SampleIterator} returns them as labels {@code
+   * [n, tokens, width]}. A source has either classes or embeddings.
+   */
+  default long[] embeddingShape() {
+    return new long[0];
+  }
+
+  /**
+   * Reads the embeddings of a sample.
+   *
+   * @param index in [0, size)
+   * @param into receives the values in C order; its length is the product of the embedding shape
+   * @throws IOException naming the file, if they cannot be read
+   * @throws IndexOutOfBoundsException if there is no such sample
+   * @throws IllegalArgumentException if {@code into} has another length
+   * @throws IllegalStateException if the samples have no embeddings
+   */
+  default void readEmbeddings(int index, float[] into) throws IOException {
+    throw new IllegalStateException("samples have no embeddings");
+  }
+
+  /**
    * These samples with another shape of as many values, in C order. So the rows of a table become
    * series: {@code rows.reshaped(1, 64)}.
    *

@@ -71,12 +71,20 @@ final class Samples {
     return IntStream.range(0, classes).mapToObj(Integer::toString).toList();
   }
 
+  /** The number of values of a sample's embeddings; 0 if there are none. */
+  static int embeddingLength(SampleSource source) {
+    long[] shape = source.embeddingShape();
+    return shape.length == 0 ? 0 : length(shape);
+  }
+
   /** A description such as {@code 60000 x [1, 28, 28], 10 classes}. */
   static String describe(SampleSource source) {
+    long[] embeddings = source.embeddingShape();
     return source.size()
         + " x "
         + Arrays.toString(source.sampleShape())
-        + (source.classes() == 0 ? "" : ", " + source.classes() + " classes");
+        + (source.classes() == 0 ? "" : ", " + source.classes() + " classes")
+        + (embeddings.length == 0 ? "" : ", embeddings " + Arrays.toString(embeddings));
   }
 
   /** Frees a batch that is not returned to a caller. */

@@ -23,6 +23,7 @@ final class SourceIterator implements SampleIterator {
   private final @Nullable Long flipSeed;
   private final boolean dropPartial;
   private final float[] sample;
+  private final float[] embeddings;
 
   private int epoch;
   private int[] order;
@@ -38,12 +39,13 @@ final class SourceIterator implements SampleIterator {
     this.flipSeed = builder.flipSeed;
     this.dropPartial = builder.dropPartial;
     this.sample = new float[length];
+    this.embeddings = new float[Samples.embeddingLength(source)];
     this.order = order(0);
   }
 
-  static void requireMemory(int samples, int length, int classes) {
-    NativeMemory.require(
-        "samples of a batch", samples, (long) Float.BYTES * ((long) length + classes), 0);
+  static void requireMemory(int samples, int length, SampleSource source) {
+    long values = (long) length + source.classes() + Samples.embeddingLength(source);
+    NativeMemory.require("samples of a batch", samples, Float.BYTES * values, 0);
   }
 
   @Override
@@ -89,11 +91,12 @@ final class SourceIterator implements SampleIterator {
   private DataSet take(int most) {
     int n = Math.min(most, order.length - position);
     if (n > batchSize) {
-      requireMemory(n, sample.length, source.classes());
+      requireMemory(n, sample.length, source);
     }
     float[] values = new float[Math.multiplyExact(n, sample.length)];
     int classes = source.classes();
-    float[] oneHot = new float[Math.multiplyExact(n, classes)];
+    int width = Math.max(classes, embeddings.length);
+    float[] labels = new float[Math.multiplyExact(n, width)];
     for (int i = 0; i < n; i++) {
       int index = order[position + i];
       read(index);
@@ -101,15 +104,18 @@ final class SourceIterator implements SampleIterator {
       if (classes > 0) {
         int label = Samples.requireLabel(source.label(index), classes, index);
         if (label != Condition.UNLABELLED) {
-          oneHot[i * classes + label] = 1;
+          labels[i * width + label] = 1;
         }
+      } else if (width > 0) {
+        System.arraycopy(embeddings, 0, labels, i * width, width);
       }
     }
     Backend.start();
-    DataSet data = new DataSet(Nd4j.create(values, batchShape(n), 'c'), null);
+    DataSet data = new DataSet(Nd4j.create(values, batchShape(n, shape), 'c'), null);
     try {
-      if (classes > 0) {
-        data.setLabels(Nd4j.create(oneHot, new long[] {n, classes}, 'c'));
+      if (width > 0) {
+        long[] ofSample = classes > 0 ? new long[] {classes} : source.embeddingShape();
+        data.setLabels(Nd4j.create(labels, batchShape(n, ofSample), 'c'));
       }
       if (preProcessor != null) {
         preProcessor.preProcess(data);
@@ -125,6 +131,9 @@ final class SourceIterator implements SampleIterator {
   private void read(int index) {
     try {
       source.read(index, sample);
+      if (embeddings.length > 0) {
+        source.readEmbeddings(index, embeddings);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(
           "batch "
@@ -153,10 +162,10 @@ final class SourceIterator implements SampleIterator {
     }
   }
 
-  private long[] batchShape(int n) {
-    long[] batchShape = new long[shape.length + 1];
+  private static long[] batchShape(int n, long[] ofSample) {
+    long[] batchShape = new long[ofSample.length + 1];
     batchShape[0] = n;
-    System.arraycopy(shape, 0, batchShape, 1, shape.length);
+    System.arraycopy(ofSample, 0, batchShape, 1, ofSample.length);
     return batchShape;
   }
 

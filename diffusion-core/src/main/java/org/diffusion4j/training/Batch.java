@@ -15,7 +15,8 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * A data set converted for a model: samples of its shape, and what it is conditioned by. Its labels
- * are one-hot classes, embeddings of one token each, or the former followed by the latter.
+ * are one-hot classes, embeddings of one or several tokens, or classes followed by an embedding of
+ * one token.
  */
 final class Batch implements AutoCloseable {
 
@@ -46,6 +47,9 @@ final class Batch implements AutoCloseable {
       return Condition.none();
     }
     int classes = model.classes();
+    if (classes == 0 && labels.rank() == 3 && labels.size(2) == width) {
+      return embedded(labels);
+    }
     if (labels.rank() != 2 || labels.size(1) != (long) classes + width) {
       throw new IllegalArgumentException(
           "labels must be "
@@ -54,6 +58,7 @@ final class Batch implements AutoCloseable {
               + width
               + ", [n, "
               + ((long) classes + width)
+              + (classes == 0 ? "] or [n, tokens, " + width : "")
               + "], but were "
               + Arrays.toString(labels.shape()));
     }
@@ -67,9 +72,18 @@ final class Batch implements AutoCloseable {
     return labels.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to));
   }
 
-  /** A copy of vectors {@code [n, width]} as embeddings of one token, which this batch owns. */
+  /**
+   * A copy of {@code [n, width]}, one token each, or {@code [n, tokens, width]} as embeddings,
+   * which this batch owns.
+   */
   private Condition embedded(INDArray vectors) {
-    INDArray tokens = Nd4j.createUninitialized(DataType.FLOAT, vectors.size(0), 1, vectors.size(1));
+    int rank = vectors.rank();
+    INDArray tokens =
+        Nd4j.createUninitialized(
+            DataType.FLOAT,
+            vectors.size(0),
+            rank == 3 ? vectors.size(1) : 1,
+            vectors.size(rank - 1));
     embeddings.add(tokens);
     tokens.reshape(vectors.shape()).assign(vectors);
     return Condition.embeddings(tokens);
@@ -179,8 +193,7 @@ final class Batch implements AutoCloseable {
 
   private Condition without(Condition part, boolean[] dropped) {
     if (part instanceof Condition.Embeddings given) {
-      INDArray vectors = given.tokens().reshape(size(), given.tokens().size(2));
-      Condition.Embeddings kept = (Condition.Embeddings) embedded(vectors);
+      Condition.Embeddings kept = (Condition.Embeddings) embedded(given.tokens());
       for (int i = 0; i < dropped.length; i++) {
         if (dropped[i]) {
           kept.tokens().slice(i).assign(0);

@@ -34,8 +34,9 @@ import org.slf4j.LoggerFactory;
  * default the mean squared error between the model's output and its target.
  *
  * <p>The labels of a batch are what the model is conditioned by: one-hot rows {@code [n, classes]};
- * for a model that takes embeddings their vectors {@code [n, width]}, each a single token; for a
- * model that takes both {@code [n, classes + width]}, the one-hot values first.
+ * for a model that takes embeddings {@code [n, tokens, width]}, or vectors {@code [n, width]} of a
+ * single token each; for a model that takes both {@code [n, classes + width]}, the one-hot values
+ * first.
  *
  * <p>Random draws depend only on the seed and the number of the step. So training twice with the
  * same data gives the same losses, and resumed training gives the same weights as uninterrupted

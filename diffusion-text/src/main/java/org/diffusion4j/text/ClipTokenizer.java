@@ -65,15 +65,24 @@ public final class ClipTokenizer {
    * @throws IllegalArgumentException if the text is longer
    */
   public Tokens encode(String text) {
+    Tokens tokens = encodeSilently(text);
+    if (tokens.cut() > 0) {
+      LOG.warn(
+          "a prompt of {} tokens was cut to {}: \"{}\"",
+          tokens.used() + tokens.cut(),
+          maxLength,
+          Shown.text(text));
+    }
+    return tokens;
+  }
+
+  /** {@link #encode} without a line of log. */
+  Tokens encodeSilently(String text) {
     int[] all = ids(text);
     int used = Math.min(all.length, maxLength);
     int[] ids = Arrays.copyOf(all, maxLength);
     ids[used - 1] = specials.end();
     Arrays.fill(ids, used, maxLength, specials.padding());
-    if (all.length > maxLength) {
-      LOG.warn(
-          "a prompt of {} tokens was cut to {}: \"{}\"", all.length, maxLength, Shown.text(text));
-    }
     return new Tokens(ids, used, all.length - used);
   }
 

@@ -4,11 +4,12 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.diffusion4j.internal.nn.ActivationFunction;
 import org.diffusion4j.internal.nn.FeatureMap;
-import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.internal.nn.Grid;
 import org.diffusion4j.internal.nn.Layers;
+import org.diffusion4j.internal.nn.UNetBlocks;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -29,12 +30,23 @@ final class UNetGraph {
 
   private final UNetParts config;
   private final Layers layers;
+  private final UNetBlocks blocks;
   private final int timeChannels;
 
   private UNetGraph(UNetParts config, Layers layers) {
     this.config = config;
     this.layers = layers;
     this.timeChannels = config.timeChannels();
+    boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
+    UNetBlocks.Style style =
+        new UNetBlocks.Style(
+            config.norm().groups(),
+            config.norm().eps(),
+            ActivationFunction.SILU,
+            timeChannels,
+            scaleShift,
+            config.dropout());
+    blocks = new UNetBlocks(style, layers);
   }
 
   static SameDiff build(UNetConfig config, long seed) {
@@ -69,7 +81,7 @@ final class UNetGraph {
     h = middle(h, time);
     h = up(h, time, skips);
 
-    SDVariable y = layers.silu(norm("conv_norm_out", h, config.norm().groups()));
+    SDVariable y = blocks.activated(blocks.norm("conv_norm_out", h));
     y = layers.conv("conv_out", y, base, config.outChannels(), 3);
     if (config.time().embedding() == TimeEmbedding.FOURIER) {
       y = y.div(layers.sd.reshape(t, -1, 1, 1, 1));
@@ -111,8 +123,8 @@ final class UNetGraph {
       case POSITIONAL ->
           t -> layers.sinusoidal(t, base, config.time().flipSinToCos(), config.time().freqShift());
       case FOURIER -> {
-        SDVariable frequencies = layers.frequencies(FOURIER_WEIGHT, base);
-        yield t -> layers.fourier(frequencies, t, base);
+        SDVariable frequencies = layers.frequencies(FOURIER_WEIGHT, base, 16);
+        yield t -> layers.fourier(frequencies, layers.sd.math().log(t), base, false);
       }
       case LEARNED -> {
         int rows = config.time().trainTimesteps().orElseThrow();
@@ -133,7 +145,7 @@ final class UNetGraph {
       String name = "down_blocks." + i;
       Block kind = config.blocks().down().get(i);
       for (int j = 0; j < config.blocks().layers(); j++) {
-        h = residual(name + ".resnets." + j, h, time, channels.get(i), Resample.NONE, 1);
+        h = blocks.residual(name + ".resnets." + j, h, time, channels.get(i), 1);
         if (kind == Block.ATTENTION) {
           h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
         }
@@ -143,14 +155,8 @@ final class UNetGraph {
         String sampler = name + ".downsamplers.0";
         h =
             resnetSampling(kind, config.blocks().downsampling())
-                ? residual(sampler, h, time, h.channels(), Resample.DOWN, 1)
-                : halved(
-                    h,
-                    layers.downsample(
-                        sampler + ".conv",
-                        h.value(),
-                        h.channels(),
-                        config.blocks().downsamplePadding()));
+                ? blocks.residualDown(sampler, h, time, 1)
+                : blocks.downsample(sampler + ".conv", h, config.blocks().downsamplePadding());
         skips.push(h);
       }
     }
@@ -159,14 +165,14 @@ final class UNetGraph {
 
   private FeatureMap middle(FeatureMap h, SDVariable time) {
     double scale = config.blocks().midScale();
-    h = residual("mid_block.resnets.0", h, time, h.channels(), Resample.NONE, scale);
+    h = blocks.residual("mid_block.resnets.0", h, time, h.channels(), scale);
     if (config.attention().middle()) {
       // In diffusers this one has no norm if the time injection scales and shifts.
       int byDefault = config.time().injection() == TimeInjection.ADD ? config.norm().groups() : 0;
       int groups = config.attention().normGroups().orElse(byDefault);
       h = attention("mid_block.attentions.0", h, groups, scale);
     }
-    return residual("mid_block.resnets.1", h, time, h.channels(), Resample.NONE, scale);
+    return blocks.residual("mid_block.resnets.1", h, time, h.channels(), scale);
   }
 
   private FeatureMap up(FeatureMap h, SDVariable time, Deque<FeatureMap> skips) {
@@ -177,7 +183,7 @@ final class UNetGraph {
       int channels = config.blocks().channels().get(levels - 1 - i);
       for (int j = 0; j <= config.blocks().layers(); j++) {
         h = layers.concat(h, skips.pop());
-        h = residual(name + ".resnets." + j, h, time, channels, Resample.NONE, 1);
+        h = blocks.residual(name + ".resnets." + j, h, time, channels, 1);
         if (kind == Block.ATTENTION) {
           h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
         }
@@ -186,15 +192,8 @@ final class UNetGraph {
         String sampler = name + ".upsamplers.0";
         h =
             resnetSampling(kind, config.blocks().upsampling())
-                ? residual(sampler, h, time, h.channels(), Resample.UP, 1)
-                : doubled(
-                    h,
-                    layers.conv(
-                        sampler + ".conv",
-                        layers.nearest(h.value()),
-                        h.channels(),
-                        h.channels(),
-                        3));
+                ? blocks.residualUp(sampler, h, time, 1)
+                : blocks.upsample(sampler + ".conv", h);
       }
     }
     return h;
@@ -204,96 +203,8 @@ final class UNetGraph {
     return kind == Block.RESNET || (kind == Block.ATTENTION && how == Resampling.RESNET);
   }
 
-  private enum Resample {
-    NONE,
-    DOWN,
-    UP
-  }
-
-  /**
-   * Norm, SiLU, convolution, time, norm, SiLU, dropout, convolution, with a residual connection.
-   */
-  private FeatureMap residual(
-      String name, FeatureMap in, SDVariable time, int channels, Resample how, double scale) {
-    SDVariable y = layers.silu(norm(name + ".norm1", in, config.norm().groups()));
-    FeatureMap around = in;
-    if (how != Resample.NONE) {
-      y = resample(y, how);
-      SDVariable resampled = resample(in.value(), how);
-      around = how == Resample.DOWN ? halved(in, resampled) : doubled(in, resampled);
-    }
-    y = layers.conv(name + ".conv1", y, in.channels(), channels, 3);
-    boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
-    SDVariable injected =
-        layers.dense(
-            name + ".time_emb_proj", time, timeChannels, scaleShift ? 2 * channels : channels);
-    if (scaleShift) {
-      y = norm(name + ".norm2", around.of(y, channels), config.norm().groups());
-      y = layers.scaleShift(y, injected, channels);
-    } else {
-      y = y.add(layers.sd.reshape(injected, -1, channels, 1, 1));
-      y = norm(name + ".norm2", around.of(y, channels), config.norm().groups());
-    }
-    y = dropout(name, around.of(layers.silu(y), channels));
-    y = layers.conv(name + ".conv2", y, channels, channels, 3);
-    SDVariable shortcut =
-        in.channels() == channels
-            ? around.value()
-            : layers.conv(name + ".conv_shortcut", around.value(), in.channels(), channels, 1);
-    return around.of(scaled(shortcut.add(y), scale), channels);
-  }
-
-  /** A product with a mask from {@link GraphRunner}; outside of training it has only ones. */
-  private SDVariable dropout(String name, FeatureMap in) {
-    if (config.dropout() == 0) {
-      return in.value();
-    }
-    SDVariable mask =
-        layers.input(name + Graphs.DROPOUT, -1, in.channels(), in.height(), in.width());
-    return in.value().mul(mask);
-  }
-
-  private SDVariable resample(SDVariable x, Resample how) {
-    return how == Resample.DOWN ? layers.averagePool(x) : layers.nearest(x);
-  }
-
-  /** Scaled dot-product self-attention over all pixels, with a residual connection. */
   private FeatureMap attention(String name, FeatureMap in, int groups, double scale) {
-    SDVariable y = groups == 0 ? in.value() : norm(name + ".group_norm", in, groups);
-    int channels = in.channels();
-    int headChannels = config.attention().headDim().orElse(channels);
-    int pixels = in.height() * in.width();
-    SDVariable q = heads(layers.pointwise(name + ".to_q", y, channels), headChannels, pixels);
-    SDVariable k = heads(layers.pointwise(name + ".to_k", y, channels), headChannels, pixels);
-    SDVariable v = heads(layers.pointwise(name + ".to_v", y, channels), headChannels, pixels);
-    SDVariable scores = layers.sd.mmul(q, k, true, false, false).mul(1 / Math.sqrt(headChannels));
-    SDVariable weights = layers.sd.nn().softmax(scores, -1);
-    SDVariable mixed = layers.sd.mmul(v, weights, false, true, false);
-    y = layers.sd.reshape(mixed, -1, channels, in.height(), in.width());
-    y = layers.pointwise(name + ".to_out.0", y, channels);
-    return in.of(scaled(in.value().add(y), scale), channels);
-  }
-
-  /** {@code [batch, channels, height, width]} as {@code [batch * heads, head channels, pixels]}. */
-  private SDVariable heads(SDVariable x, int headChannels, int pixels) {
-    return layers.sd.reshape(x, -1, headChannels, pixels);
-  }
-
-  private FeatureMap halved(FeatureMap of, SDVariable value) {
-    int factor = config.grid().height(2, 1);
-    return new FeatureMap(value, of.channels(), of.height() / factor, of.width() / 2);
-  }
-
-  private FeatureMap doubled(FeatureMap of, SDVariable value) {
-    int factor = config.grid().height(2, 1);
-    return new FeatureMap(value, of.channels(), of.height() * factor, of.width() * 2);
-  }
-
-  private SDVariable norm(String name, FeatureMap x, int groups) {
-    return layers.groupNorm(name, x, groups, config.norm().eps());
-  }
-
-  private static SDVariable scaled(SDVariable x, double divisor) {
-    return divisor == 1 ? x : x.mul(1 / divisor);
+    int headChannels = config.attention().headDim().orElse(in.channels());
+    return blocks.attention(name, in, groups, headChannels, scale);
   }
 }

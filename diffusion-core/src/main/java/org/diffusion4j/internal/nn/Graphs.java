@@ -19,6 +19,18 @@ public final class Graphs {
   /** Pictures that belong to the samples, {@code [n, channels, height, width]}. */
   public static final String PICTURES = "pictures";
 
+  /** Numbers that are embedded as timesteps, {@code [n, numbers]}. */
+  public static final String TIME_IDS = "time_ids";
+
+  /** A vector that is added to the timestep's sines and cosines, {@code [n, width]}. */
+  public static final String TIMESTEP_CONDITION = "timestep_cond";
+
+  /** The prefix of the values that are added to skip connections, with numbers from 0. */
+  public static final String DOWN_RESIDUAL = "down_residual.";
+
+  /** What is added to the output of the middle. */
+  public static final String MIDDLE_RESIDUAL = "mid_residual";
+
   public static final String OUTPUT = "output";
 
   /** The suffix of placeholders for the masks of dropout layers. */

@@ -32,11 +32,12 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class Layers {
 
-  public final SameDiff sd = graph();
-  private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  public final SameDiff sd;
+  private final Map<String, long[]> shapes;
   private final Grid grid;
   private final DataType type;
   private final Source source;
+  private final String prefix;
 
   /** Where the arrays of weights come from. */
   private interface Source {
@@ -63,16 +64,36 @@ public final class Layers {
    * @param grid what the layers with a kernel or a change of resolution extend over
    */
   public Layers(Grid grid, long seed, DataType type) {
-    this.grid = grid;
-    this.type = type;
+    this(graph(), new LinkedHashMap<>(), grid, type, random(seed, type), "");
+  }
+
+  private static Source random(long seed, DataType type) {
     SplittableRandom random = new SplittableRandom(seed);
-    source = (name, draw, shape) -> typed(drawn(draw, random, shape));
+    return (name, draw, shape) -> typed(drawn(draw, random, shape), type);
   }
 
   private Layers(Source source) {
-    grid = Grid.PLANE;
-    type = DataType.FLOAT;
+    this(graph(), new LinkedHashMap<>(), Grid.PLANE, DataType.FLOAT, source, "");
+  }
+
+  private Layers(
+      SameDiff sd,
+      Map<String, long[]> shapes,
+      Grid grid,
+      DataType type,
+      Source source,
+      String prefix) {
+    this.sd = sd;
+    this.shapes = shapes;
+    this.grid = grid;
+    this.type = type;
     this.source = source;
+    this.prefix = prefix;
+  }
+
+  /** These layers, in the same graph, whose weights have names with a prefix. */
+  public Layers within(String part) {
+    return new Layers(sd, shapes, grid, type, source, prefix + part);
   }
 
   /**
@@ -105,6 +126,10 @@ public final class Layers {
   private static SameDiff graph() {
     Backend.start();
     return SameDiff.create();
+  }
+
+  Grid grid() {
+    return grid;
   }
 
   /** The shapes of the weights so far, in order. */
@@ -205,14 +230,6 @@ public final class Layers {
     return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
   }
 
-  /** A convolution that halves height and width, or the width alone on a line. */
-  public SDVariable downsample(String name, SDVariable x, int channels, int padding) {
-    // With padding 0 diffusers adds a row at the bottom and a column on the right, like SAME.
-    return padding == 0
-        ? conv(name, x, channels, channels, 3, 2, 0, PaddingMode.SAME)
-        : conv(name, x, channels, channels, 3, 2, padding, PaddingMode.VALID);
-  }
-
   /** The same linear map at each pixel; its weight is a matrix. */
   public SDVariable pointwise(String name, SDVariable x, int channels) {
     double bound = 1 / Math.sqrt(channels);
@@ -222,7 +239,7 @@ public final class Layers {
     return sd.cnn().conv2d(x, kernel, b, convConfig(1, 1, 0, PaddingMode.VALID));
   }
 
-  private SDVariable conv(
+  SDVariable conv(
       String name,
       SDVariable x,
       int in,
@@ -287,6 +304,12 @@ public final class Layers {
     return sd.zerosLike(like).add(values);
   }
 
+  /** A product with a mask from {@link GraphRunner}; outside of training it has only ones. */
+  public SDVariable dropout(String name, FeatureMap x) {
+    String mask = prefix + name + Graphs.DROPOUT;
+    return x.value().mul(input(mask, -1, x.channels(), x.height(), x.width()));
+  }
+
   public SDVariable silu(SDVariable x) {
     return sd.nn().swish(x);
   }
@@ -317,7 +340,14 @@ public final class Layers {
 
   /** Two dense layers with a SiLU between them. */
   public SDVariable timeMlp(String name, SDVariable x, int in, int out) {
-    return dense(name + ".linear_2", silu(dense(name + ".linear_1", x, in, out)), out, out);
+    return timeMlp(name, x, in, out, ActivationFunction.SILU);
+  }
+
+  /** Two dense layers with an activation between them. */
+  public SDVariable timeMlp(
+      String name, SDVariable x, int in, int out, ActivationFunction activation) {
+    SDVariable hidden = activation.of(this, dense(name + ".linear_1", x, in, out));
+    return dense(name + ".linear_2", hidden, out, out);
   }
 
   /**
@@ -330,21 +360,24 @@ public final class Layers {
     for (int i = 0; i < half; i++) {
       frequencies[i] = (float) Math.exp(-Math.log(10_000) * i / (half - shift));
     }
-    SDVariable angles = t.mmul(constant(frequencies));
+    return sinesAndCosines(t.mmul(constant(frequencies)), cosinesFirst);
+  }
+
+  private SDVariable sinesAndCosines(SDVariable angles, boolean cosinesFirst) {
     SDVariable sin = sd.math().sin(angles);
     SDVariable cos = sd.math().cos(angles);
     return cosinesFirst ? sd.concat(1, cos, sin) : sd.concat(1, sin, cos);
   }
 
-  /** Sines and cosines of {@code log t} at fixed random frequencies: Song et al. 2021. */
-  public SDVariable fourier(SDVariable frequencies, SDVariable t, int size) {
-    SDVariable angles = sd.math().log(t).mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
-    return sd.concat(1, sd.math().sin(angles), sd.math().cos(angles));
+  /** Sines and cosines of t at fixed random frequencies: Song et al. 2021, who take log t. */
+  public SDVariable fourier(SDVariable frequencies, SDVariable t, int size, boolean cosinesFirst) {
+    SDVariable angles = t.mmul(sd.reshape(frequencies, 1, size)).mul(2).mul(Math.PI);
+    return sinesAndCosines(angles, cosinesFirst);
   }
 
-  /** The random frequencies of a Fourier embedding, with standard deviation 16. */
-  public SDVariable frequencies(String name, int size) {
-    return weight(sd::constant, name, r -> 16 * gaussian(r), size);
+  /** The random frequencies of a Fourier embedding, which are not trained. */
+  public SDVariable frequencies(String name, int size, double deviation) {
+    return weight(sd::constant, name, r -> deviation * gaussian(r), size);
   }
 
   /** The rows of a learned table at integer timesteps; zeros for timesteps outside the table. */
@@ -374,7 +407,12 @@ public final class Layers {
   }
 
   private SDVariable constant(float[] row) {
-    return sd.constant(typed(Nd4j.create(row, new long[] {1, row.length}, 'c')));
+    return constant(row, 1, row.length);
+  }
+
+  /** A matrix of given values. */
+  SDVariable constant(float[] values, int rows, int columns) {
+    return sd.constant(typed(Nd4j.create(values, new long[] {rows, columns}, 'c'), type));
   }
 
   private SDVariable uniform(String name, double bound, long... shape) {
@@ -390,11 +428,12 @@ public final class Layers {
       String name,
       ToDoubleFunction<SplittableRandom> draw,
       long... shape) {
-    shapes.put(name, shape);
-    INDArray array = source.array(name, draw, shape);
+    String whole = prefix + name;
+    shapes.put(whole, shape);
+    INDArray array = source.array(whole, draw, shape);
     return array == null
-        ? sd.addVariable(new SDVariable(name, VariableType.VARIABLE, sd, shape, type))
-        : kind.apply(name, array);
+        ? sd.addVariable(new SDVariable(whole, VariableType.VARIABLE, sd, shape, type))
+        : kind.apply(whole, array);
   }
 
   private static INDArray drawn(
@@ -414,7 +453,7 @@ public final class Layers {
     return values;
   }
 
-  private INDArray typed(INDArray values) {
+  private static INDArray typed(INDArray values, DataType type) {
     return values.dataType() == type ? values : values.castTo(type);
   }
 

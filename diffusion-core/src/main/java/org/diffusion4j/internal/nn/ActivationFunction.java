@@ -1,0 +1,38 @@
+package org.diffusion4j.internal.nn;
+
+import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.linalg.api.ops.impl.transforms.strict.Mish;
+
+/** The functions between the layers of a network. */
+public enum ActivationFunction {
+  /** {@code x sigmoid(x)} (Elfwing et al. 2018). */
+  SILU {
+    @Override
+    public SDVariable of(Layers layers, SDVariable x) {
+      return layers.silu(x);
+    }
+  },
+  /** {@code x tanh(log(1 + exp(x)))} (Misra 2019). */
+  MISH {
+    @Override
+    public SDVariable of(Layers layers, SDVariable x) {
+      return new Mish(layers.sd, x, false).outputVariable();
+    }
+  },
+  /** {@code x Phi(x)} with the exact normal distribution (Hendrycks and Gimpel 2016). */
+  GELU {
+    @Override
+    public SDVariable of(Layers layers, SDVariable x) {
+      return layers.gelu(x);
+    }
+  },
+  /** {@code max(x, 0)}. */
+  RELU {
+    @Override
+    public SDVariable of(Layers layers, SDVariable x) {
+      return layers.sd.nn().relu(x, 0);
+    }
+  };
+
+  public abstract SDVariable of(Layers layers, SDVariable x);
+}

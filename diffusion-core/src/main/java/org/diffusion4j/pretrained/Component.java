@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -109,10 +110,7 @@ sealed interface Component {
 
     @Override
     public void write(Path folder) throws IOException {
-      Map<String, @Nullable Object> json = new TreeMap<>(value.settings());
-      json.put(DiffusersFormat.CLASS_NAME, value.className());
-      json.putIfAbsent(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
-      Json.write(folder.resolve(DiffusersFormat.SCHEDULER_CONFIG), json);
+      ModelIndex.writeScheduler(folder, value);
     }
   }
 }

@@ -207,7 +207,29 @@ public final class PretrainedModel implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static PretrainedModel load(Path directory) throws IOException {
-    return ModelReader.load(directory);
+    return ModelReader.load(directory, false);
+  }
+
+  /**
+   * Reads a model that only predicts, in half the memory of {@link #load} or less. The weights are
+   * read when they are needed, once, into the layout of the kernels, and are held in that layout
+   * alone; weights of 16 bits stay so and are widened when they are used. Predictions are bit-equal
+   * to those of {@link #load}.
+   *
+   * <p>Such a model has no gradients and its weights cannot be read, changed or saved: {@link
+   * SameDiffDenoiser#parameters} and the methods like it throw {@link IllegalStateException}. Its
+   * files are open until it is closed and must not be written to; the directory may be replaced.
+   *
+   * <p>A custom graph, and any model where graphs run in SameDiff's session, is read as by {@link
+   * #load}.
+   *
+   * @param directory with a {@code model_index.json}
+   * @throws ModelFormatException if a file is missing, damaged or not supported; the message names
+   *     the file
+   * @throws IOException if reading fails
+   */
+  public static PretrainedModel loadFrozen(Path directory) throws IOException {
+    return ModelReader.load(directory, true);
   }
 
   /**

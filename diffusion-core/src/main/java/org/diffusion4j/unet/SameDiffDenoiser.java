@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;
+import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -74,6 +75,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final Map<String, INDArray> weights;
   private final SameDiff graph;
   private final GraphRunner runner;
+  private final long parameterCount;
   private final double dropoutRate;
   private @Nullable SchedulerConfig scheduler;
 
@@ -125,17 +127,23 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
-      if (variable.getVariableType() == VariableType.VARIABLE) {
-        trained.put(variable.name(), variable.getArr());
-        all.put(variable.name(), variable.getArr());
-      } else if (frozen.contains(variable.name())) {
-        all.put(variable.name(), variable.getArr());
+      boolean isTrained = variable.getVariableType() == VariableType.VARIABLE;
+      INDArray array = isTrained || frozen.contains(variable.name()) ? variable.getArr() : null;
+      if (array != null) {
+        all.put(variable.name(), array);
+        if (isTrained) {
+          trained.put(variable.name(), array);
+        }
       }
     }
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
     dropoutRate = dropout;
     runner = new GraphRunner(graph, dropout);
+    Map<String, long[]> shapes = new LinkedHashMap<>(runner.frozenShapes());
+    shapes.keySet().removeAll(frozen);
+    trained.forEach((name, array) -> shapes.put(name, array.shape()));
+    parameterCount = shapes.values().stream().mapToLong(ArrayUtil::prodLong).sum();
   }
 
   private static int classes(SDVariable labels) {
@@ -216,8 +224,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * The trainable weights by name, in the graph's order. These are the graph's own arrays. They may
    * be changed until the next call of another method; after later changes call {@link
    * #weightsChanged}, because predictions use copies of the weights.
+   *
+   * @throws IllegalStateException if this denoiser is closed, or if it only predicts ({@code
+   *     PretrainedModel.loadFrozen})
    */
   public Map<String, INDArray> parameters() {
+    runner.requireArrays("parameters");
     runner.weightsChanged();
     runner.requireOpen();
     return parameters;
@@ -236,14 +248,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** {@link #parameters()} and the weights that are not trained; the same rules apply to them. */
   public Map<String, INDArray> weights() {
+    runner.requireArrays("weights");
     runner.weightsChanged();
     runner.requireOpen();
     return weights;
   }
 
-  /** The number of values in all {@link #parameters()}. */
+  /** The number of values in all trainable weights. */
   public long parameterCount() {
-    return parameters.values().stream().mapToLong(INDArray::length).sum();
+    return parameterCount;
   }
 
   /**
@@ -370,10 +383,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** The same as {@link #predictionBytes} for {@link #gradients} of every weight. */
   public OptionalLong gradientBytes(int n) {
+    runner.requireArrays("gradients");
     return bytes(n, 0, parameters.keySet());
   }
 
-  /** The native memory of the weights in bytes; 0 after this denoiser is closed. */
+  /**
+   * The native memory of the weights in bytes; 0 after this denoiser is closed, and if it only
+   * predicts ({@code PretrainedModel.loadFrozen}), because its weights are part of {@link
+   * #planBytes}.
+   */
   public long weightBytes() {
     return runner.isClosed()
         ? 0

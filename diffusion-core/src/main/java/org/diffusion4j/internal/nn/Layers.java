@@ -69,7 +69,9 @@ public final class Layers {
 
   private static Source random(long seed, DataType type) {
     SplittableRandom random = new SplittableRandom(seed);
-    return (name, draw, shape) -> typed(drawn(draw, random, shape), type);
+    return Frozen.isBuilding()
+        ? (name, draw, shape) -> null
+        : (name, draw, shape) -> typed(drawn(draw, random, shape), type);
   }
 
   private Layers(Source source) {

@@ -65,7 +65,8 @@ final class ModelReader {
                         "pipeline must be one of "
                             + NetworkKind.pipelinesOfDiffusers()
                             + " but is "
-                            + Shown.text(pipeline)));
+                            + Shown.text(pipeline)
+                            + textToImage()));
     String found = index.className(kind.folder(), kind.library(), kind.className());
     if (!found.equals(kind.className())) {
       throw index.refuse(kind.folder(), kind.library() + ", " + kind.className());
@@ -78,6 +79,13 @@ final class ModelReader {
     SameDiffDenoiser model =
         network(kind, place, null, frozen, config -> config.create(scheduler, 0));
     return PretrainedModel.of(model, scheduler, provenance);
+  }
+
+  /** What to do with a pipeline that has a text encoder. */
+  private String textToImage() {
+    return index.has("text_encoder")
+        ? "; TextToImage of diffusion-text reads pipelines with a text encoder"
+        : "";
   }
 
   /** Warns of parts that are not read. */
@@ -103,6 +111,24 @@ final class ModelReader {
             size,
             false,
             config -> config.create(schedule, prediction, 0));
+  }
+
+  static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
+      throws IOException {
+    Path file = configOfNetwork(directory);
+    Object className = Json.read(file).get(CLASS_NAME);
+    NetworkKind kind =
+        NetworkKind.ofClass(className)
+            .orElseThrow(
+                () ->
+                    new ModelFormatException(
+                        file,
+                        CLASS_NAME
+                            + " must be one of "
+                            + NetworkKind.classes()
+                            + " but is "
+                            + Shown.text(className)));
+    return network(kind, directory, null, false, config -> config.create(scheduler, 0));
   }
 
   private static SameDiffDenoiser network(

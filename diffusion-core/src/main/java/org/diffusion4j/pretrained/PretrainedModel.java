@@ -263,6 +263,21 @@ public final class PretrainedModel implements AutoCloseable {
     return ModelReader.loadUNet(directory, schedule, prediction, new int[] {height, width});
   }
 
+  /**
+   * Reads a directory with the {@code config.json} and the weights of a network: a {@code
+   * UNet2DModel}, a {@code UNet2DConditionModel} or one of this library's.
+   *
+   * @param directory the directory of the network
+   * @param scheduler gives the noise schedule and the kind of prediction
+   * @return an instance of the network's class
+   * @throws ModelFormatException if a file is missing, damaged or not supported
+   * @throws IOException if reading fails
+   */
+  public static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
+      throws IOException {
+    return ModelReader.loadNetwork(directory, scheduler);
+  }
+
   /** Frees the model's memory. */
   @Override
   public void close() {

@@ -65,7 +65,11 @@ public final class GraphRunner implements AutoCloseable {
     return new GraphRunner(graph, 0, false);
   }
 
-  private GraphRunner(SameDiff graph, double dropout, boolean ownsArrays) {
+  /**
+   * @param dropout the probability of dropping a value, as for the other constructor
+   * @param ownsArrays whether {@link #close} closes the graph's arrays
+   */
+  public GraphRunner(SameDiff graph, double dropout, boolean ownsArrays) {
     this.graph = graph;
     this.ownsArrays = ownsArrays;
     for (SDVariable variable : graph.variables()) {

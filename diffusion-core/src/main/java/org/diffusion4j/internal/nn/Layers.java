@@ -155,6 +155,13 @@ public final class Layers {
     return x.mmul(w).add(uniform(name + ".bias", bound, out));
   }
 
+  /** {@code x w^T + b}, with the weight {@code [out, in]} in PyTorch's layout. */
+  public SDVariable denseOfTransposed(String name, SDVariable x, int in, int out) {
+    double bound = 1 / Math.sqrt(in);
+    SDVariable w = uniform(name + ".weight", bound, out, in);
+    return sd.mmul(x, w, false, true, false).add(uniform(name + ".bias", bound, out));
+  }
+
   /** {@code x w}. */
   public SDVariable denseWithoutBias(String name, SDVariable x, int in, int out) {
     return x.mmul(uniform(name + ".weight", 1 / Math.sqrt(in), in, out));

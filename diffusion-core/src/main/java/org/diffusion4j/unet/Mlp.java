@@ -34,7 +34,9 @@ public final class Mlp extends SameDiffDenoiser {
         new long[] {config.features()},
         schedule,
         prediction,
-        GraphTraits.of(Set.of(), config.nullClass(), 0));
+        Set.of(),
+        config.nullClass(),
+        0);
     this.config = config;
   }
 

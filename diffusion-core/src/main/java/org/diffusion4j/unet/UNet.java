@@ -24,8 +24,9 @@ public final class UNet extends SameDiffDenoiser {
         new long[] {config.inChannels(), config.height(), config.width()},
         schedule,
         prediction,
-        GraphTraits.of(
-            Set.of(UNetGraph.FOURIER_WEIGHT), config.classes().nullClass(), config.dropout()));
+        Set.of(UNetGraph.FOURIER_WEIGHT),
+        config.classes().nullClass(),
+        config.dropout());
     this.config = config;
   }
 

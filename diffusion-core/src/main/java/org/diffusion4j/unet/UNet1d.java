@@ -46,7 +46,9 @@ public final class UNet1d extends SameDiffDenoiser {
         new long[] {config.channels(), config.length()},
         schedule,
         prediction,
-        GraphTraits.of(Set.of(), config.nullClass(), config.dropout()));
+        Set.of(),
+        config.nullClass(),
+        config.dropout());
     this.config = config;
   }
 

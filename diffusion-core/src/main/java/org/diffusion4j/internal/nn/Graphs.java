@@ -36,5 +36,8 @@ public final class Graphs {
   /** The suffix of placeholders for the masks of dropout layers. */
   public static final String DROPOUT = ".dropout";
 
+  /** The suffix of placeholders for standard normal noise, which training draws. */
+  public static final String NOISE = ".noise";
+
   private Graphs() {}
 }

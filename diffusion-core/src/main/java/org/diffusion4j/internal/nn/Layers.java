@@ -69,9 +69,7 @@ public final class Layers {
 
   private static Source random(long seed, DataType type) {
     SplittableRandom random = new SplittableRandom(seed);
-    return Frozen.isBuilding()
-        ? (name, draw, shape) -> null
-        : (name, draw, shape) -> typed(drawn(draw, random, shape), type);
+    return (name, draw, shape) -> typed(drawn(draw, random, shape), type);
   }
 
   private Layers(Source source) {
@@ -155,13 +153,6 @@ public final class Layers {
     return x.mmul(w).add(uniform(name + ".bias", bound, out));
   }
 
-  /** {@code x w^T + b}, with the weight {@code [out, in]} in PyTorch's layout. */
-  public SDVariable denseOfTransposed(String name, SDVariable x, int in, int out) {
-    double bound = 1 / Math.sqrt(in);
-    SDVariable w = uniform(name + ".weight", bound, out, in);
-    return sd.mmul(x, w, false, true, false).add(uniform(name + ".bias", bound, out));
-  }
-
   /** {@code x w}. */
   public SDVariable denseWithoutBias(String name, SDVariable x, int in, int out) {
     return x.mmul(uniform(name + ".weight", 1 / Math.sqrt(in), in, out));
@@ -237,6 +228,18 @@ public final class Layers {
   /** A convolution with an odd kernel size that keeps height and width. */
   public SDVariable conv(String name, SDVariable x, int in, int out, int kernel) {
     return conv(name, x, in, out, kernel, 1, kernel / 2, PaddingMode.VALID);
+  }
+
+  /**
+   * A convolution of a plane with a 3x3 kernel, padding 1 and no bias.
+   *
+   * @param stride 1, or 2 to halve height and width, rounded up
+   */
+  public SDVariable convWithoutBias(String name, SDVariable x, int channels, int stride) {
+    double bound = 1 / Math.sqrt(9.0 * channels);
+    SDVariable w = uniform(name + ".weight", bound, 3, 3, channels, channels);
+    SDVariable none = sd.constant(Nd4j.zeros(type, channels));
+    return sd.cnn().conv2d(x, w, none, convConfig(3, stride, 1, PaddingMode.VALID));
   }
 
   /** The same linear map at each pixel; its weight is a matrix. */

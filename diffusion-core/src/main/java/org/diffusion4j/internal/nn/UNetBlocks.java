@@ -1,6 +1,7 @@
 package org.diffusion4j.internal.nn;
 
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 
 /**
@@ -42,11 +43,11 @@ public final class UNetBlocks {
    * Norm, activation, convolution, time, norm, activation, dropout, convolution, with a residual
    * connection.
    *
-   * @param time the embedded timestep, {@code [n, timeChannels]}
+   * @param time the embedded timestep, {@code [n, timeChannels]}, or null for none
    * @param divisor of the output
    */
   public FeatureMap residual(
-      String name, FeatureMap in, SDVariable time, int channels, double divisor) {
+      String name, FeatureMap in, @Nullable SDVariable time, int channels, double divisor) {
     return residual(name, in, time, channels, divisor, x -> x);
   }
 
@@ -63,27 +64,14 @@ public final class UNetBlocks {
   private FeatureMap residual(
       String name,
       FeatureMap in,
-      SDVariable time,
+      @Nullable SDVariable time,
       int channels,
       double divisor,
       UnaryOperator<FeatureMap> resized) {
     FeatureMap first = resized.apply(in.of(activated(norm(name + ".norm1", in)), in.channels()));
     FeatureMap around = resized.apply(in);
     SDVariable y = layers.conv(name + ".conv1", first.value(), in.channels(), channels, 3);
-    SDVariable injected =
-        layers.dense(
-            name + ".time_emb_proj",
-            time,
-            style.timeChannels,
-            style.scaleShift ? 2 * channels : channels);
-    if (style.scaleShift) {
-      y = norm(name + ".norm2", around.of(y, channels));
-      y = layers.scaleShift(y, injected, channels);
-    } else {
-      y = y.add(layers.sd.reshape(injected, -1, channels, 1, 1));
-      y = norm(name + ".norm2", around.of(y, channels));
-    }
-    y = activated(y);
+    y = activated(normed(name, around.of(y, channels), time));
     if (style.dropout > 0) {
       y = layers.dropout(name, around.of(y, channels));
     }
@@ -93,6 +81,21 @@ public final class UNetBlocks {
             ? around.value()
             : layers.conv(name + ".conv_shortcut", around.value(), in.channels(), channels, 1);
     return around.of(divided(shortcut.add(y), divisor), channels);
+  }
+
+  /** The second norm, with the timestep before or after it. */
+  private SDVariable normed(String name, FeatureMap x, @Nullable SDVariable time) {
+    if (time == null) {
+      return norm(name + ".norm2", x);
+    }
+    int channels = x.channels();
+    int width = style.scaleShift ? 2 * channels : channels;
+    SDVariable injected = layers.dense(name + ".time_emb_proj", time, style.timeChannels, width);
+    if (style.scaleShift) {
+      return layers.scaleShift(norm(name + ".norm2", x), injected, channels);
+    }
+    SDVariable sum = x.value().add(layers.sd.reshape(injected, -1, channels, 1, 1));
+    return norm(name + ".norm2", x.of(sum, channels));
   }
 
   /**

@@ -64,8 +64,7 @@ public final class WeightShapes {
     }
     long bytes = NativeMemory.product(all, Float.BYTES);
     long available = NativeMemory.available();
-    // Plans check the memory of frozen weights, which may be narrower.
-    if (bytes > available && !Frozen.isBuilding()) {
+    if (bytes > available) {
       throw new IllegalArgumentException(
           "weights must fit into the "
               + NativeMemory.megabytes(available)

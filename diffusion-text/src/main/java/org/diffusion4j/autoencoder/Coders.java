@@ -1,0 +1,137 @@
+package org.diffusion4j.autoencoder;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.files.ModelWeights;
+import org.diffusion4j.internal.files.WeightLayout;
+import org.diffusion4j.internal.nn.Layers;
+import org.diffusion4j.internal.nn.WeightShapes;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** The encoder and the decoder of an autoencoder, and the weights of both. */
+final class Coders implements AutoCloseable {
+
+  /**
+   * What the networks are built from.
+   *
+   * @param imageChannels of the encoder's input
+   * @param latentChannels of the decoder's input
+   * @param factor by which the sizes of the two differ
+   */
+  record Plan(
+      SizedGraphs.Network encoder,
+      SizedGraphs.Network decoder,
+      int imageChannels,
+      int latentChannels,
+      int factor) {
+
+    /** Builds both networks for the smallest image. */
+    private Map<String, long[]> build(Layers layers) {
+      encoder.of(layers, "image", imageChannels, factor, factor);
+      decoder.of(layers, "latents", latentChannels, 1, 1);
+      return layers.shapes();
+    }
+
+    /** The shapes of the weights; needs no memory for them. */
+    Map<String, long[]> shapes() {
+      return build(Layers.withoutArrays());
+    }
+  }
+
+  private final Map<String, INDArray> weights;
+  private final SizedGraphs encoder;
+  private final SizedGraphs decoder;
+
+  private Coders(Plan plan, Map<String, INDArray> weights) {
+    this.weights = Collections.unmodifiableMap(weights);
+    encoder = new SizedGraphs(plan.encoder, weights);
+    decoder = new SizedGraphs(plan.decoder, weights);
+  }
+
+  /**
+   * Networks with random weights.
+   *
+   * @throws IllegalArgumentException if the weights exceed memory; nothing is allocated then
+   */
+  static Coders create(Plan plan, long seed) {
+    WeightShapes.requireMemory(plan.shapes());
+    return Detached.get(
+        () -> {
+          Layers layers = new Layers(seed);
+          Map<String, INDArray> weights = new LinkedHashMap<>();
+          plan.build(layers)
+              .keySet()
+              .forEach(name -> weights.put(name, layers.sd.getVariable(name).getArr()));
+          return new Coders(plan, weights);
+        });
+  }
+
+  /**
+   * Networks with the weights of a directory.
+   *
+   * @param further shapes of weights that no network reads, by name
+   * @throws IllegalArgumentException if the weights exceed memory; nothing is allocated then
+   */
+  static Coders load(Plan plan, Map<String, long[]> further, Path directory) throws IOException {
+    Map<String, long[]> shapes = new LinkedHashMap<>(plan.shapes());
+    shapes.putAll(further);
+    ModelWeights stored = ModelWeights.find(shapes, WeightLayout.TORCH, directory);
+    WeightShapes.requireMemory(shapes);
+    Map<String, INDArray> weights = new LinkedHashMap<>();
+    boolean done = false;
+    try {
+      Detached.get(
+          () -> {
+            shapes.forEach(
+                (name, shape) ->
+                    weights.put(name, Nd4j.createUninitialized(DataType.FLOAT, shape)));
+            return weights;
+          });
+      stored.load(weights);
+      done = true;
+      return new Coders(plan, weights);
+    } finally {
+      if (!done) {
+        weights.values().forEach(INDArray::close);
+      }
+    }
+  }
+
+  Map<String, INDArray> weights() {
+    return weights;
+  }
+
+  INDArray encode(INDArray images) {
+    return encoder.run(images);
+  }
+
+  INDArray decode(INDArray latents) {
+    return decoder.run(latents);
+  }
+
+  /** Replaces the weights by others with the same names and shapes. */
+  void assign(Map<String, INDArray> values) {
+    weights.forEach((name, weight) -> weight.assign(values.get(name)));
+    encoder.weightsChanged();
+    decoder.weightsChanged();
+  }
+
+  @Override
+  public void close() {
+    encoder.close();
+    decoder.close();
+    synchronized (this) {
+      for (INDArray weight : weights.values()) {
+        if (weight.closeable()) {
+          weight.close();
+        }
+      }
+    }
+  }
+}

@@ -2,16 +2,22 @@ package org.diffusion4j;
 
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.StringJoiner;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What samples should show: nothing in particular, class labels, text embeddings, pictures, or
- * several of these at once. The set of kinds is closed; values are immutable.
+ * What samples should show: nothing in particular, class labels, text embeddings, pictures, further
+ * inputs of a network, or several of these at once. The set of kinds is closed; values are
+ * immutable.
  *
  * <p>A condition uses the given arrays without copying them. The caller owns them and must not
  * change or close them while the condition is in use. Arrays created by {@link #concat}, {@link
@@ -23,6 +29,7 @@ public sealed interface Condition extends AutoCloseable
         Condition.Labels,
         Condition.Embeddings,
         Condition.Pictures,
+        Condition.Inputs,
         Condition.Several {
 
   /** The label of an unconditional sample. */
@@ -94,6 +101,17 @@ public sealed interface Condition extends AutoCloseable
   }
 
   /**
+   * Further inputs of a network by name, for what no other kind of condition stands for: the sizes
+   * of Stable Diffusion XL, ControlNet's residuals. In classifier-free guidance they are part of
+   * both predictions.
+   *
+   * @param arrays FLOAT {@code [n, ...]} by the names of the network's inputs, at least one
+   */
+  static Inputs inputs(Map<String, INDArray> arrays) {
+    return new Inputs(arrays, false);
+  }
+
+  /**
    * Several conditions of different kinds. {@link #none()} is left out; a single condition is
    * returned as it is.
    *
@@ -152,7 +170,8 @@ public sealed interface Condition extends AutoCloseable
    * The part of one kind, for a model that takes it.
    *
    * @param <C> the kind
-   * @param kind {@code Labels.class}, {@code Embeddings.class} or {@code Pictures.class}
+   * @param kind {@code Labels.class}, {@code Embeddings.class}, {@code Pictures.class} or {@code
+   *     Inputs.class}
    */
   default <C extends Condition> Optional<C> part(Class<C> kind) {
     return parts().stream().filter(kind::isInstance).map(kind::cast).findFirst();
@@ -180,7 +199,7 @@ public sealed interface Condition extends AutoCloseable
   /**
    * The unconditional counterpart for the same number of samples: labels become {@link
    * #UNLABELLED}, embeddings those of {@link Embeddings#withUnconditional}, pictures stay or become
-   * zeros.
+   * zeros, further inputs stay.
    *
    * @return to be closed if it holds arrays
    * @throws IllegalStateException if embeddings have no counterpart
@@ -559,6 +578,78 @@ public sealed interface Condition extends AutoCloseable
     }
   }
 
+  /** Further inputs of a network by name. Two are equal if their arrays are the same objects. */
+  final class Inputs implements Condition {
+
+    private final Map<String, INDArray> arrays;
+    private final boolean owned;
+
+    Inputs(Map<String, INDArray> arrays, boolean owned) {
+      this.arrays = Collections.unmodifiableMap(new TreeMap<>(arrays));
+      this.owned = owned;
+      Conditions.requireInputs(this.arrays);
+    }
+
+    /** FLOAT {@code [n, ...]} by name; unmodifiable. */
+    public Map<String, INDArray> arrays() {
+      return arrays;
+    }
+
+    @Override
+    public OptionalInt count() {
+      return OptionalInt.of((int) arrays.values().iterator().next().size(0));
+    }
+
+    @Override
+    public Inputs slice(int from, int to) {
+      Map<String, INDArray> rows = new TreeMap<>();
+      arrays.forEach((name, array) -> rows.put(name, Conditions.rows(array, from, to)));
+      return new Inputs(rows, false);
+    }
+
+    @Override
+    public Inputs repeat(int n) {
+      Conditions.requireRepeatable(n, count());
+      return Conditions.made(
+          made -> {
+            Map<String, INDArray> all = new TreeMap<>();
+            arrays.forEach((name, array) -> all.put(name, made.add(Conditions.repeated(array, n))));
+            return new Inputs(all, true);
+          });
+    }
+
+    @Override
+    public Inputs unconditional() {
+      return new Inputs(arrays, false);
+    }
+
+    @Override
+    public void close() {
+      if (owned) {
+        arrays.values().forEach(Conditions::close);
+      }
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Inputs that
+          && arrays.keySet().equals(that.arrays.keySet())
+          && arrays.entrySet().stream().allMatch(e -> e.getValue() == that.arrays.get(e.getKey()));
+    }
+
+    @Override
+    public int hashCode() {
+      return arrays.keySet().hashCode();
+    }
+
+    @Override
+    public String toString() {
+      StringJoiner shapes = new StringJoiner(", ", "Condition[inputs={", "}]");
+      arrays.forEach((name, array) -> shapes.add(name + "=" + Arrays.toString(array.shape())));
+      return shapes.toString();
+    }
+  }
+
   /** Several conditions of different kinds. */
   final class Several implements Condition {
 
@@ -633,19 +724,31 @@ public sealed interface Condition extends AutoCloseable
    *     #ANY} for embeddings of any width or none
    * @param pictureChannels the number of channels of the pictures that it requires: 0 for no
    *     pictures, {@link #ANY} for pictures with any number of channels or none
+   * @param inputs the names of the further inputs that it requires; null for any or none
    */
-  record Takes(int classes, boolean unlabelled, int embeddingWidth, int pictureChannels) {
+  record Takes(
+      int classes,
+      boolean unlabelled,
+      int embeddingWidth,
+      int pictureChannels,
+      @Nullable Set<String> inputs) {
 
     /** Any number, or an unknown one. */
     public static final int ANY = -1;
 
-    private static final Takes ANYTHING = new Takes(ANY, true, ANY, ANY);
-    private static final Takes NOTHING = new Takes(0, true, 0, 0);
+    private static final Takes ANYTHING = new Takes(ANY, true, ANY, ANY, null);
+    private static final Takes NOTHING = new Takes(0, true, 0, 0, Set.of());
 
     public Takes {
+      inputs = inputs == null ? null : Set.copyOf(inputs);
       Conditions.requireNumber("classes", classes);
       Conditions.requireNumber("embedding width", embeddingWidth);
       Conditions.requireNumber("picture channels", pictureChannels);
+    }
+
+    /** For a model without further inputs. */
+    public Takes(int classes, boolean unlabelled, int embeddingWidth, int pictureChannels) {
+      this(classes, unlabelled, embeddingWidth, pictureChannels, Set.of());
     }
 
     /**
@@ -688,17 +791,26 @@ public sealed interface Condition extends AutoCloseable
 
     /** These conditions and embeddings of the given width. */
     public Takes withEmbeddings(int width) {
-      return new Takes(classes, unlabelled, width, pictureChannels);
+      return new Takes(classes, unlabelled, width, pictureChannels, inputs);
     }
 
     /** These conditions and pictures with the given number of channels. */
     public Takes withPictures(int channels) {
-      return new Takes(classes, unlabelled, embeddingWidth, channels);
+      return new Takes(classes, unlabelled, embeddingWidth, channels, inputs);
+    }
+
+    /** These conditions and further inputs with the given names. */
+    public Takes withInputs(Set<String> names) {
+      return new Takes(classes, unlabelled, embeddingWidth, pictureChannels, names);
     }
 
     /** Whether the model accepts no condition. */
     public boolean isNothing() {
-      return classes == 0 && embeddingWidth == 0 && pictureChannels == 0;
+      return classes == 0
+          && embeddingWidth == 0
+          && pictureChannels == 0
+          && inputs != null
+          && inputs.isEmpty();
     }
 
     /**

@@ -4,17 +4,23 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.Condition.Embeddings;
+import org.diffusion4j.Condition.Inputs;
 import org.diffusion4j.Condition.Labels;
 import org.diffusion4j.Condition.Pictures;
 import org.diffusion4j.Condition.Takes;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.NativeMemory;
+import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -30,7 +36,9 @@ final class Conditions {
     Condition first = condition.parts().isEmpty() ? condition : condition.parts().get(0);
     return first instanceof Embeddings
         ? "row of embeddings"
-        : first instanceof Pictures ? "picture" : "label";
+        : first instanceof Pictures
+            ? "picture"
+            : first instanceof Inputs ? "row of each input" : "label";
   }
 
   static void requireNumber(String what, int number) {
@@ -77,6 +85,26 @@ final class Conditions {
               + Arrays.toString(array.shape()));
     }
     return array;
+  }
+
+  static void requireInputs(Map<String, INDArray> arrays) {
+    if (arrays.isEmpty()) {
+      throw new IllegalArgumentException("inputs must be at least 1 but were 0");
+    }
+    long n = -1;
+    for (Map.Entry<String, INDArray> input : arrays.entrySet()) {
+      INDArray array = input.getValue();
+      String what = "input " + Shown.text(input.getKey());
+      if (array.rank() < 1) {
+        throw new IllegalArgumentException(what + " must be [n, ...] but was a scalar");
+      }
+      requireFloat(what, array, "[n, ...]", array.rank());
+      n = n < 0 ? array.size(0) : n;
+      if (array.size(0) != n) {
+        throw new IllegalArgumentException(
+            what + " must have one row per sample, " + n + ", but has " + array.size(0));
+      }
+    }
   }
 
   static INDArray rows(INDArray array, int from, int to) {
@@ -206,6 +234,9 @@ final class Conditions {
     if (first instanceof Embeddings a && second instanceof Embeddings b) {
       return joined(a, b);
     }
+    if (first instanceof Inputs a && second instanceof Inputs b) {
+      return joined(a, b);
+    }
     Pictures a = (Pictures) first;
     Pictures b = (Pictures) second;
     requireSameRest("pictures", a.pictures(), b.pictures());
@@ -235,6 +266,28 @@ final class Conditions {
                   ? null
                   : made.add(joined(a.pooled(), b.pooled()));
           return new Embeddings(tokens, mask, pooled, a.sharedEmpty(), true);
+        });
+  }
+
+  private static Inputs joined(Inputs a, Inputs b) {
+    if (!a.arrays().keySet().equals(b.arrays().keySet())) {
+      throw new IllegalArgumentException(
+          "inputs that belong together must have the same names but were "
+              + Shown.list(a.arrays().keySet())
+              + " and "
+              + Shown.list(b.arrays().keySet()));
+    }
+    return made(
+        made -> {
+          Map<String, INDArray> all = new TreeMap<>();
+          a.arrays()
+              .forEach(
+                  (name, array) -> {
+                    INDArray other = Objects.requireNonNull(b.arrays().get(name));
+                    requireSameRest("input " + Shown.text(name), array, other);
+                    all.put(name, made.add(joined(array, other)));
+                  });
+          return new Inputs(all, true);
         });
   }
 
@@ -285,8 +338,22 @@ final class Conditions {
         INDArray array =
             requireFloat("pictures", pictures.pictures(), "[n, channels, height, width]", 4);
         requireSize("channels of pictures", takes.pictureChannels(), array.size(1));
+      } else if (part instanceof Inputs inputs) {
+        requireInputs(takes, inputs);
       }
     }
+  }
+
+  private static void requireInputs(Takes takes, Inputs inputs) {
+    Set<String> names = takes.inputs();
+    if (names != null && !names.containsAll(inputs.arrays().keySet())) {
+      throw new IllegalArgumentException(
+          "inputs must be of "
+              + Shown.list(new TreeSet<>(names))
+              + ", which the model accepts, but were "
+              + Shown.list(inputs.arrays().keySet()));
+    }
+    requireInputs(inputs.arrays());
   }
 
   private static void requireKind(Takes takes, int number, Condition condition) {
@@ -309,6 +376,10 @@ final class Conditions {
     }
     if (takes.pictureChannels() != 0) {
       names.add("pictures");
+    }
+    Set<String> inputs = takes.inputs();
+    if (inputs == null || !inputs.isEmpty()) {
+      names.add("inputs");
     }
     return String.join(" and ", names);
   }
@@ -351,6 +422,23 @@ final class Conditions {
           "condition must have pictures with "
               + takes.pictureChannels()
               + " channels, which the model accepts"
+              + but(condition));
+    }
+    requireAllInputs(takes, condition);
+  }
+
+  private static void requireAllInputs(Takes takes, Condition condition) {
+    Set<String> names = takes.inputs();
+    if (names == null || names.isEmpty()) {
+      return;
+    }
+    Set<String> missing = new TreeSet<>(names);
+    condition.part(Inputs.class).ifPresent(given -> missing.removeAll(given.arrays().keySet()));
+    if (!missing.isEmpty()) {
+      throw new IllegalArgumentException(
+          "condition must have the inputs "
+              + Shown.list(missing)
+              + ", which the model accepts"
               + but(condition));
     }
   }

@@ -21,6 +21,7 @@ import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.internal.files.ModelWeights;
+import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -43,11 +44,15 @@ final class ModelReader {
     this.index = index;
   }
 
-  static PretrainedModel load(Path directory) throws IOException {
-    return new ModelReader(ModelIndex.read(directory, WAY_OUT)).load();
+  /**
+   * @param frozen whether the model only predicts, so that its weights stay in their files if they
+   *     can
+   */
+  static PretrainedModel load(Path directory, boolean frozen) throws IOException {
+    return new ModelReader(ModelIndex.read(directory, WAY_OUT)).load(frozen);
   }
 
-  private PretrainedModel load() throws IOException {
+  private PretrainedModel load(boolean frozen) throws IOException {
     Object pipeline = index.pipeline();
     NetworkKind kind =
         (pipeline instanceof String name
@@ -60,7 +65,8 @@ final class ModelReader {
                         "pipeline must be one of "
                             + NetworkKind.pipelinesOfDiffusers()
                             + " but is "
-                            + Shown.text(pipeline)));
+                            + Shown.text(pipeline)
+                            + textToImage()));
     String found = index.className(kind.folder(), kind.library(), kind.className());
     if (!found.equals(kind.className())) {
       throw index.refuse(kind.folder(), kind.library() + ", " + kind.className());
@@ -70,8 +76,16 @@ final class ModelReader {
     Provenance provenance = new Provenance(index.provenance());
     Path place = index.place(kind.folder(), DiffusersFormat.CONFIG);
     index.requireFile(place.resolve(DiffusersFormat.CONFIG));
-    SameDiffDenoiser model = network(kind, place, null, config -> config.create(scheduler, 0));
+    SameDiffDenoiser model =
+        network(kind, place, null, frozen, config -> config.create(scheduler, 0));
     return PretrainedModel.of(model, scheduler, provenance);
+  }
+
+  /** What to do with a pipeline that has a text encoder. */
+  private String textToImage() {
+    return index.has("text_encoder")
+        ? "; TextToImage of diffusion-text reads pipelines with a text encoder"
+        : "";
   }
 
   /** Warns of parts that are not read. */
@@ -92,13 +106,36 @@ final class ModelReader {
       throws IOException {
     return (UNet)
         network(
-            NetworkKind.UNET, directory, size, config -> config.create(schedule, prediction, 0));
+            NetworkKind.UNET,
+            directory,
+            size,
+            false,
+            config -> config.create(schedule, prediction, 0));
+  }
+
+  static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
+      throws IOException {
+    Path file = configOfNetwork(directory);
+    Object className = Json.read(file).get(CLASS_NAME);
+    NetworkKind kind =
+        NetworkKind.ofClass(className)
+            .orElseThrow(
+                () ->
+                    new ModelFormatException(
+                        file,
+                        CLASS_NAME
+                            + " must be one of "
+                            + NetworkKind.classes()
+                            + " but is "
+                            + Shown.text(className)));
+    return network(kind, directory, null, false, config -> config.create(scheduler, 0));
   }
 
   private static SameDiffDenoiser network(
       NetworkKind kind,
       Path directory,
       int @Nullable [] size,
+      boolean frozen,
       Function<NetworkConfig, SameDiffDenoiser> maker)
       throws IOException {
     Path file = configOfNetwork(directory);
@@ -114,8 +151,13 @@ final class ModelReader {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
     ModelWeights weights = ModelWeights.find(config.weightShapes(), kind.layout(), directory);
+    // A custom graph has arrays of its own.
+    boolean stay = frozen && kind != NetworkKind.GRAPH && Frozen.isPossible();
     SameDiffDenoiser model;
     try {
+      if (stay) {
+        return Frozen.build(weights.source(), () -> maker.apply(config));
+      }
       model = maker.apply(config);
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);

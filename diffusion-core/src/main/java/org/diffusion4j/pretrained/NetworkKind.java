@@ -1,6 +1,7 @@
 package org.diffusion4j.pretrained;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -12,6 +13,7 @@ import org.diffusion4j.internal.files.WeightLayout;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.UNet1d;
+import org.diffusion4j.unet.UNet2DConditionModel;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +28,16 @@ enum NetworkKind {
       WeightLayout.TORCH,
       UNetConfig.class,
       UNetConfig::fromJson),
+
+  CONDITIONAL_UNET(
+      "unet",
+      DiffusersFormat.LIBRARY,
+      "UNet2DConditionModel",
+      Map.of(),
+      "UNet2DConditionPipeline",
+      WeightLayout.TORCH,
+      UNet2DConditionModel.Config.class,
+      UNet2DConditionModel.Config::fromJson),
 
   UNET_1D(
       "unet",
@@ -107,9 +119,19 @@ enum NetworkKind {
     return Arrays.stream(values()).filter(kind -> kind.allPipelines().contains(name)).findAny();
   }
 
+  /** The kind of network of a class in {@code config.json}. */
+  static Optional<NetworkKind> ofClass(@Nullable Object className) {
+    return Arrays.stream(values()).filter(kind -> kind.className.equals(className)).findAny();
+  }
+
   /** The pipeline classes that also exist in diffusers. */
   static Set<String> pipelinesOfDiffusers() {
     return UNET.allPipelines();
+  }
+
+  /** The classes of all kinds. */
+  static List<String> classes() {
+    return Arrays.stream(values()).map(kind -> kind.className).toList();
   }
 
   private Set<String> allPipelines() {

@@ -207,7 +207,29 @@ public final class PretrainedModel implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static PretrainedModel load(Path directory) throws IOException {
-    return ModelReader.load(directory);
+    return ModelReader.load(directory, false);
+  }
+
+  /**
+   * Reads a model that only predicts, in half the memory of {@link #load} or less. The weights are
+   * read when they are needed, once, into the layout of the kernels, and are held in that layout
+   * alone; weights of 16 bits stay so and are widened when they are used. Predictions are bit-equal
+   * to those of {@link #load}.
+   *
+   * <p>Such a model has no gradients and its weights cannot be read, changed or saved: {@link
+   * SameDiffDenoiser#parameters} and the methods like it throw {@link IllegalStateException}. Its
+   * files are open until it is closed and must not be written to; the directory may be replaced.
+   *
+   * <p>A custom graph, and any model where graphs run in SameDiff's session, is read as by {@link
+   * #load}.
+   *
+   * @param directory with a {@code model_index.json}
+   * @throws ModelFormatException if a file is missing, damaged or not supported; the message names
+   *     the file
+   * @throws IOException if reading fails
+   */
+  public static PretrainedModel loadFrozen(Path directory) throws IOException {
+    return ModelReader.load(directory, true);
   }
 
   /**
@@ -239,6 +261,21 @@ public final class PretrainedModel implements AutoCloseable {
       Path directory, NoiseSchedule schedule, Prediction prediction, int height, int width)
       throws IOException {
     return ModelReader.loadUNet(directory, schedule, prediction, new int[] {height, width});
+  }
+
+  /**
+   * Reads a directory with the {@code config.json} and the weights of a network: a {@code
+   * UNet2DModel}, a {@code UNet2DConditionModel} or one of this library's.
+   *
+   * @param directory the directory of the network
+   * @param scheduler gives the noise schedule and the kind of prediction
+   * @return an instance of the network's class
+   * @throws ModelFormatException if a file is missing, damaged or not supported
+   * @throws IOException if reading fails
+   */
+  public static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
+      throws IOException {
+    return ModelReader.loadNetwork(directory, scheduler);
   }
 
   /** Frees the model's memory. */

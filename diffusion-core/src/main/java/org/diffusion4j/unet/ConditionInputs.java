@@ -6,8 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Condition.Embeddings;
+import org.diffusion4j.Condition.Inputs;
 import org.diffusion4j.Condition.Pictures;
 import org.diffusion4j.internal.nn.Graphs;
 import org.jspecify.annotations.Nullable;
@@ -17,15 +19,16 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A graph's placeholders for embeddings and pictures, if it has any. */
+/** A graph's placeholders for embeddings, pictures and further inputs, if it has any. */
 final class ConditionInputs {
 
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  private final Set<String> further = new TreeSet<>();
 
   /**
    * @throws IllegalArgumentException if one has a wrong rank, or an unknown size that must be known
    */
-  ConditionInputs(SameDiff graph) {
+  ConditionInputs(SameDiff graph, GraphTraits traits) {
     find(graph, Graphs.EMBEDDINGS, "[-1, tokens, width]", 3, 2);
     find(graph, Graphs.MASK, "[-1, tokens]", 2, -1);
     find(graph, Graphs.POOLED, "[-1, width]", 2, 1);
@@ -34,6 +37,25 @@ final class ConditionInputs {
       if (shapes.containsKey(name) && !shapes.containsKey(Graphs.EMBEDDINGS)) {
         throw new IllegalArgumentException(
             "graph with a placeholder " + name + " must have one named " + Graphs.EMBEDDINGS);
+      }
+    }
+    findFurther(graph, traits);
+  }
+
+  private void findFurther(SameDiff graph, GraphTraits traits) {
+    for (SDVariable variable : graph.variables()) {
+      String name = variable.name();
+      boolean known =
+          !variable.isPlaceHolder()
+              || shapes.containsKey(name)
+              || name.equals(Graphs.SAMPLE)
+              || name.equals(Graphs.TIMESTEP)
+              || (name.equals(Graphs.CLASS) && !traits.vectorLabels())
+              || (name.endsWith(Graphs.DROPOUT) && traits.dropout() > 0);
+      if (!known) {
+        long[] shape = variable.placeholderShape();
+        find(graph, name, "[-1, ...]", shape == null ? 1 : Math.max(1, shape.length), -1);
+        further.add(name);
       }
     }
   }
@@ -69,7 +91,8 @@ final class ConditionInputs {
         labels.classes(),
         labels.unlabelled(),
         size(Graphs.EMBEDDINGS, 2),
-        size(Graphs.PICTURES, 1));
+        size(Graphs.PICTURES, 1),
+        further);
   }
 
   private int size(String name, int dimension) {
@@ -112,6 +135,11 @@ final class ConditionInputs {
     condition
         .part(Pictures.class)
         .ifPresent(part -> put(Graphs.PICTURES, "pictures", part.pictures(), inputs));
+    condition
+        .part(Inputs.class)
+        .ifPresent(
+            part ->
+                part.arrays().forEach((name, array) -> put(name, "input " + name, array, inputs)));
   }
 
   private void addEmbeddings(Embeddings part, Map<String, INDArray> inputs, List<INDArray> made) {

@@ -34,9 +34,7 @@ public final class Mlp extends SameDiffDenoiser {
         new long[] {config.features()},
         schedule,
         prediction,
-        Set.of(),
-        config.nullClass(),
-        0);
+        GraphTraits.of(Set.of(), config.nullClass(), 0));
     this.config = config;
   }
 

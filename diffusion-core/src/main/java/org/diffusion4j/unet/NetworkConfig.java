@@ -25,7 +25,11 @@ import org.nd4j.autodiff.samediff.SameDiff;
  * architectures are equal.
  */
 public sealed interface NetworkConfig
-    permits UNetConfig, UNet1d.Config, Mlp.Config, NetworkConfig.Graph {
+    permits UNetConfig,
+        UNet2DConditionModel.Config,
+        UNet1d.Config,
+        Mlp.Config,
+        NetworkConfig.Graph {
 
   /**
    * A network of this architecture with random weights.

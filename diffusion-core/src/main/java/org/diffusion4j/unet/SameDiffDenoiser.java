@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;
+import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -34,7 +35,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * A denoiser whose function is a SameDiff graph, which can be trained.
  *
  * <p>A custom graph has the result of an operation named {@code output}, with the shape of {@code
- * sample}, and these placeholders; the last five only if it has such conditions:
+ * sample}, and these placeholders; the last six only if it has such conditions:
  *
  * <table>
  * <caption>Placeholders</caption>
@@ -50,6 +51,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <tr><td>{@code pictures}<td>{@code [-1, channels, height, width]}, where height and width may be
  *     -1<td>{@link Condition.Pictures#pictures}, unchanged; the graph decides how to use them, for
  *     example concatenates them with the samples
+ * <tr><td>any other<td>{@code [-1, ...]}<td>the array of {@link Condition.Inputs} with this name
  * </table>
  *
  * <p>All are FLOAT. The graph's variables are the weights. The graph belongs to the denoiser from
@@ -74,6 +76,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final Map<String, INDArray> weights;
   private final SameDiff graph;
   private final GraphRunner runner;
+  private final long parameterCount;
   private final double dropoutRate;
   private @Nullable SchedulerConfig scheduler;
 
@@ -89,22 +92,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    */
   public SameDiffDenoiser(
       SameDiff graph, long[] sampleShape, NoiseSchedule schedule, Prediction prediction) {
-    this(graph, sampleShape, schedule, prediction, Set.of(), false, 0);
+    this(graph, sampleShape, schedule, prediction, GraphTraits.NONE);
   }
 
-  /**
-   * @param frozen names of constants that are part of the weights
-   * @param nullClass whether the last class is for samples without a label
-   * @param dropout the probability of dropout, if the graph has placeholders for masks
-   */
   SameDiffDenoiser(
       SameDiff graph,
       long[] sampleShape,
       NoiseSchedule schedule,
       Prediction prediction,
-      Set<String> frozen,
-      boolean nullClass,
-      double dropout) {
+      GraphTraits traits) {
     this.graph = graph;
     this.schedule = Objects.requireNonNull(schedule, "schedule");
     this.prediction = Objects.requireNonNull(prediction, "prediction");
@@ -118,24 +114,32 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
                 + graph.variableMap().keySet());
       }
     }
-    int rows = graph.hasVariable(Graphs.CLASS) ? classes(graph.getVariable(Graphs.CLASS)) : 0;
-    classes = nullClass ? rows - 1 : rows;
-    this.nullClass = nullClass;
-    conditions = new ConditionInputs(graph);
+    boolean labelled = graph.hasVariable(Graphs.CLASS) && !traits.vectorLabels();
+    int rows = labelled ? classes(graph.getVariable(Graphs.CLASS)) : 0;
+    classes = traits.nullClass() ? rows - 1 : rows;
+    nullClass = traits.nullClass();
+    conditions = new ConditionInputs(graph, traits);
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
-      if (variable.getVariableType() == VariableType.VARIABLE) {
-        trained.put(variable.name(), variable.getArr());
-        all.put(variable.name(), variable.getArr());
-      } else if (frozen.contains(variable.name())) {
-        all.put(variable.name(), variable.getArr());
+      boolean isTrained = variable.getVariableType() == VariableType.VARIABLE;
+      INDArray array =
+          isTrained || traits.frozen().contains(variable.name()) ? variable.getArr() : null;
+      if (array != null) {
+        all.put(variable.name(), array);
+        if (isTrained) {
+          trained.put(variable.name(), array);
+        }
       }
     }
     parameters = Collections.unmodifiableMap(trained);
     weights = Collections.unmodifiableMap(all);
-    dropoutRate = dropout;
-    runner = new GraphRunner(graph, dropout);
+    dropoutRate = traits.dropout();
+    runner = new GraphRunner(graph, traits.dropout(), traits.ownsWeights());
+    Map<String, long[]> shapes = new LinkedHashMap<>(runner.frozenShapes());
+    shapes.keySet().removeAll(traits.frozen());
+    trained.forEach((name, array) -> shapes.put(name, array.shape()));
+    parameterCount = shapes.values().stream().mapToLong(ArrayUtil::prodLong).sum();
   }
 
   private static int classes(SDVariable labels) {
@@ -216,8 +220,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * The trainable weights by name, in the graph's order. These are the graph's own arrays. They may
    * be changed until the next call of another method; after later changes call {@link
    * #weightsChanged}, because predictions use copies of the weights.
+   *
+   * @throws IllegalStateException if this denoiser is closed, or if it only predicts ({@code
+   *     PretrainedModel.loadFrozen})
    */
   public Map<String, INDArray> parameters() {
+    runner.requireArrays("parameters");
     runner.weightsChanged();
     runner.requireOpen();
     return parameters;
@@ -236,14 +244,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** {@link #parameters()} and the weights that are not trained; the same rules apply to them. */
   public Map<String, INDArray> weights() {
+    runner.requireArrays("weights");
     runner.weightsChanged();
     runner.requireOpen();
     return weights;
   }
 
-  /** The number of values in all {@link #parameters()}. */
+  /** The number of values in all trainable weights. */
   public long parameterCount() {
-    return parameters.values().stream().mapToLong(INDArray::length).sum();
+    return parameterCount;
   }
 
   /**
@@ -271,7 +280,8 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    * @param condition what the model {@link #takes()}
    * @param target what the output should be, FLOAT {@code [n, outputShape...]}
    * @param of names of the weights whose gradients are wanted; {@code sample} requests that of
-   *     {@code xt}, and the name of a placeholder for embeddings or pictures requests theirs
+   *     {@code xt}, and the name of a placeholder for embeddings, pictures or a further input
+   *     requests theirs
    * @return must be closed by the caller
    * @throws IllegalArgumentException if a shape, a type, the condition or a name does not fit
    * @throws IllegalStateException if this denoiser is closed
@@ -370,10 +380,15 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** The same as {@link #predictionBytes} for {@link #gradients} of every weight. */
   public OptionalLong gradientBytes(int n) {
+    runner.requireArrays("gradients");
     return bytes(n, 0, parameters.keySet());
   }
 
-  /** The native memory of the weights in bytes; 0 after this denoiser is closed. */
+  /**
+   * The native memory of the weights in bytes; 0 after this denoiser is closed, and if it only
+   * predicts ({@code PretrainedModel.loadFrozen}), because its weights are part of {@link
+   * #planBytes}.
+   */
   public long weightBytes() {
     return runner.isClosed()
         ? 0

@@ -24,9 +24,8 @@ public final class UNet extends SameDiffDenoiser {
         new long[] {config.inChannels(), config.height(), config.width()},
         schedule,
         prediction,
-        Set.of(UNetGraph.FOURIER_WEIGHT),
-        config.classes().nullClass(),
-        config.dropout());
+        GraphTraits.of(
+            Set.of(UNetGraph.FOURIER_WEIGHT), config.classes().nullClass(), config.dropout()));
     this.config = config;
   }
 

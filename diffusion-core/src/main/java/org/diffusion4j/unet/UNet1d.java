@@ -46,9 +46,7 @@ public final class UNet1d extends SameDiffDenoiser {
         new long[] {config.channels(), config.length()},
         schedule,
         prediction,
-        Set.of(),
-        config.nullClass(),
-        config.dropout());
+        GraphTraits.of(Set.of(), config.nullClass(), config.dropout()));
     this.config = config;
   }
 

@@ -7,17 +7,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** What is logged at WARN and above while something runs. */
-final class LoggedText {
+public final class LoggedText {
 
   /** What is run. */
-  interface Action {
+  public interface Action {
     void run() throws IOException;
   }
 
   private LoggedText() {}
 
   /** The lines that an action logs. */
-  static List<String> of(Action action) throws IOException {
+  public static List<String> of(Action action) throws IOException {
     PrintStream before = System.err;
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (PrintStream captured = new PrintStream(bytes, true, StandardCharsets.UTF_8)) {

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.internal.files.Json;
 import org.jspecify.annotations.Nullable;
 
 /** The files of a tokenizer's directory, checked. */
@@ -36,7 +37,7 @@ record TokenizerFiles(
 
   static TokenizerFiles read(Path directory) throws IOException {
     Path file = directory.resolve(VOCABULARY);
-    Map<String, Integer> vocabulary = ids(file, JsonObject.read(file, text(file)));
+    Map<String, Integer> vocabulary = ids(file, Json.read(file));
     TokenizerSettings settings = TokenizerSettings.read(directory, vocabulary);
     Map<String, Integer> special = settings.specialTokens();
     int unknown = settings.id("unk_token");
@@ -67,7 +68,7 @@ record TokenizerFiles(
     var ids = new HashMap<String, Integer>();
     Set<Integer> seen = new HashSet<>();
     for (Map.Entry<String, @Nullable Object> entry : json.entrySet()) {
-      if (!(entry.getValue() instanceof Integer id && id >= 0 && id < TokenizerSettings.MAX_ID)) {
+      if (!(entry.getValue() instanceof Long id && id >= 0 && id < TokenizerSettings.MAX_ID)) {
         throw new ModelFormatException(
             file,
             "ids must be integers in [0, "
@@ -77,7 +78,7 @@ record TokenizerFiles(
                 + "\" is "
                 + Shown.text(entry.getValue()));
       }
-      if (!seen.add(id)) {
+      if (!seen.add(id.intValue())) {
         throw new ModelFormatException(
             file,
             "ids must differ but "
@@ -86,7 +87,7 @@ record TokenizerFiles(
                 + Shown.text(entry.getKey())
                 + "\" and of another token");
       }
-      ids.put(entry.getKey(), id);
+      ids.put(entry.getKey(), id.intValue());
     }
     return ids;
   }
@@ -120,7 +121,7 @@ record TokenizerFiles(
   }
 
   /** The text of a file in UTF-8. */
-  static String text(Path file) throws IOException {
+  private static String text(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new ModelFormatException(file, "must be a regular file");
     }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.common.Shown;
+import org.diffusion4j.internal.files.Json;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,7 +69,7 @@ final class TokenizerSettings {
   }
 
   private static Map<String, @Nullable Object> optional(Path file) throws IOException {
-    return Files.exists(file) ? JsonObject.read(file, TokenizerFiles.text(file)) : Map.of();
+    return Files.exists(file) ? Json.read(file) : Map.of();
   }
 
   /** The tokens that the file lists with their ids. */
@@ -165,8 +166,8 @@ final class TokenizerSettings {
     if (length == null || (length instanceof Double d && d >= 1e9)) {
       return DEFAULT_LENGTH;
     }
-    if (length instanceof Integer n && n >= 2 && n <= MAX_LENGTH) {
-      return n;
+    if (length instanceof Long n && n >= 2 && n <= MAX_LENGTH) {
+      return n.intValue();
     }
     throw new ModelFormatException(
         file, "model_max_length must be in [2, " + MAX_LENGTH + "] but was " + Shown.text(length));

@@ -74,7 +74,7 @@ class DamagedTokenizersTest {
         "[1]|must hold a JSON object",
         "{\"a\": 1|line 1, column",
         "{\"a\": 1} 2|nothing may follow the JSON object",
-        "{\"a\": 1, \"a\": 2}|Duplicate field 'a'",
+        "{\"a\": 1, \"a\": 2}|names must be unique but \"a\" is there twice",
         "{\"a\": 1, \"b\": 1}|ids must differ but 1 is that of \"b\" and of another token",
         "{\"a\": -1}|ids must be integers in [0, 10000000) but that of \"a\" is -1",
         "{\"a\": 10000000}|ids must be integers in [0, 10000000) but that of \"a\" is 10000000",

@@ -42,8 +42,8 @@ import org.jspecify.annotations.Nullable;
  * Reads JSON objects of model files strictly, and writes them like Python's {@code json} module.
  *
  * <p>An object is a {@code Map<String, Object>} in the order of the file, an array a {@code List},
- * an integer a {@code Long}, any other number a {@code Double}. {@code NaN}, {@code Infinity} and
- * {@code -Infinity} are numbers, as in Python.
+ * an integer of 64 bits a {@code Long}, any other number a {@code Double}: Python writes 1e30 as an
+ * integer. {@code NaN}, {@code Infinity} and {@code -Infinity} are numbers, as in Python.
  */
 public final class Json {
 
@@ -178,11 +178,10 @@ public final class Json {
     };
   }
 
-  private long integer() throws IOException {
-    if (parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER) {
-      throw refuse("integers must fit into 64 bits but there is " + Shown.text(parser.getText()));
-    }
-    return parser.getLongValue();
+  private Object integer() throws IOException {
+    return parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
+        ? (Object) floatingPoint()
+        : (Object) parser.getLongValue();
   }
 
   private double floatingPoint() throws IOException {

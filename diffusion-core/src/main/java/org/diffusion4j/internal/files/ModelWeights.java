@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import org.diffusion4j.ModelFormatException;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.common.Shown;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -19,12 +20,12 @@ public final class ModelWeights {
   private static final int MOST_PROBLEMS = 4;
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
-  private final Path directory;
+  private final Map<String, long[]> shapes;
   private final Map<String, Found> found;
   private final WeightLayout layout;
 
-  private ModelWeights(Path directory, Map<String, Found> found, WeightLayout layout) {
-    this.directory = directory;
+  private ModelWeights(Map<String, long[]> shapes, Map<String, Found> found, WeightLayout layout) {
+    this.shapes = shapes;
     this.found = found;
     this.layout = layout;
   }
@@ -84,7 +85,7 @@ public final class ModelWeights {
       throw new ModelFormatException(
           subject, "weights must fit the configuration but " + first(problems));
     }
-    return new ModelWeights(directory, found, layout);
+    return new ModelWeights(shapes, found, layout);
   }
 
   private static List<Found> stored(WeightFiles files, List<String> problems) throws IOException {
@@ -164,6 +165,15 @@ public final class ModelWeights {
         + (more > 0 ? "; and " + more + " more" : "");
   }
 
+  /**
+   * The weights without reading them, for a network that only predicts.
+   *
+   * @return keeps the files open; must be closed
+   */
+  public WeightSource source() throws IOException {
+    return new StoredWeights(shapes, found, layout);
+  }
+
   /** Reads the weights into a model's arrays with the same names and shapes. */
   public void load(Map<String, INDArray> weights) throws IOException {
     Map<Path, Map<String, Found>> byFile = new LinkedHashMap<>();
@@ -175,7 +185,7 @@ public final class ModelWeights {
         for (Map.Entry<String, Found> entry : file.getValue().entrySet()) {
           String name = entry.getKey();
           INDArray weight = Objects.requireNonNull(weights.get(name), name);
-          try (INDArray tensor = read(tensors, entry.getValue())) {
+          try (INDArray tensor = entry.getValue().read(tensors)) {
             weight.assign(layout.fromFile(name, tensor));
           }
         }
@@ -183,17 +193,18 @@ public final class ModelWeights {
     }
   }
 
-  private INDArray read(Safetensors tensors, Found tensor) throws IOException {
-    String name = tensor.storedName;
-    if (!tensors.names().contains(name)
-        || !tensor.shape.equals(Longs.asList(tensors.shape(name)))) {
-      throw new ModelFormatException(
-          directory, "was changed while it was read, in " + Shown.text(name));
-    }
-    return tensors.read(name);
-  }
+  /** A tensor in a file. */
+  record Found(Path file, String storedName, List<Long> shape, String dtype) {
 
-  private record Found(Path file, String storedName, List<Long> shape, String dtype) {}
+    INDArray read(Safetensors tensors) throws IOException {
+      if (!tensors.names().contains(storedName)
+          || !shape.equals(Longs.asList(tensors.shape(storedName)))) {
+        throw new ModelFormatException(
+            file, "was changed while it was read, in " + Shown.text(storedName));
+      }
+      return tensors.read(storedName);
+    }
+  }
 
   private static void compare(
       Map<String, long[]> shapes,

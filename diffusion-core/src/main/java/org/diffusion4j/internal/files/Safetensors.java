@@ -196,6 +196,11 @@ public final class Safetensors implements AutoCloseable {
     return tensor;
   }
 
+  /** Whether it was not closed; an interrupt of a reading thread closes it, too. */
+  boolean isOpen() {
+    return channel.isOpen();
+  }
+
   @Override
   public void close() throws IOException {
     channel.close();

@@ -15,6 +15,7 @@ import org.diffusion4j.engine.graph.GraphExecutor;
 import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.graph.UnplannableException;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.engine.samediff.SessionGraph;
 import org.diffusion4j.internal.common.Detached;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,7 @@ public final class GraphRunner implements AutoCloseable {
   private final AtomicBoolean saidWhy = new AtomicBoolean();
   private final List<String> dropouts = new ArrayList<>();
   private final boolean ownsArrays;
+  private final @Nullable WeightSource frozen;
   private @Nullable SameDiff scratch;
   private volatile boolean closed;
 
@@ -63,7 +65,11 @@ public final class GraphRunner implements AutoCloseable {
     return new GraphRunner(graph, 0, false);
   }
 
-  private GraphRunner(SameDiff graph, double dropout, boolean ownsArrays) {
+  /**
+   * @param dropout the probability of dropping a value, as for the other constructor
+   * @param ownsArrays whether {@link #close} closes the graph's arrays
+   */
+  public GraphRunner(SameDiff graph, double dropout, boolean ownsArrays) {
     this.graph = graph;
     this.ownsArrays = ownsArrays;
     for (SDVariable variable : graph.variables()) {
@@ -72,10 +78,15 @@ public final class GraphRunner implements AutoCloseable {
       }
     }
     session = new SessionGraph(graph, () -> copy(graph), dropouts);
+    frozen = ownsArrays ? Frozen.take() : null;
     planned =
-        "session".equals(System.getProperty(PROPERTY))
-            ? null
-            : PlannedGraph.of(graph, this::scratch, dropouts).orElse(null);
+        frozen == null ? planned() : PlannedGraph.frozen(graph, dropouts, frozen).orElseThrow();
+  }
+
+  private @Nullable GraphExecutor planned() {
+    return "session".equals(System.getProperty(PROPERTY))
+        ? null
+        : PlannedGraph.of(graph, this::scratch, dropouts).orElse(null);
   }
 
   /** A copy with the same arrays. */
@@ -104,6 +115,10 @@ public final class GraphRunner implements AutoCloseable {
       try {
         return call.apply(plan);
       } catch (UnplannableException e) {
+        if (frozen != null) {
+          throw new IllegalStateException(
+              "a frozen model must run as a plan but has none: " + e.getMessage(), e);
+        }
         // A call without a plan may have one with another batch size.
         if (!saidWhy.getAndSet(true)) {
           LOG.info("the graph runs in SameDiff's session: {}", e.getMessage());
@@ -111,6 +126,26 @@ public final class GraphRunner implements AutoCloseable {
       }
     }
     return call.apply(session);
+  }
+
+  /** The shapes of the frozen weights by name; empty if the graph has arrays for its weights. */
+  public Map<String, long[]> frozenShapes() {
+    return frozen == null ? Map.of() : frozen.shapes();
+  }
+
+  /**
+   * Checks that the graph has arrays for its weights.
+   *
+   * @param what needs them
+   * @throws IllegalStateException if they are frozen
+   */
+  public void requireArrays(String what) {
+    if (frozen != null) {
+      throw new IllegalStateException(
+          what
+              + " must be those of a model that can change but this one was loaded frozen;"
+              + " PretrainedModel.load reads one that can");
+    }
   }
 
   public boolean isClosed() {
@@ -169,6 +204,7 @@ public final class GraphRunner implements AutoCloseable {
       @Nullable DropoutMasks dropout,
       Collection<String> of) {
     DropoutMasks masks = dropouts.isEmpty() ? null : dropout;
+    requireArrays("gradients");
     // Between two requests for gradients the weights were probably changed.
     weightsChanged();
     LossGradients gradients =
@@ -200,7 +236,7 @@ public final class GraphRunner implements AutoCloseable {
 
   /** Records that the weights may have been changed. */
   public void weightsChanged() {
-    if (planned != null) {
+    if (planned != null && frozen == null) {
       planned.weightsChanged();
     }
   }

@@ -69,7 +69,9 @@ public final class Layers {
 
   private static Source random(long seed, DataType type) {
     SplittableRandom random = new SplittableRandom(seed);
-    return (name, draw, shape) -> typed(drawn(draw, random, shape), type);
+    return Frozen.isBuilding()
+        ? (name, draw, shape) -> null
+        : (name, draw, shape) -> typed(drawn(draw, random, shape), type);
   }
 
   private Layers(Source source) {
@@ -151,6 +153,13 @@ public final class Layers {
     double bound = 1 / Math.sqrt(in);
     SDVariable w = uniform(name + ".weight", bound, in, out);
     return x.mmul(w).add(uniform(name + ".bias", bound, out));
+  }
+
+  /** {@code x w^T + b}, with the weight {@code [out, in]} in PyTorch's layout. */
+  public SDVariable denseOfTransposed(String name, SDVariable x, int in, int out) {
+    double bound = 1 / Math.sqrt(in);
+    SDVariable w = uniform(name + ".weight", bound, out, in);
+    return sd.mmul(x, w, false, true, false).add(uniform(name + ".bias", bound, out));
   }
 
   /** {@code x w}. */

@@ -120,7 +120,7 @@ class SafetensorsLimitsTest {
         "\"U8\"|[4294967296,4294967296]|[0,4]|shape must have less than 2^63 bytes",
         "\"F32\"|[4611686018427387904]|[0,4]|shape must have less than 2^63 bytes",
         "\"F32\"|[9223372036854775807,9,0]|[0,0]|shape must have less than 2^63 bytes",
-        "\"F32\"|[9223372036854775808]|[0,4]|integers must fit into 64 bits",
+        "\"F32\"|[9223372036854775808]|[0,4]|shape must be of integers of at least 0",
         "\"F32\"|[1]|null|data_offsets must be two integers but was null",
         "\"F32\"|[1]|[0]|data_offsets must be two integers but was [0]",
         "\"F32\"|[1]|[0,4,8]|data_offsets must be two integers but was [0, 4, 8]",

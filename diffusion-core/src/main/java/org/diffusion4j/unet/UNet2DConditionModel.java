@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import com.google.common.math.IntMath;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -185,7 +186,8 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
 
     /**
      * A network as in Stable Diffusion 1: cross-attention with 8 heads at every level but the last,
-     * and in the middle.
+     * and in the middle, and normalisations with 32 groups; or as many of them as divide the
+     * channels of every level.
      *
      * @param channels of a sample
      * @param height of a sample
@@ -203,14 +205,14 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
       given.put("sample_size", List.of(height, width));
       given.put("cross_attention_dim", textWidth);
       given.put("block_out_channels", List.of(blockOutChannels));
-      given.putAll(crossAttention(blockOutChannels.length, blockOutChannels.length - 1));
-      int groups = Arrays.stream(blockOutChannels).reduce(32, Config::divisor);
-      given.put("norm_num_groups", groups);
+      given.putAll(levels(blockOutChannels.length, 0, blockOutChannels.length - 1));
+      given.put("attention_head_dim", divisor(8, blockOutChannels));
+      given.put("norm_num_groups", divisor(32, blockOutChannels));
       return new Config(given, unknown -> {});
     }
 
-    private static int divisor(int a, int b) {
-      return b == 0 ? a : divisor(b, a % b);
+    private static int divisor(int most, Integer... channels) {
+      return Arrays.stream(channels).reduce(most, (a, b) -> IntMath.gcd(a, Math.abs(b)));
     }
 
     /** The kinds of the levels: those in [from, to) have cross-attention. */
@@ -223,10 +225,6 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
         up[count - 1 - i] = cross + "UpBlock2D";
       }
       return Map.of("down_block_types", List.of(down), "up_block_types", List.of(up));
-    }
-
-    private static Map<String, List<String>> crossAttention(int count, int to) {
-      return levels(count, 0, to);
     }
 
     /**

@@ -84,14 +84,12 @@ public final class ClipTextModel implements AutoCloseable {
   private static ClipTextModel load(Config config, Path directory) throws IOException {
     Map<String, long[]> shapes = config.weightShapes();
     ModelWeights stored =
-        ModelWeights.find(
-            shapes, WeightLayout.TORCH, directory, DiffusersFormat.TEXT_WEIGHTS_NAME);
+        ModelWeights.find(shapes, WeightLayout.TORCH, directory, DiffusersFormat.TEXT_WEIGHTS_NAME);
     Map<String, INDArray> weights = WeightShapes.allocate(shapes);
     boolean done = false;
     try {
       stored.load(weights);
-      ClipTextModel model =
-          Detached.get(() -> new ClipTextModel(config, Layers.sharing(weights)));
+      ClipTextModel model = Detached.get(() -> new ClipTextModel(config, Layers.sharing(weights)));
       done = true;
       return model;
     } finally {

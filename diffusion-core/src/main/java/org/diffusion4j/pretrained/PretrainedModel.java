@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -11,9 +12,9 @@ import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
-import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
@@ -163,21 +164,22 @@ public final class PretrainedModel implements AutoCloseable {
    *     directory is then unchanged
    */
   public void save(Path directory) throws IOException {
-    AtomicFiles.recover(directory);
-    if (Files.exists(directory) && !replaceable(directory)) {
-      throw new IOException(
-          directory + " must be a model directory, empty or absent, to be written");
-    }
-    AtomicFiles.writeDirectory(directory, this::writeTo);
+    ModelIndex.writeDirectory(directory, this::writeTo);
   }
 
-  private static boolean replaceable(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      return false;
-    }
-    try (var files = Files.list(directory)) {
-      return Files.exists(directory.resolve(DiffusersFormat.INDEX)) || files.findAny().isEmpty();
-    }
+  /**
+   * Writes the configuration and the weights of a network alone.
+   *
+   * @param model of any architecture
+   * @param directory an existing folder
+   * @return the library and the class that {@code model_index.json} names
+   * @throws IOException if it cannot be written
+   */
+  public static List<String> saveNetwork(SameDiffDenoiser model, Path directory)
+      throws IOException {
+    Component.Network network = new Component.Network(model, model.config(), model::weights);
+    network.write(directory);
+    return network.entry();
   }
 
   /** Writes to an empty directory. */

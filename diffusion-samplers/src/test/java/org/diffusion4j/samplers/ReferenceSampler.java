@@ -466,6 +466,11 @@ public final class ReferenceSampler {
     return (model, request) -> SamplingLoop.run(onTheirSteps(method), model, request);
   }
 
+  /** Whether the reference keeps samples divided by the signal. */
+  public boolean keepsUnscaled() {
+    return isUnscaled();
+  }
+
   /** What standard normal noise is multiplied by to start from, in our scale. */
   public double startScale() {
     return isUnscaled() ? initNoiseSigma() * first().signal() : 1;

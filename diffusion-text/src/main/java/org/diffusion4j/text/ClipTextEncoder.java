@@ -7,7 +7,6 @@ import java.util.Objects;
 import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Condition.Embeddings;
-import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -122,11 +121,24 @@ public final class ClipTextEncoder implements TextEncoder {
 
   @Override
   public Embeddings encode(List<String> prompts) {
+    return encode(prompts, prompts);
+  }
+
+  /** The same with other texts for the second model; as many as for the first. */
+  Embeddings encode(List<String> prompts, List<String> second) {
     if (prompts.isEmpty()) {
       throw new IllegalArgumentException("prompts must be at least 1 but were 0");
     }
-    List<List<Tokens>> tokens = parts.stream().map(part -> tokens(part, prompts)).toList();
-    warnOfCuts(prompts, tokens);
+    List<List<Tokens>> tokens = new ArrayList<>();
+    Set<String> cut = new LinkedHashSet<>();
+    for (int i = 0; i < parts.size(); i++) {
+      List<String> texts = i == 1 ? second : prompts;
+      tokens.add(tokens(parts.get(i), texts));
+      addCut(texts, tokens.get(i), cut);
+    }
+    if (!cut.isEmpty()) {
+      LOG.warn("prompts of more than {} tokens were cut: {}", tokens(), Shown.list(cut));
+    }
     List<Embeddings> encoded = new ArrayList<>();
     boolean done = false;
     try {
@@ -147,18 +159,11 @@ public final class ClipTextEncoder implements TextEncoder {
     return prompts.stream().map(part.tokenizer::encodeSilently).toList();
   }
 
-  private static void warnOfCuts(List<String> prompts, List<List<Tokens>> tokens) {
-    Set<String> cut = new LinkedHashSet<>();
-    for (List<Tokens> ofPart : tokens) {
-      for (int i = 0; i < ofPart.size(); i++) {
-        if (ofPart.get(i).cut() > 0) {
-          cut.add(prompts.get(i));
-        }
+  private static void addCut(List<String> texts, List<Tokens> tokens, Set<String> cut) {
+    for (int i = 0; i < tokens.size(); i++) {
+      if (tokens.get(i).cut() > 0) {
+        cut.add(texts.get(i));
       }
-    }
-    if (!cut.isEmpty()) {
-      int length = tokens.get(0).get(0).ids().length;
-      LOG.warn("prompts of more than {} tokens were cut: {}", length, Shown.list(cut));
     }
   }
 
@@ -175,8 +180,7 @@ public final class ClipTextEncoder implements TextEncoder {
   private static Embeddings sideBySide(List<Embeddings> encoded) {
     INDArray[] states = encoded.stream().map(Embeddings::tokens).toArray(INDArray[]::new);
     INDArray pooled = Objects.requireNonNull(encoded.get(encoded.size() - 1).pooled());
-    return Detached.get(
-        () -> Condition.embeddings(Nd4j.concat(2, states), null, pooled.dup('c')).owning());
+    return Condition.embeddings(Nd4j.concat(2, states), null, pooled.dup('c')).owning();
   }
 
   @Override
@@ -187,6 +191,14 @@ public final class ClipTextEncoder implements TextEncoder {
   @Override
   public int width() {
     return parts.stream().mapToInt(part -> part.model.config().width()).sum();
+  }
+
+  List<ClipTokenizer> tokenizers() {
+    return parts.stream().map(Part::tokenizer).toList();
+  }
+
+  List<ClipTextModel> models() {
+    return parts.stream().map(Part::model).toList();
   }
 
   /** Closes the models. */

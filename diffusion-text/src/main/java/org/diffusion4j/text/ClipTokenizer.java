@@ -1,6 +1,7 @@
 package org.diffusion4j.text;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
@@ -34,6 +35,7 @@ public final class ClipTokenizer {
   private final Map<String, Integer> markers;
   private final int maxLength;
   private final int vocabularySize;
+  private final Map<String, byte[]> contents;
 
   private ClipTokenizer(TokenizerFiles files) {
     this.pairs = files.pairs();
@@ -41,6 +43,7 @@ public final class ClipTokenizer {
     this.markers = files.markers();
     this.maxLength = files.maxLength();
     this.vocabularySize = files.vocabularySize();
+    this.contents = files.contents();
   }
 
   /**
@@ -111,6 +114,18 @@ public final class ClipTokenizer {
       pairs.encode(word, ids);
     } else {
       ids.add(marker);
+    }
+  }
+
+  /**
+   * Writes the files that this tokenizer was read from.
+   *
+   * @param directory an existing folder
+   * @throws IOException if a file cannot be written
+   */
+  public void write(Path directory) throws IOException {
+    for (Map.Entry<String, byte[]> file : contents.entrySet()) {
+      Files.write(directory.resolve(file.getKey()), file.getValue());
     }
   }
 

@@ -24,10 +24,14 @@ record TokenizerFiles(
     SpecialTokens specials,
     Map<String, Integer> markers,
     int maxLength,
-    int vocabularySize) {
+    int vocabularySize,
+    Map<String, byte[]> contents) {
 
   static final String VOCABULARY = "vocab.json";
   static final String MERGES = "merges.txt";
+  static final String CONFIG = "tokenizer_config.json";
+  static final String SPECIAL_TOKENS = "special_tokens_map.json";
+  static final String ADDED_TOKENS = "added_tokens.json";
 
   /** 50 times the size of CLIP's own files. */
   private static final int MAX_BYTES = 64 << 20;
@@ -59,7 +63,20 @@ record TokenizerFiles(
             settings.id("bos_token"), settings.id("eos_token"), settings.id("pad_token"), special),
         Map.copyOf(markers),
         settings.maxLength(),
-        largest + 1);
+        largest + 1,
+        contents(directory));
+  }
+
+  /** The files that were read, by name. */
+  private static Map<String, byte[]> contents(Path directory) throws IOException {
+    Map<String, byte[]> contents = new HashMap<>();
+    for (String name : List.of(VOCABULARY, MERGES, CONFIG, SPECIAL_TOKENS, ADDED_TOKENS)) {
+      Path file = directory.resolve(name);
+      if (Files.exists(file)) {
+        contents.put(name, text(file).getBytes(StandardCharsets.UTF_8));
+      }
+    }
+    return Map.copyOf(contents);
   }
 
   /** The ids of tokens, which must differ. */

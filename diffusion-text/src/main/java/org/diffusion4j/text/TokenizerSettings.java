@@ -51,12 +51,12 @@ final class TokenizerSettings {
 
   static TokenizerSettings read(Path directory, Map<String, Integer> vocabulary)
       throws IOException {
-    Path file = directory.resolve("tokenizer_config.json");
+    Path file = directory.resolve(TokenizerFiles.CONFIG);
     Map<String, @Nullable Object> json = new LinkedHashMap<>(optional(file));
     var settings = new TokenizerSettings(file, json, vocabulary);
     if (json.get(ADDED) == null) {
-      json.putAll(optional(directory.resolve("special_tokens_map.json")));
-      Path added = directory.resolve("added_tokens.json");
+      json.putAll(optional(directory.resolve(TokenizerFiles.SPECIAL_TOKENS)));
+      Path added = directory.resolve(TokenizerFiles.ADDED_TOKENS);
       for (Map.Entry<String, Integer> token :
           TokenizerFiles.ids(added, optional(added)).entrySet()) {
         settings.add(added, token.getKey(), token.getValue());

@@ -169,6 +169,31 @@ public final class ModelIndex {
     return facts;
   }
 
+  /**
+   * Writes a model directory under a temporary name and renames it when it is complete.
+   *
+   * @param directory an existing one is replaced if it is empty or contains an index
+   * @param writer writes to an empty directory
+   * @throws IOException if it cannot be written, or if the path is something else
+   */
+  public static void writeDirectory(Path directory, AtomicFiles.Writer writer) throws IOException {
+    AtomicFiles.recover(directory);
+    if (Files.exists(directory) && !replaceable(directory)) {
+      throw new IOException(
+          directory + " must be a model directory, empty or absent, to be written");
+    }
+    AtomicFiles.writeDirectory(directory, writer);
+  }
+
+  private static boolean replaceable(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return false;
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      return Files.exists(directory.resolve(DiffusersFormat.INDEX)) || files.findAny().isEmpty();
+    }
+  }
+
   /** Checks that a file exists; otherwise the message lists what exists instead. */
   public void requireFile(Path file) throws IOException {
     requireFile(file, directory, wayOut);

@@ -53,11 +53,6 @@ public final class Frozen {
     }
   }
 
-  /** The same weights, for networks that do not close them. */
-  public static WeightSource borrowed(WeightSource source) {
-    return new Borrowed(source);
-  }
-
   /** Whether this thread builds a network whose weights are frozen. */
   static boolean isBuilding() {
     return CURRENT.get() != null;
@@ -79,40 +74,24 @@ public final class Frozen {
     }
   }
 
-  private static class Borrowed implements WeightSource {
+  /** The use of the weights by one graph. */
+  private final class Use implements WeightSource {
 
-    private final WeightSource from;
-
-    Borrowed(WeightSource from) {
-      this.from = from;
-    }
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     @Override
     public Map<String, long[]> shapes() {
-      return from.shapes();
+      return source.shapes();
     }
 
     @Override
     public DataType type(String name) {
-      return from.type(name);
+      return source.type(name);
     }
 
     @Override
     public void read(String name, Consumer<INDArray> use) {
-      from.read(name, use);
-    }
-
-    @Override
-    public void close() {}
-  }
-
-  /** The use of the weights by one graph. */
-  private final class Use extends Borrowed {
-
-    private final AtomicBoolean closed = new AtomicBoolean();
-
-    Use() {
-      super(source);
+      source.read(name, use);
     }
 
     @Override

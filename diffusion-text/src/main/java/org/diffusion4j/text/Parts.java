@@ -1,0 +1,106 @@
+package org.diffusion4j.text;
+
+import java.util.Map;
+import java.util.Set;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.autoencoder.Autoencoder;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The parts of a text-to-image model.
+ *
+ * @param className of the pipeline in its directory
+ * @param lowResScheduler the scheduler whose noise an enlarging pipeline adds to pictures, or null
+ * @param settings the settings of the pipeline itself, by name, and absent parts as they are
+ *     written: two nulls
+ */
+record Parts(
+    PipelineKind kind,
+    String className,
+    SameDiffDenoiser network,
+    @Nullable TextEncoder encoder,
+    @Nullable Autoencoder autoencoder,
+    SchedulerConfig scheduler,
+    @Nullable SchedulerConfig lowResScheduler,
+    Map<String, @Nullable Object> settings) {
+
+  private static final String STEPS = "num_inference_steps";
+  private static final String GUIDANCE = "guidance_scale";
+  private static final String FORCE_ZEROS = "force_zeros_for_empty_prompt";
+  private static final String MOST_NOISE = "max_noise_level";
+
+  /** The network's input for an embedded guidance scale. */
+  static final String GUIDANCE_INPUT = "timestep_cond";
+
+  /** The network's input for sizes. */
+  static final String SIZES_INPUT = "time_ids";
+
+  /** The channels of a sample. */
+  int channels() {
+    return autoencoder == null
+        ? Math.toIntExact(network.sampleShape()[0])
+        : autoencoder.latentChannels();
+  }
+
+  /** The channels of the network's input beside those of a sample. */
+  int moreChannels() {
+    return Math.toIntExact(network.sampleShape()[0]) - channels();
+  }
+
+  /** Whether the network has an input. */
+  boolean hasInput(String name) {
+    Set<String> inputs = network.takes().inputs();
+    return inputs != null && inputs.contains(name);
+  }
+
+  /**
+   * Checks that the parts fit together.
+   *
+   * @throws IllegalArgumentException if not
+   */
+  void requireFit() {
+    if (moreChannels() < 0) {
+      throw new IllegalArgumentException(
+          "network must take at least the channels of latents, "
+              + channels()
+              + ", but takes "
+              + network.sampleShape()[0]);
+    }
+    int width = network.takes().embeddingWidth();
+    int given = encoder == null ? 0 : encoder.width();
+    if (width >= 0 && width != given) {
+      throw new IllegalArgumentException(
+          "network must take embeddings of the text encoder's width, "
+              + given
+              + ", but takes "
+              + width);
+    }
+  }
+
+  int steps() {
+    return settings.get(STEPS) instanceof Number n ? n.intValue() : kind.defaults().steps();
+  }
+
+  double guidance() {
+    return settings.get(GUIDANCE) instanceof Number n
+        ? n.doubleValue()
+        : kind.defaults().guidance();
+  }
+
+  /** Whether an absent negative text becomes zeros instead of the empty text. */
+  boolean zerosForEmpty() {
+    return kind == PipelineKind.STABLE_DIFFUSION_XL
+        && !Boolean.FALSE.equals(settings.get(FORCE_ZEROS));
+  }
+
+  /** The largest noise level of an enlarging pipeline. */
+  int mostNoise() {
+    return settings.get(MOST_NOISE) instanceof Number n ? n.intValue() : 350;
+  }
+
+  /** The settings of a pipeline of ours. */
+  static Map<String, @Nullable Object> own(int steps, double guidance) {
+    return Map.of(STEPS, (long) steps, GUIDANCE, guidance);
+  }
+}

@@ -348,9 +348,11 @@ final class Conditions {
     Set<String> names = takes.inputs();
     if (names != null && !names.containsAll(inputs.arrays().keySet())) {
       throw new IllegalArgumentException(
-          "inputs must be of "
-              + Shown.list(new TreeSet<>(names))
-              + ", which the model accepts, but were "
+          "inputs must be "
+              + (names.isEmpty()
+                  ? "none, because the model accepts none"
+                  : "of " + Shown.list(new TreeSet<>(names)) + ", which the model accepts")
+              + ", but were "
               + Shown.list(inputs.arrays().keySet()));
     }
     requireInputs(inputs.arrays());

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -37,7 +39,9 @@ class ConditionKindsTest {
             .withUnconditional(emptyPooled));
     all.add(Condition.pictures(normal(seed, n, 1, 2, 3)));
     all.add(Condition.pictures(normal(seed, n, 1, 2, 3)).withZerosUnconditional());
+    all.add(Condition.inputs(Map.of("a", normal(seed, n, 2), "b", normal(seed + 1, n, 1, 2, 3))));
     all.add(Condition.several(all.get(0), all.get(3)));
+    all.add(Condition.several(all.get(5), all.get(1)));
     all.add(Condition.several(all.get(4), all.get(2), all.get(0)));
     return all;
   }
@@ -66,6 +70,9 @@ class ConditionKindsTest {
               values.add(c.pooled() == null ? "none" : values(c.pooled()));
             });
     condition.part(Condition.Pictures.class).map(c -> values(c.pictures())).ifPresent(values::add);
+    condition
+        .part(Condition.Inputs.class)
+        .ifPresent(c -> c.arrays().forEach((name, array) -> values.add(name + values(array))));
     return values;
   }
 
@@ -135,6 +142,8 @@ class ConditionKindsTest {
     assertThat(Condition.labels(3, -1).unconditional()).isEqualTo(Condition.labels(-1, -1));
     INDArray x = ones(2, 1, 1, 1);
     assertThat(Condition.pictures(x).unconditional()).isEqualTo(Condition.pictures(x));
+    assertThat(Condition.inputs(Map.of("x", x)).unconditional())
+        .isEqualTo(Condition.inputs(Map.of("x", x)));
     assertThat(values(Condition.pictures(x).withZerosUnconditional().unconditional()))
         .containsExactly("[2, 1, 1, 1][0.0, 0.0]");
     assertThatIllegalStateException()
@@ -161,6 +170,7 @@ class ConditionKindsTest {
     List<INDArray> arrays = new ArrayList<>();
     condition.part(Condition.Embeddings.class).ifPresent(c -> arrays.add(c.tokens()));
     condition.part(Condition.Pictures.class).ifPresent(c -> arrays.add(c.pictures()));
+    condition.part(Condition.Inputs.class).ifPresent(c -> arrays.addAll(c.arrays().values()));
     return arrays;
   }
 
@@ -178,6 +188,8 @@ class ConditionKindsTest {
         .hasToString("Condition[embeddings=[2, 3, 4], mask, pooled=[2, 5]]");
     assertThat(Condition.several(Condition.labels(1), Condition.pictures(ones(1, 3, 8, 9))))
         .hasToString("Condition[Condition[labels=[1]], Condition[pictures=[1, 3, 8, 9]]]");
+    assertThat(Condition.inputs(Map.of("b", ones(2, 6), "a", ones(2, 1, 3))))
+        .hasToString("Condition[inputs={a=[2, 1, 3], b=[2, 6]}]");
   }
 
   @Test
@@ -208,6 +220,19 @@ class ConditionKindsTest {
     assertRefused(
         () -> Condition.embeddings(ones(2, 3, 4), null, ones(1, 4)),
         "pooled embeddings must be one per sample, 2, but were 1");
+    assertRefused(() -> Condition.inputs(Map.of()), "inputs must be at least 1 but were 0");
+    assertRefused(
+        () -> Condition.inputs(Map.of("ids", Nd4j.zeros(DataType.LONG, 2, 3))),
+        "input ids must be FLOAT [n, ...] but were LONG [2, 3]");
+    assertRefused(
+        () -> Condition.inputs(Map.of("a", ones(2, 3), "b", ones(3, 3))),
+        "input b must have one row per sample, 2, but has 3");
+    assertRefused(
+        () ->
+            Condition.concat(
+                Condition.inputs(Map.of("a", ones(2, 3))),
+                Condition.inputs(Map.of("b", ones(2, 3)))),
+        "inputs that belong together must have the same names but were");
     INDArray closed = ones(1, 1, 1, 1);
     closed.close();
     assertRefused(() -> Condition.pictures(closed), "pictures must not be closed");
@@ -274,6 +299,31 @@ class ConditionKindsTest {
         "condition must have one row of embeddings per sample, 3, but has 2");
     assertRefused(
         () -> Condition.Takes.labels(-2, true), "classes must be at least 0, or ANY, but was -2");
+  }
+
+  @Test
+  void takes_namesTheInputsThatAreMissingOrUnknown() {
+    Condition texts = Condition.embeddings(ones(2, 3, 4));
+    Condition inputs = Condition.inputs(Map.of("time_ids", ones(2, 6)));
+    Condition.Takes takes = Condition.Takes.nothing().withInputs(Set.of("time_ids"));
+    assertThat(takes.isNothing()).isFalse();
+    assertThatCode(
+            () -> {
+              takes.require(inputs, 2);
+              takes.withEmbeddings(4).require(Condition.several(texts, inputs), 2);
+              Condition.Takes.anything().require(inputs, 2);
+            })
+        .doesNotThrowAnyException();
+    assertRefused(
+        () -> takes.withEmbeddings(4).require(texts, 2),
+        "condition must have the inputs time_ids, which the model accepts, but was");
+    assertRefused(
+        () -> takes.require(Condition.inputs(Map.of("other", ones(2, 6))), 2),
+        "inputs must be of time_ids, which the model accepts, but were other");
+    assertRefused(
+        () -> Condition.Takes.nothing().withEmbeddings(4).require(inputs, 2),
+        "inputs must be none, because the model accepts none, but were time_ids");
+    assertRefused(() -> takes.require(inputs, 3), "one row of each input per sample, 3, but has 2");
   }
 
   private static void assertRefused(ThrowingCallable call, String part) {

@@ -3,7 +3,7 @@ package org.diffusion4j.training;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.common.Shown;

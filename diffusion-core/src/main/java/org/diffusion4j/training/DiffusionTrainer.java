@@ -14,7 +14,7 @@ import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.engine.cpu.Address;
 import org.diffusion4j.internal.common.Detached;

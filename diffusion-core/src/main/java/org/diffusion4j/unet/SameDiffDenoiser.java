@@ -464,6 +464,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return condition;
   }
 
+  GraphRunner runner() {
+    return runner;
+  }
+
   private DenoiserInputs inputs(INDArray xt, INDArray t, Condition condition) {
     return new DenoiserInputs(this, conditions, xt, t, condition);
   }

@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import com.google.common.math.IntMath;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +10,8 @@ import java.util.function.Consumer;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.engine.graph.WeightSource;
+import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.nn.WeightShapes;
 import org.diffusion4j.internal.nn.unet.ConditionalUNet;
@@ -106,16 +109,41 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
    * @throws IllegalArgumentException if weights would have other names or shapes
    */
   public UNet2DConditionModel sharing(Config other) {
-    Map<String, INDArray> all = weights();
-    Map<String, long[]> shapes = other.weightShapes();
-    if (!shapes.keySet().equals(all.keySet())) {
-      throw new IllegalArgumentException(
-          "architecture must have the same weights to share them but has others");
-    }
+    runner().requireOpen();
+    requireSameWeights(other);
+    WeightSource frozen = runner().frozen();
     UNet2DConditionModel model =
-        new UNet2DConditionModel(other, Layers.sharing(all), schedule(), prediction(), false);
+        frozen == null
+            ? of(other, Layers.sharing(weights()), false)
+            : Frozen.build(Frozen.borrowed(frozen), () -> of(other, new Layers(0), true));
     model.setScheduler(scheduler());
     return model;
+  }
+
+  private UNet2DConditionModel of(Config other, Layers layers, boolean owns) {
+    return new UNet2DConditionModel(other, layers, schedule(), prediction(), owns);
+  }
+
+  private void requireSameWeights(Config other) {
+    Map<String, long[]> mine = config.weightShapes();
+    Map<String, long[]> others = other.weightShapes();
+    for (Map.Entry<String, long[]> weight : others.entrySet()) {
+      long[] shape = mine.remove(weight.getKey());
+      if (!Arrays.equals(shape, weight.getValue())) {
+        throw new IllegalArgumentException(
+            "architecture must have the same weights to share them but "
+                + weight.getKey()
+                + " is "
+                + Arrays.toString(weight.getValue())
+                + ", not "
+                + Arrays.toString(shape));
+      }
+    }
+    if (!mine.isEmpty()) {
+      throw new IllegalArgumentException(
+          "architecture must have the same weights to share them but lacks "
+              + mine.keySet().iterator().next());
+    }
   }
 
   @Override
@@ -185,7 +213,8 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
 
     /**
      * A network as in Stable Diffusion 1: cross-attention with 8 heads at every level but the last,
-     * and in the middle.
+     * and in the middle, and normalisations with 32 groups; or as many of them as divide the
+     * channels of every level.
      *
      * @param channels of a sample
      * @param height of a sample
@@ -200,17 +229,17 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
       Map<String, @Nullable Object> given = new TreeMap<>();
       given.put("in_channels", channels);
       given.put("out_channels", channels);
-      given.put("sample_size", List.of(height, width));
+      given.put("sample_size", size(height, width));
       given.put("cross_attention_dim", textWidth);
       given.put("block_out_channels", List.of(blockOutChannels));
-      given.putAll(crossAttention(blockOutChannels.length, blockOutChannels.length - 1));
-      int groups = Arrays.stream(blockOutChannels).reduce(32, Config::divisor);
-      given.put("norm_num_groups", groups);
+      given.putAll(levels(blockOutChannels.length, 0, blockOutChannels.length - 1));
+      given.put("attention_head_dim", divisor(8, blockOutChannels));
+      given.put("norm_num_groups", divisor(32, blockOutChannels));
       return new Config(given, unknown -> {});
     }
 
-    private static int divisor(int a, int b) {
-      return b == 0 ? a : divisor(b, a % b);
+    private static int divisor(int most, Integer... channels) {
+      return Arrays.stream(channels).reduce(most, (a, b) -> IntMath.gcd(a, Math.abs(b)));
     }
 
     /** The kinds of the levels: those in [from, to) have cross-attention. */
@@ -223,10 +252,6 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
         up[count - 1 - i] = cross + "UpBlock2D";
       }
       return Map.of("down_block_types", List.of(down), "up_block_types", List.of(up));
-    }
-
-    private static Map<String, List<String>> crossAttention(int count, int to) {
-      return levels(count, 0, to);
     }
 
     /**
@@ -249,7 +274,11 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
 
     /** A copy for samples of another size. */
     public Config withSize(int height, int width) {
-      return with("sample_size", height == width ? (Object) height : List.of(height, width));
+      return with("sample_size", size(height, width));
+    }
+
+    private static Object size(int height, int width) {
+      return height == width ? (Object) height : List.of(height, width);
     }
 
     /** A copy for another number of text embeddings; the default is 77. */

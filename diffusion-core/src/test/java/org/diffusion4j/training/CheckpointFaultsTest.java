@@ -22,7 +22,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.unet.Mlp;

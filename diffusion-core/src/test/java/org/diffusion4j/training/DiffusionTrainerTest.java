@@ -17,7 +17,7 @@ import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.unet.Mlp;
 import org.diffusion4j.unet.SameDiffDenoiser;

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.ImageFolder;

@@ -24,7 +24,7 @@ import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.Trainer;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;

@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.TrainingException;
+import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;

@@ -7,6 +7,7 @@ import java.util.Objects;
 import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Condition.Embeddings;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -180,7 +181,8 @@ public final class ClipTextEncoder implements TextEncoder {
   private static Embeddings sideBySide(List<Embeddings> encoded) {
     INDArray[] states = encoded.stream().map(Embeddings::tokens).toArray(INDArray[]::new);
     INDArray pooled = Objects.requireNonNull(encoded.get(encoded.size() - 1).pooled());
-    return Condition.embeddings(Nd4j.concat(2, states), null, pooled.dup('c')).owning();
+    return Detached.get(
+        () -> Condition.embeddings(Nd4j.concat(2, states), null, pooled.dup('c')).owning());
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.AtomicFiles;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.internal.files.ModelWeights;
@@ -39,9 +40,8 @@ public final class ClipTextModel implements AutoCloseable {
   private final ClipTextRunner runner;
   private final Map<String, INDArray> weights;
 
-  private ClipTextModel(Config config, long seed) {
+  private ClipTextModel(Config config, Layers layers) {
     this.config = config;
-    var layers = new Layers(seed);
     runner = new ClipTextRunner(config, layers);
     Map<String, INDArray> all = new LinkedHashMap<>();
     layers.shapes().keySet().forEach(name -> all.put(name, layers.sd.getVariable(name).getArr()));
@@ -57,7 +57,7 @@ public final class ClipTextModel implements AutoCloseable {
    */
   public static ClipTextModel create(Config config, long seed) {
     WeightShapes.requireMemory(config.weightShapes());
-    return new ClipTextModel(config, seed);
+    return Detached.get(() -> new ClipTextModel(config, new Layers(seed)));
   }
 
   /**
@@ -73,25 +73,28 @@ public final class ClipTextModel implements AutoCloseable {
     AtomicFiles.recover(directory);
     Path file = directory.resolve(DiffusersFormat.CONFIG);
     Map<String, @Nullable Object> json = Json.read(file);
-    ClipTextModel model = null;
-    boolean done = false;
     try {
       Config config = Config.fromJson(json, warning -> LOG.warn("{}: {}", file, warning));
-      ModelWeights stored =
-          ModelWeights.find(
-              config.weightShapes(),
-              WeightLayout.TORCH,
-              directory,
-              DiffusersFormat.TEXT_WEIGHTS_NAME);
-      model = create(config, 0);
-      stored.load(model.weights);
-      done = true;
-      return model;
+      return load(config, directory);
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static ClipTextModel load(Config config, Path directory) throws IOException {
+    Map<String, long[]> shapes = config.weightShapes();
+    ModelWeights stored =
+        ModelWeights.find(shapes, WeightLayout.TORCH, directory, DiffusersFormat.TEXT_WEIGHTS_NAME);
+    Map<String, INDArray> weights = WeightShapes.allocate(shapes);
+    boolean done = false;
+    try {
+      stored.load(weights);
+      ClipTextModel model = Detached.get(() -> new ClipTextModel(config, Layers.sharing(weights)));
+      done = true;
+      return model;
     } finally {
-      if (!done && model != null) {
-        model.close();
+      if (!done) {
+        weights.values().forEach(INDArray::close);
       }
     }
   }

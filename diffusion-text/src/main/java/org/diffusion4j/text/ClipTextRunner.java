@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.diffusion4j.Condition;
 import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.text.ClipTextGraph;
@@ -65,6 +66,11 @@ final class ClipTextRunner implements AutoCloseable {
     ClipTextRules.requireIds(ids, config);
     ClipTextRules.requireMask(mask, ids, config);
     ClipTextRules.requireSkip(skip, config);
+    return Detached.get(() -> runChecked(ids, mask, skip, normed, pooled));
+  }
+
+  private Condition.Embeddings runChecked(
+      int[][] ids, int @Nullable [][] mask, int skip, boolean normed, boolean pooled) {
     int n = ids.length;
     int positions = config.positions();
     String hidden = name(skip, normed);

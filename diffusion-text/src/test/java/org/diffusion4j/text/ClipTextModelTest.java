@@ -33,6 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -95,6 +96,18 @@ class ClipTextModelTest {
     } finally {
       threads.shutdownNow();
     }
+  }
+
+  @Test
+  void outputs_withinAWorkspace_areNotPartOfIt() {
+    Embeddings outputs;
+    try (MemoryWorkspace workspace =
+        Nd4j.getWorkspaceManager().getAndActivateWorkspace("ClipTextModelTest")) {
+      outputs = MODEL.outputs(IDS, null, 0, true);
+      assertThat(outputs.tokens().isAttached()).isFalse();
+    }
+    outputs.close();
+    assertThat(outputs.tokens().wasClosed()).isTrue();
   }
 
   @Test

@@ -1,7 +1,6 @@
 package org.diffusion4j.internal.nn;
 
 import org.nd4j.autodiff.samediff.SDVariable;
-import org.nd4j.linalg.api.ops.impl.transforms.strict.Mish;
 
 /** The functions between the layers of a network. */
 public enum ActivationFunction {
@@ -16,7 +15,8 @@ public enum ActivationFunction {
   MISH {
     @Override
     public SDVariable of(Layers layers, SDVariable x) {
-      return new Mish(layers.sd, x, false).outputVariable();
+      // ND4J cannot copy graphs with its own operation for it.
+      return x.mul(layers.sd.math().tanh(layers.sd.nn().softplus(x)));
     }
   },
   /** {@code x Phi(x)} with the exact normal distribution (Hendrycks and Gimpel 2016). */

@@ -53,6 +53,11 @@ public final class Frozen {
     }
   }
 
+  /** The same weights, for networks that do not close them. */
+  public static WeightSource borrowed(WeightSource source) {
+    return new Borrowed(source);
+  }
+
   /** Whether this thread builds a network whose weights are frozen. */
   static boolean isBuilding() {
     return CURRENT.get() != null;
@@ -74,24 +79,40 @@ public final class Frozen {
     }
   }
 
-  /** The use of the weights by one graph. */
-  private final class Use implements WeightSource {
+  private static class Borrowed implements WeightSource {
 
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private final WeightSource from;
+
+    Borrowed(WeightSource from) {
+      this.from = from;
+    }
 
     @Override
     public Map<String, long[]> shapes() {
-      return source.shapes();
+      return from.shapes();
     }
 
     @Override
     public DataType type(String name) {
-      return source.type(name);
+      return from.type(name);
     }
 
     @Override
     public void read(String name, Consumer<INDArray> use) {
-      source.read(name, use);
+      from.read(name, use);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /** The use of the weights by one graph. */
+  private final class Use extends Borrowed {
+
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    Use() {
+      super(source);
     }
 
     @Override

@@ -128,6 +128,11 @@ public final class GraphRunner implements AutoCloseable {
     return call.apply(session);
   }
 
+  /** The frozen weights, which belong to this; null if the graph has arrays for its weights. */
+  public @Nullable WeightSource frozen() {
+    return frozen;
+  }
+
   /** The shapes of the frozen weights by name; empty if the graph has arrays for its weights. */
   public Map<String, long[]> frozenShapes() {
     return frozen == null ? Map.of() : frozen.shapes();

@@ -2,7 +2,11 @@ package org.diffusion4j.internal.nn;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.NativeMemory;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** The names and shapes of weights, with the layout and the names of {@link Layers}. */
 public final class WeightShapes {
@@ -84,5 +88,22 @@ public final class WeightShapes {
                 + values);
       }
     }
+  }
+
+  /**
+   * New arrays without values, for {@link Layers#sharing} after they are read from a file.
+   *
+   * @return FLOAT, in the order of the shapes; owned by the caller
+   * @throws IllegalArgumentException if they exceed memory; nothing is allocated then
+   */
+  public static Map<String, INDArray> allocate(Map<String, long[]> shapes) {
+    requireMemory(shapes);
+    return Detached.get(
+        () -> {
+          Map<String, INDArray> arrays = new LinkedHashMap<>();
+          shapes.forEach(
+              (name, shape) -> arrays.put(name, Nd4j.createUninitialized(DataType.FLOAT, shape)));
+          return arrays;
+        });
   }
 }

@@ -65,8 +65,8 @@ final class ConditionalUNetReader {
   ConditionalUNet read() {
     refuseUnsupported();
     int[] size = size();
-    Time time = time();
     List<Level> levels = levels(size[0], size[1]);
+    Time time = time(levels.get(0).channels());
     int base = levels.get(0).channels();
     requireFrequencies("channels of the first level", base);
     Middle middle = middle();
@@ -155,10 +155,9 @@ final class ConditionalUNetReader {
     return settings.get(key) == null ? Optional.empty() : Optional.of(json.oneOf(key, ACTIVATIONS));
   }
 
-  private Time time() {
+  private Time time(int base) {
     boolean fourier = "fourier".equals(settings.get("time_embedding_type"));
     Integer dim = json.integerOrNull("time_embedding_dim");
-    int base = json.integers("block_out_channels")[0];
     // In Python, 0 also means that no width is set.
     int channels = dim == null || dim == 0 ? (fourier ? 2 : 4) * base : dim;
     in("time_embedding_dim", channels, 1, 4 * MOST_CHANNELS);

@@ -113,7 +113,7 @@ final class ModelReader {
             config -> config.create(schedule, prediction, 0));
   }
 
-  static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
+  static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler, boolean frozen)
       throws IOException {
     Path file = configOfNetwork(directory);
     Object className = Json.read(file).get(CLASS_NAME);
@@ -128,7 +128,7 @@ final class ModelReader {
                             + NetworkKind.classes()
                             + " but is "
                             + Shown.text(className)));
-    return network(kind, directory, null, false, config -> config.create(scheduler, 0));
+    return network(kind, directory, null, frozen, config -> config.create(scheduler, 0));
   }
 
   private static SameDiffDenoiser network(

@@ -277,7 +277,21 @@ public final class PretrainedModel implements AutoCloseable {
    */
   public static SameDiffDenoiser loadNetwork(Path directory, SchedulerConfig scheduler)
       throws IOException {
-    return ModelReader.loadNetwork(directory, scheduler);
+    return ModelReader.loadNetwork(directory, scheduler, false);
+  }
+
+  /**
+   * Reads a network that only predicts, from a directory as for {@link #loadNetwork}, with its
+   * weights as for {@link #loadFrozen}.
+   *
+   * @param directory the directory of the network
+   * @param scheduler gives the noise schedule and the kind of prediction
+   * @throws ModelFormatException if a file is missing, damaged or not supported
+   * @throws IOException if reading fails
+   */
+  public static SameDiffDenoiser loadFrozenNetwork(Path directory, SchedulerConfig scheduler)
+      throws IOException {
+    return ModelReader.loadNetwork(directory, scheduler, true);
   }
 
   /** Frees the model's memory. */

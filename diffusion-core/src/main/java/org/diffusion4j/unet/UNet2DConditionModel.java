@@ -1,12 +1,15 @@
 package org.diffusion4j.unet;
 
+import com.google.common.base.Suppliers;
 import com.google.common.math.IntMath;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -205,10 +208,12 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
 
     private final Map<String, @Nullable Object> settings;
     private final ConditionalUNet net;
+    private final Supplier<Map<String, long[]>> shapes;
 
     private Config(Map<String, ? extends @Nullable Object> given, Consumer<String> warnings) {
       settings = ConditionalUNetSettings.complete(given, warnings);
       net = ConditionalUNet.of(settings);
+      shapes = Suppliers.memoize(net::weightShapes);
     }
 
     /**
@@ -371,9 +376,12 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
       return settings;
     }
 
+    /** {@inheritDoc} They are those of a graph that is built without arrays. */
     @Override
     public Map<String, long[]> weightShapes() {
-      return net.weightShapes();
+      Map<String, long[]> copy = new LinkedHashMap<>();
+      shapes.get().forEach((name, shape) -> copy.put(name, shape.clone()));
+      return copy;
     }
 
     @Override

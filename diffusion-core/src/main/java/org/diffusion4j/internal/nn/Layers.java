@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.BiFunction;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.internal.HostBytes;
@@ -37,6 +38,7 @@ public final class Layers {
   private final Grid grid;
   private final DataType type;
   private final Source source;
+  private final Tuning tuning;
   private final String prefix;
 
   /** Where the arrays of weights come from. */
@@ -44,6 +46,32 @@ public final class Layers {
 
     /** The array of a weight, or null to leave the variable without one. */
     @Nullable INDArray array(String name, ToDoubleFunction<SplittableRandom> draw, long[] shape);
+  }
+
+  /** Adds something to what a dense layer makes of its input. */
+  @FunctionalInterface
+  public interface Adapter {
+
+    /** No addition. */
+    Adapter NONE = (name, x, y, in, out) -> y;
+
+    /**
+     * @param name of the layer
+     * @param x the input, {@code [rows, in]}
+     * @param y the layer's output, {@code [rows, out]}
+     * @return the sum
+     */
+    SDVariable adapt(String name, SDVariable x, SDVariable y, int in, int out);
+  }
+
+  /**
+   * What is trained.
+   *
+   * @param trained whether the weight with a name is trained; others are constants
+   * @param adapter of all dense layers
+   */
+  private record Tuning(Predicate<String> trained, Adapter adapter) {
+    static final Tuning ALL = new Tuning(name -> true, Adapter.NONE);
   }
 
   /** Layers that compute in FLOAT, with random weights. */
@@ -64,7 +92,7 @@ public final class Layers {
    * @param grid what the layers with a kernel or a change of resolution extend over
    */
   public Layers(Grid grid, long seed, DataType type) {
-    this(graph(), new LinkedHashMap<>(), grid, type, random(seed, type), "");
+    this(graph(), new LinkedHashMap<>(), grid, type, random(seed, type), Tuning.ALL, "");
   }
 
   private static Source random(long seed, DataType type) {
@@ -74,8 +102,8 @@ public final class Layers {
         : (name, draw, shape) -> typed(drawn(draw, random, shape), type);
   }
 
-  private Layers(Source source) {
-    this(graph(), new LinkedHashMap<>(), Grid.PLANE, DataType.FLOAT, source, "");
+  private Layers(Source source, Tuning tuning) {
+    this(graph(), new LinkedHashMap<>(), Grid.PLANE, DataType.FLOAT, source, tuning, "");
   }
 
   private Layers(
@@ -84,18 +112,20 @@ public final class Layers {
       Grid grid,
       DataType type,
       Source source,
+      Tuning tuning,
       String prefix) {
     this.sd = sd;
     this.shapes = shapes;
     this.grid = grid;
     this.type = type;
     this.source = source;
+    this.tuning = tuning;
     this.prefix = prefix;
   }
 
   /** These layers, in the same graph, whose weights have names with a prefix. */
   public Layers within(String part) {
-    return new Layers(sd, shapes, grid, type, source, prefix + part);
+    return new Layers(sd, shapes, grid, type, source, tuning, prefix + part);
   }
 
   /**
@@ -105,24 +135,39 @@ public final class Layers {
    * @param weights FLOAT, by name
    */
   public static Layers sharing(Map<String, INDArray> weights) {
-    return new Layers(
-        (name, draw, shape) -> {
-          INDArray array = weights.get(name);
-          if (array == null || !Arrays.equals(array.shape(), shape)) {
-            throw new IllegalArgumentException(
-                name
-                    + " must be "
-                    + Arrays.toString(shape)
-                    + " but is "
-                    + (array == null ? "missing" : Arrays.toString(array.shape())));
-          }
-          return array;
-        });
+    return new Layers(given(weights), Tuning.ALL);
+  }
+
+  /**
+   * The same for fine-tuning.
+   *
+   * @param weights FLOAT, by name
+   * @param trained whether the weight with a name is trained; others become constants
+   * @param adapter adds to the outputs of dense layers
+   */
+  public static Layers tuning(
+      Map<String, INDArray> weights, Predicate<String> trained, Adapter adapter) {
+    return new Layers(given(weights), new Tuning(trained, adapter));
+  }
+
+  private static Source given(Map<String, INDArray> weights) {
+    return (name, draw, shape) -> {
+      INDArray array = weights.get(name);
+      if (array == null || !Arrays.equals(array.shape(), shape)) {
+        throw new IllegalArgumentException(
+            name
+                + " must be "
+                + Arrays.toString(shape)
+                + " but is "
+                + (array == null ? "missing" : Arrays.toString(array.shape())));
+      }
+      return array;
+    };
   }
 
   /** Layers whose weights have shapes but no arrays, so that they need no memory. */
   public static Layers withoutArrays() {
-    return new Layers((name, draw, shape) -> null);
+    return new Layers((name, draw, shape) -> null, Tuning.ALL);
   }
 
   private static SameDiff graph() {
@@ -152,7 +197,7 @@ public final class Layers {
   public SDVariable dense(String name, SDVariable x, int in, int out) {
     double bound = 1 / Math.sqrt(in);
     SDVariable w = uniform(name + ".weight", bound, in, out);
-    return x.mmul(w).add(uniform(name + ".bias", bound, out));
+    return adapted(name, x, x.mmul(w).add(uniform(name + ".bias", bound, out)), in, out);
   }
 
   /** {@code x w^T + b}, with the weight {@code [out, in]} in PyTorch's layout. */
@@ -164,7 +209,12 @@ public final class Layers {
 
   /** {@code x w}. */
   public SDVariable denseWithoutBias(String name, SDVariable x, int in, int out) {
-    return x.mmul(uniform(name + ".weight", 1 / Math.sqrt(in), in, out));
+    SDVariable w = uniform(name + ".weight", 1 / Math.sqrt(in), in, out);
+    return adapted(name, x, x.mmul(w), in, out);
+  }
+
+  private SDVariable adapted(String name, SDVariable x, SDVariable y, int in, int out) {
+    return tuning.adapter.adapt(prefix + name, x, y, in, out);
   }
 
   /**
@@ -452,9 +502,10 @@ public final class Layers {
     String whole = prefix + name;
     shapes.put(whole, shape);
     INDArray array = source.array(whole, draw, shape);
-    return array == null
-        ? sd.addVariable(new SDVariable(whole, VariableType.VARIABLE, sd, shape, type))
-        : kind.apply(whole, array);
+    if (array == null) {
+      return sd.addVariable(new SDVariable(whole, VariableType.VARIABLE, sd, shape, type));
+    }
+    return tuning.trained.test(whole) ? kind.apply(whole, array) : sd.constant(whole, array);
   }
 
   private static INDArray drawn(

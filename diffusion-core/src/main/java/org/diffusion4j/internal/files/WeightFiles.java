@@ -52,7 +52,8 @@ public record WeightFiles(List<Path> files, Map<String, String> places) {
         name + "\\.(\\w+)\\.safetensors|" + name + "\\.safetensors\\.index\\.\\w+\\.json");
   }
 
-  private static WeightFiles ofVariant(Path directory, String fileName, Path plain) throws IOException {
+  private static WeightFiles ofVariant(Path directory, String fileName, Path plain)
+      throws IOException {
     List<String> variants = list(directory, variant(fileName));
     if (variants.size() > 1) {
       throw new ModelFormatException(

@@ -235,6 +235,16 @@ class TextToImageTest {
   }
 
   @Test
+  void frozenModel_drawsTheSame() throws IOException {
+    Path copy = Pipelines.whole(Pipelines.MODELS.resolve("sd1"), folder);
+    try (TextToImage frozen = TextToImage.loadFrozen(copy)) {
+      ImageRequest.Builder request = request("a cat").size(16, 24);
+      assertThat(values(frozen, request)).isEqualTo(values(latent, request));
+      assertThatIllegalStateException().isThrownBy(() -> frozen.save(folder.resolve("frozen")));
+    }
+  }
+
+  @Test
   void requestsThatDoNotFitTheModel_areRefused() {
     BufferedImage image = new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB);
     assertRefused(

@@ -154,9 +154,14 @@ public final class TextToImage implements AutoCloseable {
         });
   }
 
-  /** The network, which has the weights; those of LoRAs are put into it. */
+  /** The network, which has the weights. */
   public SameDiffDenoiser network() {
     return parts.network();
+  }
+
+  /** Must be called after a change of the network's weights: those for other sizes share them. */
+  void weightsChanged() {
+    networks.weightsChanged();
   }
 
   /** The text encoder; empty for a model without texts. */

@@ -40,16 +40,14 @@ final class PipelineReader {
       Set.of("CLIPTextModel", "CLIPTextModelWithProjection");
 
   private final Path directory;
-  private final boolean frozen;
   private final ModelIndex index;
   private final PipelineKind kind;
 
   /** What was read so far, to be closed if reading fails. */
   private final List<AutoCloseable> made = new ArrayList<>();
 
-  private PipelineReader(Path directory, boolean frozen) throws IOException {
+  private PipelineReader(Path directory) throws IOException {
     this.directory = directory;
-    this.frozen = frozen;
     index = ModelIndex.read(directory, WAY_OUT);
     Object name = index.pipeline();
     Optional<PipelineKind> found =
@@ -65,11 +63,8 @@ final class PipelineReader {
                         + Shown.text(name)));
   }
 
-  /**
-   * @param frozen whether the model only predicts, so that weights stay in their files
-   */
-  static TextToImage read(Path directory, boolean frozen) throws IOException {
-    PipelineReader reader = new PipelineReader(directory, frozen);
+  static TextToImage read(Path directory) throws IOException {
+    PipelineReader reader = new PipelineReader(directory);
     boolean done = false;
     try {
       TextToImage model = reader.read();
@@ -90,12 +85,8 @@ final class PipelineReader {
     Provenance provenance = new Provenance(index.provenance());
     TextEncoder encoder = kind.isWithoutText() ? null : encoder();
     Autoencoder autoencoder = autoencoder();
-    Path place = index.place(NETWORK, DiffusersFormat.CONFIG);
     SameDiffDenoiser network =
-        kept(
-            frozen
-                ? PretrainedModel.loadFrozenNetwork(place, scheduler)
-                : PretrainedModel.loadNetwork(place, scheduler));
+        kept(PretrainedModel.loadNetwork(index.place(NETWORK, DiffusersFormat.CONFIG), scheduler));
     Parts parts =
         new Parts(
             kind,

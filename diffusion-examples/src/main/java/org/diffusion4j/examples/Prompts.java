@@ -46,7 +46,6 @@ final class Prompts {
   static String fileName(int number, String prompt) {
     String words = prompt.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
     words = words.substring(0, Math.min(LONGEST_NAME, words.length())).replaceAll("^-+|-+$", "");
-    return String.format(
-        Locale.ROOT, "%04d%s%s.png", number, words.isEmpty() ? "" : "-", words);
+    return String.format(Locale.ROOT, "%04d%s%s.png", number, words.isEmpty() ? "" : "-", words);
   }
 }

@@ -26,7 +26,8 @@ final class Variants {
     List<String> subjects =
         texts.stream().map(text -> variant.matcher(text).replaceAll("")).toList();
     Map<String, Long> sizes =
-        subjects.stream().collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
+        subjects.stream()
+            .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
     return IntStream.range(0, texts.size())
         .flatMap(i -> Arrays.stream(repeated(i, sizes.get(subjects.get(i)))))
         .toArray();

@@ -30,8 +30,7 @@ class TextTest {
         "{\"file_name\": \"red.png\", \"text\": \"a red square\"}\n"
             + "{\"file_name\": \"blue.png\", \"text\": \"a blue square\"}\n");
     Path out = directory.resolve("trained");
-    Runs run =
-        Runs.of("train-text", "--data", data, "--steps=1", "--batch=2", "--out", out);
+    Runs run = Runs.of("train-text", "--data", data, "--steps=1", "--batch=2", "--out", out);
     assertThat(run.exitCode()).as(run.err()).isZero();
     model = out.resolve("model");
   }
@@ -50,8 +49,17 @@ class TextTest {
     Path file = directory.resolve("new/folder/square.png");
     Runs run =
         Runs.of(
-            "text", "--model", model, "--prompt", "a red square", "--count=4", "--steps=2",
-            "--negative", "blue", "--out", file);
+            "text",
+            "--model",
+            model,
+            "--prompt",
+            "a red square",
+            "--count=4",
+            "--steps=2",
+            "--negative",
+            "blue",
+            "--out",
+            file);
     assertThat(run.exitCode()).as(run.err()).isZero();
     BufferedImage grid = ImageIO.read(file.toFile());
     assertThat(grid.getWidth()).isEqualTo(grid.getHeight()).isGreaterThan(2 * 32);
@@ -64,8 +72,15 @@ class TextTest {
     Path folder = directory.resolve("pictures");
     Runs run =
         Runs.of(
-            "text", "--model", model, "--prompts", prompts, "--steps=1", "--guidance=1",
-            "--out-dir", folder);
+            "text",
+            "--model",
+            model,
+            "--prompts",
+            prompts,
+            "--steps=1",
+            "--guidance=1",
+            "--out-dir",
+            folder);
     assertThat(run.exitCode()).as(run.err()).isZero();
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files.map(file -> file.getFileName().toString()).sorted())
@@ -78,8 +93,17 @@ class TextTest {
     Path out = directory.resolve("again");
     Runs run =
         Runs.of(
-            "train-text", "--data", directory.resolve("data"), "--from", model, "--variant",
-            "red|blue", "--steps=1", "--batch=2", "--out", out);
+            "train-text",
+            "--data",
+            directory.resolve("data"),
+            "--from",
+            model,
+            "--variant",
+            "red|blue",
+            "--steps=1",
+            "--batch=2",
+            "--out",
+            out);
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(out.resolve("model/unet/config.json")).exists();
     assertThat(out.resolve("tokenizer")).doesNotExist();

@@ -92,8 +92,7 @@ class PlanAttentionTest {
     all.put("plain", (sd, scores) -> scores);
     all.put("multiplied", (sd, scores) -> scaled(scores, of));
     all.put("divided", (sd, scores) -> scores.div(Math.sqrt(of.width)));
-    all.put(
-        "causal", (sd, scores) -> scaled(scores, of).add(sd.constant("causal", causal(of))));
+    all.put("causal", (sd, scores) -> scaled(scores, of).add(sd.constant("causal", causal(of))));
     all.put(
         "with the mask first",
         (sd, scores) -> sd.constant("causal", causal(of)).add(scaled(scores, of)));
@@ -135,8 +134,7 @@ class PlanAttentionTest {
   @Test
   void attention_ofOneHeadWithOneColumn_isThatOfTheSession() {
     Sizes sizes = new Sizes(1, 3, 1, 4);
-    compare(
-        graph(sizes, (sd, scores) -> scores), sizes.inputs(2), sizes.result(2), "y", OPERANDS);
+    compare(graph(sizes, (sd, scores) -> scores), sizes.inputs(2), sizes.result(2), "y", OPERANDS);
   }
 
   /** A mask for each sample, of a placeholder. */
@@ -186,8 +184,7 @@ class PlanAttentionTest {
         "y",
         "q",
         "mask");
-    Scores learned =
-        (sd, scores) -> scores.add(sd.var("bias", gaussian(1, of.rows, of.columns)));
+    Scores learned = (sd, scores) -> scores.add(sd.var("bias", gaussian(1, of.rows, of.columns)));
     compare(graph(of, learned), of.inputs(2), of.result(2), "y", "q", "bias");
   }
 
@@ -206,8 +203,7 @@ class PlanAttentionTest {
         };
     for (int n : new int[] {1, 3}) {
       Map<String, INDArray> inputs =
-          Map.of(
-              "q", gaussian(1, n, 6, 4), "k", gaussian(2, n, 8, 5), "v", gaussian(3, n, 10, 7));
+          Map.of("q", gaussian(1, n, 6, 4), "k", gaussian(2, n, 8, 5), "v", gaussian(3, n, 10, 7));
       compare(graph, inputs, Map.of("y", new long[] {n, 6, 7}), "y", OPERANDS);
     }
   }
@@ -229,6 +225,31 @@ class PlanAttentionTest {
     Map<String, long[]> results = new LinkedHashMap<>(Sizes.SMALL.result(2));
     results.put("weights", new long[] {2, 3, 5, 4});
     compare(graph, Sizes.SMALL.inputs(2), results, "y", OPERANDS);
+  }
+
+  /** The heads of an image, whose channels are last in a plan. */
+  @Test
+  void attention_ofPixels_isThatOfTheSession() {
+    Supplier<SameDiff> graph =
+        () -> {
+          SameDiff sd = SameDiff.create();
+          SDVariable[] heads = new SDVariable[3];
+          for (int i = 0; i < 3; i++) {
+            SDVariable image = sd.placeHolder(OPERANDS[i], DataType.FLOAT, -1, 6, 3, 4);
+            heads[i] = sd.reshape(sd.nn().swish(image), -1, 2, 12);
+          }
+          SDVariable scores = sd.mmul(heads[0], heads[1], true, false, false).mul(0.7);
+          SDVariable mixed = sd.mmul(heads[2], sd.nn().softmax(scores, -1), false, true, false);
+          sd.identity("y", sd.reshape(mixed, -1, 6, 3, 4));
+          return sd;
+        };
+    for (int n : new int[] {1, 2, 5}) {
+      Map<String, INDArray> inputs = new LinkedHashMap<>();
+      for (String name : OPERANDS) {
+        inputs.put(name, gaussian(name.hashCode(), n, 6, 3, 4));
+      }
+      compare(graph, inputs, Map.of("y", new long[] {n, 6, 3, 4}), "y", OPERANDS);
+    }
   }
 
   /** Self-attention of one value, whose memory the result must not overwrite. */
@@ -261,8 +282,7 @@ class PlanAttentionTest {
         Map<String, INDArray> part = new LinkedHashMap<>();
         int first = 9 - n;
         inputs.forEach(
-            (name, all) ->
-                part.put(name, all.get(NDArrayIndex.interval(first, 9)).dup('c')));
+            (name, all) -> part.put(name, all.get(NDArrayIndex.interval(first, 9)).dup('c')));
         assertThat(run(plan, part, Sizes.UNEVEN.result(n)).get("y"))
             .isEqualTo(whole.get(NDArrayIndex.interval(first, 9)));
       }

@@ -32,8 +32,7 @@ final class BoundPrimitive implements Runnable {
 
   /** Moves an argument to another address for the next runs. */
   void move(int argument, long address) {
-    check(
-        dnnl.dnnl_memory_set_data_handle(memories.get(argument), Address.of(address)), "memory");
+    check(dnnl.dnnl_memory_set_data_handle(memories.get(argument), Address.of(address)), "memory");
   }
 
   @Override

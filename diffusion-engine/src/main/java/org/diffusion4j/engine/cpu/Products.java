@@ -68,12 +68,7 @@ final class Products {
   }
 
   private static Primitive primitive(
-      String name,
-      ToIntFunction<dnnl_post_ops> then,
-      Desc a,
-      Desc b,
-      @Nullable Desc bias,
-      Desc y) {
+      String name, ToIntFunction<dnnl_post_ops> then, Desc a, Desc b, @Nullable Desc bias, Desc y) {
     return Primitive.of(
         name,
         attributes -> Primitive.then(attributes, then),

@@ -26,8 +26,7 @@ public record Attention(
 
   @Override
   public List<Value> inputs() {
-    return GroupNorm.present(
-        q.value(), k.value(), v.value(), mask == null ? null : mask.value());
+    return GroupNorm.present(q.value(), k.value(), v.value(), mask == null ? null : mask.value());
   }
 
   @Override

@@ -16,8 +16,8 @@ import org.diffusion4j.engine.samediff.AttentionPattern.AttentionMatch;
 import org.diffusion4j.engine.samediff.AttentionPattern.Operand;
 import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
 import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
-import org.diffusion4j.engine.samediff.Patterns.ImageAttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
+import org.diffusion4j.engine.samediff.Patterns.ImageAttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.SumMatch;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -213,12 +213,23 @@ final class GroupReader {
     Op product = m.operation();
     Value x = reading.value(product.in().get(0));
     Value w = reading.value(product.in().get(1));
-    boolean dense = OpReader.isPlainProduct(product) && x.rank() == 2 && w.rank() == 2;
-    if (dense && bias.isWeight() && bias.rank() == 1 && bias.size(0) == w.size(1)) {
-      reading.add(OpReader.product(x, w, bias, sum.result()));
-    } else {
-      single.read(product);
-      single.read(sum);
+    long[] transposed = product.integers();
+    boolean dense =
+        x.rank() == 2
+            && w.rank() == 2
+            && transposed.length == 3
+            && transposed[0] == 0
+            && transposed[2] == 0;
+    if (dense && bias.isWeight() && bias.rank() == 1) {
+      Matrices columns = Matrices.of(w);
+      Matrices matrix = transposed[1] == 0 ? columns : columns.transposed();
+      if (bias.size(0) == matrix.columns()) {
+        Value y = Value.plain(sum.result(), DataType.FLOAT, x.size(0), matrix.columns());
+        reading.add(new Product(1, Matrices.of(x), matrix, bias, Matrices.of(y)));
+        return;
+      }
     }
+    single.read(product);
+    single.read(sum);
   }
 }

@@ -23,8 +23,6 @@ import picocli.CommandLine.ScopeType;
       SeriesCommand.class,
       ImagesCommand.class,
       GenerateCommand.class,
-      TextCommand.class,
-      TextTrainingCommand.class,
       CompareCommand.class,
       CustomCommand.class
     })

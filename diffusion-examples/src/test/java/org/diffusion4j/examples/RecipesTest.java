@@ -28,6 +28,9 @@ class RecipesTest {
 
   private static final Path PAGE = Path.of("..", "docs", "recipes.md");
 
+  private static final Path TOKENIZER =
+      Path.of("..", "diffusion-text/src/test/resources/reference/tokenizer/clip_tiny");
+
   @TempDir Path directory;
 
   @Test
@@ -54,6 +57,8 @@ class RecipesTest {
     assertThat(directory.resolve("variations.png")).exists();
     assertThat(directory.resolve("tuned/provenance.json")).content().contains("tuned on");
     assertThat(directory.resolve("own/graph/config.json")).exists();
+    assertThat(directory.resolve("drawing-model/text_encoder/config.json")).exists();
+    assertThat(directory.resolve("apple.png")).exists();
     assertThat(Files.readAllLines(directory.resolve("series.csv")))
         .hasSize(65)
         .startsWith("sunspots");
@@ -77,6 +82,10 @@ class RecipesTest {
         .replaceAll("\\b\\d+_000\\b", "2")
         .replace("Config.of(1, 64, 32, 64, 64, 64)", "Config.of(1, 64, 8, 16)")
         .replace("32, 64, 64", "8, 16")
+        .replace("Config.of(3, 32, 32, 128, 64, 64)", "Config.of(3, 8, 8, 16, 8, 8)")
+        .replace("tokens, 128, 1, 4)", "tokens, 16, 1, 2)")
+        .replace("\"drawings\"), 32, 32", "\"drawings\"), 8, 8")
+        .replace("steps(20)", "steps(2)")
         .replace("normGroups(8)", "normGroups(4)");
   }
 
@@ -87,6 +96,14 @@ class RecipesTest {
       writePicture("pictures/" + file.replace('/', '-'), random);
     }
     writePicture("sketch.png", random);
+    writePicture("drawings/1.png", random);
+    Files.writeString(
+        directory.resolve("drawings/metadata.jsonl"),
+        "{\"file_name\": \"1.png\", \"text\": \"a red apple\"}\n");
+    Files.createDirectory(directory.resolve("tokenizer"));
+    for (String file : List.of("vocab.json", "merges.txt", "tokenizer_config.json")) {
+      Files.copy(TOKENIZER.resolve(file), directory.resolve("tokenizer").resolve(file));
+    }
     StringBuilder people = new StringBuilder("age,income,score,city\n");
     for (int i = 0; i < 50; i++) {
       people.append(

@@ -24,6 +24,7 @@ final class Snippets implements AutoCloseable {
   private static final Pattern JAVA = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
   private static final String IMPORTS =
       """
+      import java.awt.image.BufferedImage;
       import java.nio.file.Path;
       import java.time.Duration;
       import java.util.Arrays;
@@ -33,6 +34,7 @@ final class Snippets implements AutoCloseable {
       import org.diffusion4j.micrometer.*;
       import org.diffusion4j.pretrained.*;
       import org.diffusion4j.samplers.*;
+      import org.diffusion4j.text.*;
       import org.diffusion4j.training.*;
       import org.diffusion4j.unet.*;
       import org.nd4j.autodiff.samediff.SameDiff;

@@ -195,13 +195,11 @@ public final class ClipTextEncoder implements TextEncoder {
     return parts.stream().mapToInt(part -> part.model.config().width()).sum();
   }
 
-  /** The tokenizer of each model, in their order. */
-  public List<ClipTokenizer> tokenizers() {
+  List<ClipTokenizer> tokenizers() {
     return parts.stream().map(Part::tokenizer).toList();
   }
 
-  /** The models, which are closed with this. */
-  public List<ClipTextModel> models() {
+  List<ClipTextModel> models() {
     return parts.stream().map(Part::model).toList();
   }
 

@@ -22,10 +22,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>Not thread-safe, and the model must not be used while a LoRA is put in or taken out.
  *
  * <pre>{@code
- * try (Loras loras = Loras.of(unet, textEncoder)) {
+ * try (TextToImage model = TextToImage.load(Path.of("stable-diffusion-v1-5"));
+ *     Loras loras = Loras.of(model)) {
  *   loras.put("ink", Lora.load(Path.of("ink.safetensors")), 0.8);
- *   ...
- *   loras.remove("ink");
+ *   BufferedImage picture = model.generate("a red dragon");
  * }
  * }</pre>
  */
@@ -41,21 +41,39 @@ public final class Loras implements AutoCloseable {
   private Loras() {}
 
   /**
-   * No LoRAs yet.
+   * No LoRAs yet in a model.
+   *
+   * @throws IllegalStateException if the model only predicts or is closed
+   */
+  public static Loras of(TextToImage model) {
+    List<ClipTextModel> encoders =
+        model.textEncoder().orElse(null) instanceof ClipTextEncoder clip
+            ? clip.models()
+            : List.of();
+    return of(model.network(), model::weightsChanged, encoders);
+  }
+
+  /**
+   * No LoRAs yet in a U-Net and its text encoders.
    *
    * @param unet the U-Net, whose component is {@code unet}
    * @param textEncoders those of {@code text_encoder} and {@code text_encoder_2}, or none
+   * @throws IllegalStateException if a model only predicts or is closed
    */
   public static Loras of(SameDiffDenoiser unet, ClipTextModel... textEncoders) {
-    if (textEncoders.length > 2) {
+    return of(unet, unet::weightsChanged, List.of(textEncoders));
+  }
+
+  private static Loras of(
+      SameDiffDenoiser unet, Runnable changed, List<ClipTextModel> textEncoders) {
+    if (textEncoders.size() > 2) {
       throw new IllegalArgumentException(
-          "text encoders must be at most 2 but were " + textEncoders.length);
+          "text encoders must be at most 2 but were " + textEncoders.size());
     }
     Loras loras = new Loras();
-    loras.targets.put(
-        LoraKey.UNET, new LoraTarget(LoraKey.UNET, unet.weights(), unet::weightsChanged));
-    for (int i = 0; i < textEncoders.length; i++) {
-      ClipTextModel encoder = textEncoders[i];
+    loras.targets.put(LoraKey.UNET, new LoraTarget(LoraKey.UNET, unet.weights(), changed));
+    for (int i = 0; i < textEncoders.size(); i++) {
+      ClipTextModel encoder = textEncoders.get(i);
       String part = i == 0 ? LoraKey.TEXT : LoraKey.TEXT_2;
       loras.targets.put(part, new LoraTarget(part, encoder.weights(), encoder::weightsChanged));
     }

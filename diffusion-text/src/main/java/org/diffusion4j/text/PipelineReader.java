@@ -40,14 +40,16 @@ final class PipelineReader {
       Set.of("CLIPTextModel", "CLIPTextModelWithProjection");
 
   private final Path directory;
+  private final boolean frozen;
   private final ModelIndex index;
   private final PipelineKind kind;
 
   /** What was read so far, to be closed if reading fails. */
   private final List<AutoCloseable> made = new ArrayList<>();
 
-  private PipelineReader(Path directory) throws IOException {
+  private PipelineReader(Path directory, boolean frozen) throws IOException {
     this.directory = directory;
+    this.frozen = frozen;
     index = ModelIndex.read(directory, WAY_OUT);
     Object name = index.pipeline();
     Optional<PipelineKind> found =
@@ -63,8 +65,11 @@ final class PipelineReader {
                         + Shown.text(name)));
   }
 
-  static TextToImage read(Path directory) throws IOException {
-    PipelineReader reader = new PipelineReader(directory);
+  /**
+   * @param frozen whether the model only predicts, so that weights stay in their files
+   */
+  static TextToImage read(Path directory, boolean frozen) throws IOException {
+    PipelineReader reader = new PipelineReader(directory, frozen);
     boolean done = false;
     try {
       TextToImage model = reader.read();
@@ -85,8 +90,12 @@ final class PipelineReader {
     Provenance provenance = new Provenance(index.provenance());
     TextEncoder encoder = kind.isWithoutText() ? null : encoder();
     Autoencoder autoencoder = autoencoder();
+    Path place = index.place(NETWORK, DiffusersFormat.CONFIG);
     SameDiffDenoiser network =
-        kept(PretrainedModel.loadNetwork(index.place(NETWORK, DiffusersFormat.CONFIG), scheduler));
+        kept(
+            frozen
+                ? PretrainedModel.loadFrozenNetwork(place, scheduler)
+                : PretrainedModel.loadNetwork(place, scheduler));
     Parts parts =
         new Parts(
             kind,

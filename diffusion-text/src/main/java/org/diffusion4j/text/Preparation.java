@@ -2,6 +2,7 @@ package org.diffusion4j.text;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule.Level;
@@ -64,7 +65,7 @@ final class Preparation implements AutoCloseable {
       conditions.add(Condition.pictures(owned.add(Masks.concat(small, rest))));
     } else {
       latents.skip(images, noise);
-      INDArray kept = java.util.Objects.requireNonNull(known);
+      INDArray kept = Objects.requireNonNull(known);
       hook = step -> Masks.replace(step.x(), small, known(kept, drawn, step));
     }
     if (part < 1) {

@@ -118,6 +118,12 @@ final class SizedNetworks implements AutoCloseable {
     }
   }
 
+  /** Must be called after a change of weights: all networks have copies of them. */
+  synchronized void weightsChanged() {
+    network.weightsChanged();
+    others.values().forEach(entry -> entry.model.weightsChanged());
+  }
+
   /** Frees the weights. Networks in use fail at their next call. */
   @Override
   public synchronized void close() {

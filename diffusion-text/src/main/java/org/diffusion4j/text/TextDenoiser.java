@@ -1,24 +1,15 @@
 package org.diffusion4j.text;
 
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
-import org.diffusion4j.internal.common.NativeMemory;
-import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.internal.nn.Layers;
-import org.diffusion4j.internal.nn.unet.ConditionalUNet;
-import org.diffusion4j.internal.nn.unet.ConditionalUNet.LabelEmbedding;
-import org.diffusion4j.internal.nn.unet.ConditionalUNetGraph;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet2DConditionModel;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A U-Net and its text encoder as one denoiser, for training. It is conditioned by token ids, which
@@ -39,8 +30,8 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class TextDenoiser extends SameDiffDenoiser {
 
-  private static final String UNET = LoraKey.UNET + ".";
-  private static final String TEXT = LoraKey.TEXT + ".";
+  private static final String UNET = TextDenoiserGraph.UNET;
+  private static final String TEXT = TextDenoiserGraph.TEXT;
   private static final List<String> ATTENTION = List.of("to_q", "to_k", "to_v", "to_out.0");
 
   /** Which weights are trained. */
@@ -84,8 +75,18 @@ public final class TextDenoiser extends SameDiffDenoiser {
           case TEXT_ENCODER -> name -> name.startsWith(TEXT);
           case BOTH -> name -> true;
         };
-    SameDiff graph = graph(unet, text, tokenizer, isTrained, Layers.Adapter.NONE);
+    SameDiff graph =
+        new TextDenoiserGraph(unet, text, tokenizer).build(isTrained, Layers.Adapter.NONE);
     return new TextDenoiser(unet, graph, trained == Trained.BOTH, null);
+  }
+
+  /**
+   * The same for a model whose text encoder is one CLIP model.
+   *
+   * @throws IllegalArgumentException if it has other parts, or if they do not fit together
+   */
+  public static TextDenoiser of(TextToImage model, Trained trained) {
+    return of(unet(model), encoder(model), tokenizer(model), trained);
   }
 
   /**
@@ -112,7 +113,7 @@ public final class TextDenoiser extends SameDiffDenoiser {
       String... modules) {
     List<String> chosen = modules.length == 0 ? ATTENTION : List.of(modules);
     LowRankPaths paths = new LowRankPaths(chosen, rank, seed);
-    SameDiff graph = graph(unet, text, tokenizer, name -> false, paths);
+    SameDiff graph = new TextDenoiserGraph(unet, text, tokenizer).build(name -> false, paths);
     TextDenoiser denoiser = new TextDenoiser(unet, graph, false, paths);
     boolean done = false;
     try {
@@ -126,82 +127,39 @@ public final class TextDenoiser extends SameDiffDenoiser {
     }
   }
 
-  private static SameDiff graph(
-      UNet2DConditionModel unet,
-      ClipTextModel text,
-      ClipTokenizer tokenizer,
-      Predicate<String> trained,
-      Layers.Adapter adapter) {
-    ConditionalUNet net = ConditionalUNet.of(unet.config().toJson());
-    requireFit(unet.config(), net, text.config(), tokenizer);
-    Map<String, INDArray> weights = new HashMap<>();
-    unet.weights().forEach((name, weight) -> weights.put(UNET + name, weight));
-    text.weights().forEach((name, weight) -> weights.put(TEXT + name, weight));
-    NativeMemory.require(
-        "copies of weights",
-        weights.values().stream().mapToLong(INDArray::length).sum(),
-        Float.BYTES,
-        0);
-    weights.replaceAll((name, weight) -> weight.dup('c'));
-    Layers layers = Layers.tuning(weights, trained, adapter);
-    SDVariable sample =
-        layers.input(Graphs.SAMPLE, -1, net.inChannels(), net.height(), net.width());
-    SDVariable timestep = layers.input(Graphs.TIMESTEP, -1, 1);
-    int tokens = tokenizer.maxLength();
-    SDVariable differences = layers.input(Graphs.EMBEDDINGS, -1, tokens, 1);
-    SDVariable ids = ids(layers.sd, differences, tokenizer);
-    SDVariable hidden = text.config().graph().build(layers.within(TEXT), "", ids).last();
-    layers.output(ConditionalUNetGraph.build(layers.within(UNET), net, sample, timestep, hidden));
-    return layers.sd;
+  /**
+   * The same for a model whose text encoder is one CLIP model.
+   *
+   * @throws IllegalArgumentException if it has other parts, or if they do not fit together
+   */
+  public static TextDenoiser withLora(TextToImage model, int rank, long seed, String... modules) {
+    return withLora(unet(model), encoder(model), tokenizer(model), rank, seed, modules);
   }
 
-  private static SDVariable ids(SameDiff sd, SDVariable differences, ClipTokenizer tokenizer) {
-    int tokens = tokenizer.maxLength();
-    INDArray empty = Nd4j.createFromArray(tokenizer.encodeSilently("").ids());
-    try (empty) {
-      SDVariable constant = sd.constant(empty.castTo(DataType.FLOAT).reshape(1, tokens));
-      return sd.castTo(sd.reshape(differences, -1, tokens).add(constant), DataType.INT);
+  private static UNet2DConditionModel unet(TextToImage model) {
+    if (model.network() instanceof UNet2DConditionModel unet) {
+      return unet;
     }
+    throw new IllegalArgumentException(
+        "network must be a UNet2DConditionModel but was a "
+            + model.network().getClass().getSimpleName());
   }
 
-  private static void requireFit(
-      UNet2DConditionModel.Config unet,
-      ConditionalUNet net,
-      ClipTextModel.Config text,
-      ClipTokenizer tokenizer) {
-    int tokens = tokenizer.maxLength();
-    if (unet.tokens() != tokens || text.positions() != tokens) {
-      throw new IllegalArgumentException(
-          "U-Net and text encoder must be for the "
-              + tokens
-              + " tokens of the tokenizer but are for "
-              + unet.tokens()
-              + " and "
-              + text.positions());
+  private static ClipTextModel encoder(TextToImage model) {
+    return clip(model).models().get(0);
+  }
+
+  private static ClipTokenizer tokenizer(TextToImage model) {
+    return clip(model).tokenizers().get(0);
+  }
+
+  private static ClipTextEncoder clip(TextToImage model) {
+    if (model.textEncoder().orElse(null) instanceof ClipTextEncoder clip
+        && clip.models().size() == 1) {
+      return clip;
     }
-    if (unet.textWidth() != text.width()) {
-      throw new IllegalArgumentException(
-          "U-Net must be for embeddings of the text encoder's width, "
-              + text.width()
-              + ", but is for "
-              + unet.textWidth());
-    }
-    if (text.vocabulary() < tokenizer.vocabularySize()) {
-      throw new IllegalArgumentException(
-          "text encoder must be for the "
-              + tokenizer.vocabularySize()
-              + " ids of the tokenizer but is for "
-              + text.vocabulary());
-    }
-    if (net.textTime().isPresent()
-        || net.text().masked()
-        || net.residuals()
-        || net.labels().embedding() != LabelEmbedding.NONE
-        || net.time().condition().isPresent()
-        || net.style().dropout() > 0) {
-      throw new IllegalArgumentException(
-          "U-Net must have no condition but text, and no dropout, but is " + unet);
-    }
+    throw new IllegalArgumentException(
+        "text encoder must be one CLIP model to be trained with but is another");
   }
 
   /**
@@ -233,6 +191,17 @@ public final class TextDenoiser extends SameDiffDenoiser {
     text.weights().forEach((name, weight) -> weight.assign(array(TEXT + name)));
     unet.weightsChanged();
     text.weightsChanged();
+  }
+
+  /**
+   * Copies the weights into a model of the same architecture, such as that which this denoiser was
+   * made from. No picture may be drawn meanwhile.
+   *
+   * @throws IllegalArgumentException if it has other weights
+   */
+  public void copyTo(TextToImage model) {
+    copyTo(unet(model), encoder(model));
+    model.weightsChanged();
   }
 
   private void requireSame(String part, Map<String, INDArray> weights) {

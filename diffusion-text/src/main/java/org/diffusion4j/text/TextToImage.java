@@ -63,7 +63,21 @@ public final class TextToImage implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static TextToImage load(Path directory) throws IOException {
-    return PipelineReader.read(directory);
+    return PipelineReader.read(directory, false);
+  }
+
+  /**
+   * Reads a model that only draws, in about half the memory of {@link #load}: the network's weights
+   * are held once, in the layout of the kernels, and those of 16 bits stay 16 bits wide. Pictures
+   * are the same. The network's weights cannot be read, changed or saved; its files stay open:
+   * {@link org.diffusion4j.pretrained.PretrainedModel#loadFrozen(Path)}.
+   *
+   * @param directory with a {@code model_index.json}
+   * @throws org.diffusion4j.ModelFormatException as {@link #load}
+   * @throws IOException if reading fails
+   */
+  public static TextToImage loadFrozen(Path directory) throws IOException {
+    return PipelineReader.read(directory, true);
   }
 
   /**
@@ -140,9 +154,14 @@ public final class TextToImage implements AutoCloseable {
         });
   }
 
-  /** The network, which has the weights; those of LoRAs are put into it. */
+  /** The network, which has the weights. */
   public SameDiffDenoiser network() {
     return parts.network();
+  }
+
+  /** Must be called after a change of the network's weights: those for other sizes share them. */
+  void weightsChanged() {
+    networks.weightsChanged();
   }
 
   /** The text encoder; empty for a model without texts. */

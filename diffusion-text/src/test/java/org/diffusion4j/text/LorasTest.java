@@ -81,6 +81,22 @@ class LorasTest {
   }
 
   @Test
+  void put_intoAWholeModel_reachesNetworksOfOtherSizes() throws IOException {
+    ClipTokenizer tokenizer = TextModels.tokenizer();
+    TextToImage model = TextToImage.builder(unet, ClipTextEncoder.of(tokenizer, text)).build();
+    ImageRequest request = ImageRequest.builder("a dog").seed(1).steps(2).size(8, 8).build();
+    random("unet.conv_in.lora_A.weight", 2, 3, 3, 3);
+    random("unet.conv_in.lora_B.weight", 8, 2, 1, 1);
+    INDArray before = model.values(request);
+    try (Loras loras = Loras.of(model)) {
+      loras.put("a", lora(), 1);
+      assertThat(model.values(request)).isNotEqualTo(before);
+    }
+    assertThat(model.values(request)).isEqualTo(before);
+    model.close();
+  }
+
+  @Test
   void load_alphasOfTheMetadata_scale() throws IOException {
     dense("text_encoder." + FC1, 8, 32);
     Lora plain = lora();

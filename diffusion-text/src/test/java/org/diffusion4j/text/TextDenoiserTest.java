@@ -102,6 +102,22 @@ class TextDenoiserTest {
   }
 
   @Test
+  void wholeModel_isTrainedInPlace() throws IOException {
+    TextToImage model = TextToImage.builder(unet, ClipTextEncoder.of(tokenizer, text)).build();
+    ImageRequest request = ImageRequest.builder("blue").seed(1).steps(2).size(8, 8).build();
+    INDArray before = model.values(request);
+    try (TextDenoiser denoiser = TextDenoiser.of(model, Trained.BOTH)) {
+      train(denoiser, 2);
+      assertThat(model.values(request)).isEqualTo(before);
+      denoiser.copyTo(model);
+      assertThat(model.values(request)).isNotEqualTo(before);
+    }
+    try (TextDenoiser denoiser = TextDenoiser.withLora(model, 2, 1)) {
+      assertThat(denoiser.lora().layers()).as("4 of each attention").isEqualTo(4 * 4 * 2);
+    }
+  }
+
+  @Test
   void resume_isBitEqual_whenAllIsTrained() throws IOException {
     assertResumes(() -> denoiser(Trained.BOTH));
   }

@@ -68,7 +68,7 @@ class TextPipelinesReferenceTest {
   private void checkFiles(Path folder) throws IOException {
     Path first = temporary.resolve("first_" + folder.getFileName());
     Path second = temporary.resolve("second_" + folder.getFileName());
-    try (TextToImage model = TextToImage.load(whole(folder))) {
+    try (TextToImage model = TextToImage.load(Pipelines.whole(folder, temporary))) {
       model.save(first);
     }
     try (TextToImage model = TextToImage.load(first)) {
@@ -90,19 +90,6 @@ class TextPipelinesReferenceTest {
     try (Stream<Path> files = Files.walk(folder)) {
       return files.filter(Files::isRegularFile).map(folder::relativize).sorted().toList();
     }
-  }
-
-  /** A copy of a model with all weight files. */
-  private Path whole(Path folder) throws IOException {
-    Path copy = Files.createTempDirectory(temporary, folder.getFileName().toString());
-    Map<String, Object> weights = json(folder.resolve("weights.json"));
-    Map<String, Object> shapes = object(weights, "weights_by_formula");
-    Map<String, Object> seeds = object(weights, "weights_seeds");
-    return ReferenceModels.whole(
-        folder,
-        copy,
-        shapes == null ? Map.of() : shapes,
-        part -> ((Number) seeds.get(part)).intValue());
   }
 
   /** A case. */
@@ -154,7 +141,8 @@ class TextPipelinesReferenceTest {
 
     /** The model with the case's own scheduler. */
     private Path withScheduler() throws IOException {
-      Path model = whole(folder.resolve((String) json.get("model")).normalize());
+      Path model =
+          Pipelines.whole(folder.resolve((String) json.get("model")).normalize(), temporary);
       Files.copy(
           folder.resolve("scheduler_config.json"),
           model.resolve("scheduler/scheduler_config.json"),

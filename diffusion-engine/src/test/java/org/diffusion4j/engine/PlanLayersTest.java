@@ -27,8 +27,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.autodiff.samediff.VariableType;
+import org.nd4j.enums.WeightsFormat;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.impl.layers.convolution.config.Conv2DConfig;
+import org.nd4j.linalg.api.ops.impl.layers.convolution.config.PaddingMode;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The layers that text networks and attention are made of. */
@@ -129,6 +132,27 @@ class PlanLayersTest {
     return tokens(sd, attended.add(dense(sd, "fc2", wide, WIDTH)));
   }
 
+  private static SDVariable swish(SameDiff sd, SDVariable x) {
+    return sd.nn().swish(x);
+  }
+
+  /** A convolution with a kernel of one pixel. */
+  private static SDVariable conv(SameDiff sd, String name, SDVariable x, int out) {
+    int in = out == 2 ? TOKENS * WIDTH / 4 : 2;
+    return sd.cnn()
+        .conv2d(
+            x,
+            weight(sd, name, 1, 1, in, out),
+            weight(sd, name + "-bias", out),
+            Conv2DConfig.builder()
+                .kH(1)
+                .kW(1)
+                .paddingMode(PaddingMode.VALID)
+                .dataFormat("NCHW")
+                .weightsFormat(WeightsFormat.YXIO)
+                .build());
+  }
+
   private static Map<String, Layer> all() {
     Map<String, Layer> all = new LinkedHashMap<>();
     all.put("tanh", (sd, x, c) -> sd.math().tanh(dense(sd, "w", x, WIDTH)));
@@ -162,6 +186,46 @@ class PlanLayersTest {
     shaped.put("positions", (sd, x, c) -> x.add(weight(sd, "positions", 1, TOKENS, WIDTH)));
     shaped.put("mask", (sd, x, c) -> x.add(sd.constant("mask", gaussian(5, TOKENS, WIDTH))));
     shaped.put("text layer", PlanLayersTest::textLayer);
+    shaped.put(
+        "transposed dense",
+        (sd, x, c) -> {
+          SDVariable rows = sd.reshape(x, -1, WIDTH);
+          SDVariable w = weight(sd, "w", WIDTH, WIDTH);
+          return tokens(sd, sd.mmul(rows, w, false, true, false).add(weight(sd, "b", WIDTH)));
+        });
+    shaped.put(
+        "features beside each other",
+        (sd, x, c) -> {
+          SDVariable[] thirds = sd.split(x, 3, 2);
+          return sd.concat(-1, sd.math().tanh(thirds[2]), thirds[0], thirds[0].mul(thirds[1]));
+        });
+    shaped.put(
+        "tokens after each other",
+        (sd, x, c) -> {
+          SDVariable[] halves = sd.split(sd.concat(1, sd.nn().swish(x), x), 2, 1);
+          return halves[0].mul(halves[1]);
+        });
+    shaped.put(
+        "pixels as tokens",
+        (sd, x, c) -> {
+          SDVariable image = sd.reshape(x, -1, WIDTH, 2, TOKENS / 2);
+          SDVariable rows = sd.reshape(sd.permute(swish(sd, image), 0, 2, 3, 1), -1, WIDTH);
+          SDVariable dense = rows.mmul(weight(sd, "w", WIDTH, WIDTH));
+          SDVariable last = sd.reshape(dense, -1, 2, TOKENS / 2, WIDTH);
+          return sd.reshape(swish(sd, sd.permute(last, 0, 3, 1, 2)), -1, TOKENS, WIDTH);
+        });
+    shaped.put(
+        "a cube of pixels and channels",
+        (sd, x, c) -> {
+          SDVariable w = weight(sd, "w", 2, 2);
+          SDVariable image = conv(sd, "first", sd.reshape(x, -1, TOKENS * WIDTH / 4, 2, 2), 2);
+          SDVariable last = sd.permute(image, 0, 2, 3, 1);
+          SDVariable both = last.mul(sd.permute(image, 0, 3, 2, 1));
+          SDVariable product = sd.reshape(sd.reshape(both, -1, 2).mmul(w), -1, 2, 2, 2);
+          SDVariable back = sd.permute(product.add(last), 0, 3, 1, 2).mul(image);
+          SDVariable result = conv(sd, "last", back, TOKENS * WIDTH / 4);
+          return sd.reshape(result, -1, TOKENS, WIDTH);
+        });
     return shaped;
   }
 

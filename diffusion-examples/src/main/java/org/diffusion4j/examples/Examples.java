@@ -23,6 +23,8 @@ import picocli.CommandLine.ScopeType;
       SeriesCommand.class,
       ImagesCommand.class,
       GenerateCommand.class,
+      TextCommand.class,
+      TextTrainingCommand.class,
       CompareCommand.class,
       CustomCommand.class
     })

@@ -40,6 +40,12 @@ class MisuseTest {
         "compare --guidances 1,x | 'x' is not a double",
         "images | Missing required option: '--data",
         "images --data nowhere --gray | --gray and --class-folders are for folders",
+        "text | either --prompt or --prompts must be given, but neither was",
+        "text --prompt x --prompts y | either --prompt or --prompts must be given, but both were",
+        "text --prompt x --out x.jpg | --out must end in .png: x.jpg",
+        "text --prompt x --guidance -1 | --guidance must be in [0, 1000.0] but was -1.0",
+        "text --prompt x --count 0 | '--count': must be at least 1 but was 0",
+        "train-text | Missing required option: '--data",
         "paint | paint",
         "'' | Missing required subcommand",
       })

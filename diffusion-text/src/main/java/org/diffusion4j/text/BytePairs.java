@@ -84,6 +84,11 @@ final class BytePairs {
     return bytes;
   }
 
+  /** The character of a byte. */
+  static String symbol(int b) {
+    return BYTES[b];
+  }
+
   /** Gives the ids of a piece of text, which must not be empty. */
   void encode(String piece, IntConsumer consumer) {
     new Word(piece.getBytes(StandardCharsets.UTF_8)).encode(consumer);

@@ -195,11 +195,13 @@ public final class ClipTextEncoder implements TextEncoder {
     return parts.stream().mapToInt(part -> part.model.config().width()).sum();
   }
 
-  List<ClipTokenizer> tokenizers() {
+  /** The tokenizer of each model, in their order. */
+  public List<ClipTokenizer> tokenizers() {
     return parts.stream().map(Part::tokenizer).toList();
   }
 
-  List<ClipTextModel> models() {
+  /** The models, which are closed with this. */
+  public List<ClipTextModel> models() {
     return parts.stream().map(Part::model).toList();
   }
 

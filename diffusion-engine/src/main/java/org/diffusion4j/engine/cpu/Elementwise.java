@@ -126,24 +126,25 @@ final class Elementwise {
       Desc ofB,
       Value y,
       KernelContext context) {
-    Primitive primitive =
-        context.own(
-            Primitive.of(
-                node.name(),
-                (pd, attributes) ->
-                    dnnl.dnnl_binary_primitive_desc_create(
-                        pd,
-                        OneDnn.engine(),
-                        function,
-                        ofA.handle(),
-                        ofB.handle(),
-                        ofA.handle(),
-                        attributes)));
+    Primitive primitive = context.own(binary(node.name(), function, ofA, ofB));
     return new PrimitiveKernel(
         primitive,
         List.of(
             new Operand(dnnl.DNNL_ARG_SRC_0, ofA, a),
             new Operand(dnnl.DNNL_ARG_SRC_1, ofB, b),
             new Operand(dnnl.DNNL_ARG_DST, ofA, y)));
+  }
+
+  /** {@code a + b}, where b is repeated along dimensions of size 1. */
+  static Primitive sum(String name, Desc a, Desc b) {
+    return binary(name, dnnl.dnnl_binary_add, a, b);
+  }
+
+  private static Primitive binary(String name, int function, Desc a, Desc b) {
+    return Primitive.of(
+        name,
+        (pd, attributes) ->
+            dnnl.dnnl_binary_primitive_desc_create(
+                pd, OneDnn.engine(), function, a.handle(), b.handle(), a.handle(), attributes));
   }
 }

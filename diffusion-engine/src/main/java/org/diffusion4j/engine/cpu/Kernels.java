@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.Affine;
+import org.diffusion4j.engine.graph.Attention;
 import org.diffusion4j.engine.graph.Binary;
 import org.diffusion4j.engine.graph.ColumnSums;
 import org.diffusion4j.engine.graph.Concat;
@@ -42,6 +43,8 @@ final class Kernels {
           kernel(ConvolutionInputGradient.class, ConvolutionInputGradientKernel::new),
           kernel(ConvolutionWeightGradient.class, ConvolutionWeightGradientKernel::new),
           kernel(Product.class, Products::of),
+          kernel(Attention.class, AttentionKernel::of),
+          kernel(Attention.Gradient.class, AttentionGradientKernel::of),
           kernel(ColumnSums.class, ColumnSumsKernel::of),
           kernel(GroupNorm.class, GroupNormKernel::of),
           kernel(GroupNormGradient.class, GroupNormGradientKernel::of),

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToIntFunction;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
-import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.dnnl_primitive;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
@@ -114,22 +113,14 @@ final class Primitive implements AutoCloseable {
   record Argument(int role, Desc desc, long address) {}
 
   /** The primitive bound to memory. */
-  Runnable bind(CpuWorkspace workspace, long scratchAddress, List<Argument> arguments) {
+  BoundPrimitive bind(CpuWorkspace workspace, long scratchAddress, List<Argument> arguments) {
     List<Argument> all = new ArrayList<>(arguments);
     if (scratch() > 0) {
       all.add(
           new Argument(
               dnnl.DNNL_ARG_SCRATCHPAD, query(dnnl.dnnl_query_scratchpad_md), scratchAddress));
     }
-    dnnl_exec_arg_t args = new dnnl_exec_arg_t(all.size());
-    workspace.own(args::close);
-    for (int i = 0; i < all.size(); i++) {
-      dnnl_memory memory = workspace.memory(all.get(i).desc, all.get(i).address);
-      args.position(i).arg(all.get(i).role).memory(memory);
-    }
-    args.position(0);
-    int count = all.size();
-    return () -> execute(workspace, count, args);
+    return new BoundPrimitive(this, workspace, all);
   }
 
   void execute(CpuWorkspace workspace, int count, dnnl_exec_arg_t args) {

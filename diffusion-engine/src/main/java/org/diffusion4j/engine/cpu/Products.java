@@ -2,11 +2,14 @@ package org.diffusion4j.engine.cpu;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToIntFunction;
+import org.bytedeco.dnnl.dnnl_post_ops;
 import org.bytedeco.dnnl.global.dnnl;
 import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
 import org.diffusion4j.engine.graph.Product;
+import org.jspecify.annotations.Nullable;
 
-/** The kernel of a product of matrices. */
+/** The kernel of a product of matrices, and primitives for parts of others. */
 final class Products {
 
   private Products() {}
@@ -19,25 +22,7 @@ final class Products {
     Desc bias = context.own(Desc.strided(new long[] {1, columns}, new long[] {columns, 1}));
     Primitive primitive =
         context.own(
-            Primitive.of(
-                node.name(),
-                attributes ->
-                    node.factor() == 1
-                        ? dnnl.dnnl_success
-                        : Primitive.then(
-                            attributes,
-                            then ->
-                                dnnl.dnnl_post_ops_append_eltwise(
-                                    then, dnnl.dnnl_eltwise_linear, (float) node.factor(), 0)),
-                (pd, attributes) ->
-                    dnnl.dnnl_matmul_primitive_desc_create(
-                        pd,
-                        OneDnn.engine(),
-                        a.handle(),
-                        b.handle(),
-                        node.bias() == null ? null : bias.handle(),
-                        y.handle(),
-                        attributes)));
+            primitive(node.name(), node.factor(), a, b, node.bias() == null ? null : bias, y));
     List<Operand> operands = new ArrayList<>();
     operands.add(new Operand(dnnl.DNNL_ARG_SRC, a, node.a().value()));
     if (node.bias() != null) {
@@ -50,5 +35,51 @@ final class Products {
     }
     operands.add(weight);
     return new PrimitiveKernel(primitive, operands);
+  }
+
+  /** {@code y = factor a b + bias}. */
+  private static Primitive primitive(
+      String name, double factor, Desc a, Desc b, @Nullable Desc bias, Desc y) {
+    return primitive(name, then -> scaled(then, factor), a, b, bias, y);
+  }
+
+  /** {@code y = factor a b}. */
+  static Primitive product(String name, double factor, Desc a, Desc b, Desc y) {
+    return primitive(name, factor, a, b, null, y);
+  }
+
+  /** {@code y += factor a b}. */
+  static Primitive addition(String name, double factor, Desc a, Desc b, Desc y) {
+    return primitive(
+        name,
+        then ->
+            scaled(then, factor)
+                | dnnl.dnnl_post_ops_append_sum(then, 1, 0, dnnl.dnnl_data_type_undef),
+        a,
+        b,
+        null,
+        y);
+  }
+
+  private static int scaled(dnnl_post_ops then, double factor) {
+    return factor == 1
+        ? dnnl.dnnl_success
+        : dnnl.dnnl_post_ops_append_eltwise(then, dnnl.dnnl_eltwise_linear, (float) factor, 0);
+  }
+
+  private static Primitive primitive(
+      String name, ToIntFunction<dnnl_post_ops> then, Desc a, Desc b, @Nullable Desc bias, Desc y) {
+    return Primitive.of(
+        name,
+        attributes -> Primitive.then(attributes, then),
+        (pd, attributes) ->
+            dnnl.dnnl_matmul_primitive_desc_create(
+                pd,
+                OneDnn.engine(),
+                a.handle(),
+                b.handle(),
+                bias == null ? null : bias.handle(),
+                y.handle(),
+                attributes));
   }
 }

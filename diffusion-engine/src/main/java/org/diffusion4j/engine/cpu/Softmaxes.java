@@ -14,34 +14,41 @@ final class Softmaxes {
   static Kernel forward(Softmax node, KernelContext context) {
     Desc desc = rows(node.x(), context);
     return PrimitiveKernel.of(
-        context.own(Primitive.of(node.name(), describer(desc))),
+        softmax(node.name(), desc, context),
         new Operand(dnnl.DNNL_ARG_SRC, desc, node.x()),
         new Operand(dnnl.DNNL_ARG_DST, desc, node.y()));
   }
 
   static Kernel gradient(SoftmaxGradient node, KernelContext context) {
     Desc desc = rows(node.dx(), context);
-    Primitive.Description forward = context.own(Primitive.describe(node.name(), describer(desc)));
-    Primitive primitive =
-        context.own(
-            Primitive.of(
-                node.name(),
-                (pd, attributes) ->
-                    dnnl.dnnl_softmax_backward_primitive_desc_create(
-                        pd,
-                        OneDnn.engine(),
-                        dnnl.dnnl_softmax_accurate,
-                        desc.handle(),
-                        desc.handle(),
-                        desc.handle(),
-                        1,
-                        forward.handle(),
-                        attributes)));
     return PrimitiveKernel.of(
-        primitive,
+        gradient(node.name(), desc, context),
         new Operand(dnnl.DNNL_ARG_DST, desc, node.of().y()),
         new Operand(dnnl.DNNL_ARG_DIFF_DST, desc, node.dy()),
         new Operand(dnnl.DNNL_ARG_DIFF_SRC, desc, node.dx()));
+  }
+
+  /** The softmax of each row of a matrix. */
+  static Primitive softmax(String name, Desc rows, KernelContext context) {
+    return context.own(Primitive.of(name, describer(rows)));
+  }
+
+  static Primitive gradient(String name, Desc rows, KernelContext context) {
+    Primitive.Description forward = context.own(Primitive.describe(name, describer(rows)));
+    return context.own(
+        Primitive.of(
+            name,
+            (pd, attributes) ->
+                dnnl.dnnl_softmax_backward_primitive_desc_create(
+                    pd,
+                    OneDnn.engine(),
+                    dnnl.dnnl_softmax_accurate,
+                    rows.handle(),
+                    rows.handle(),
+                    rows.handle(),
+                    1,
+                    forward.handle(),
+                    attributes)));
   }
 
   private static Desc rows(Value value, KernelContext context) {

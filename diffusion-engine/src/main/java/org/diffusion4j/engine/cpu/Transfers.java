@@ -1,11 +1,9 @@
 package org.diffusion4j.engine.cpu;
 
-import static org.diffusion4j.engine.cpu.OneDnn.check;
-
-import org.bytedeco.dnnl.dnnl_exec_arg_t;
-import org.bytedeco.dnnl.dnnl_memory;
+import java.util.List;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Pointer;
+import org.diffusion4j.engine.cpu.Primitive.Argument;
 import org.diffusion4j.engine.cpu.PrimitiveKernel.Operand;
 import org.diffusion4j.engine.graph.Load;
 import org.diffusion4j.engine.graph.Permute;
@@ -16,6 +14,9 @@ import org.diffusion4j.engine.graph.Value;
 /** Kernels that copy values between layouts, and from and to the caller's arrays. */
 final class Transfers {
 
+  private static final int FROM = dnnl.DNNL_ARG_FROM;
+  private static final int TO = dnnl.DNNL_ARG_TO;
+
   private Transfers() {}
 
   static Kernel relayout(Relayout node, KernelContext context) {
@@ -23,8 +24,8 @@ final class Transfers {
     Desc to = context.desc(node.to());
     return PrimitiveKernel.of(
         context.own(Primitive.reorder(node.name(), from, to)),
-        new Operand(dnnl.DNNL_ARG_FROM, from, node.from()),
-        new Operand(dnnl.DNNL_ARG_TO, to, node.to()));
+        new Operand(FROM, from, node.from()),
+        new Operand(TO, to, node.to()));
   }
 
   static Kernel permute(Permute node, KernelContext context) {
@@ -34,8 +35,8 @@ final class Transfers {
     Desc to = context.desc(node.y());
     return PrimitiveKernel.of(
         context.own(Primitive.reorder(node.name(), from, to)),
-        new Operand(dnnl.DNNL_ARG_FROM, from, node.x()),
-        new Operand(dnnl.DNNL_ARG_TO, to, node.y()));
+        new Operand(FROM, from, node.x()),
+        new Operand(TO, to, node.y()));
   }
 
   static Kernel load(Load node, KernelContext context) {
@@ -64,7 +65,6 @@ final class Transfers {
   /** A copy between the caller's array in C order and a value in another layout. */
   private static final class WithCaller implements Kernel {
 
-    private final String name;
     private final int caller;
     private final Value value;
     private final boolean inward;
@@ -73,7 +73,6 @@ final class Transfers {
     private final Primitive reorder;
 
     WithCaller(String name, int caller, Value value, boolean inward, KernelContext context) {
-      this.name = name;
       this.caller = caller;
       this.value = value;
       this.inward = inward;
@@ -91,17 +90,12 @@ final class Transfers {
 
     @Override
     public Runnable bind(CpuWorkspace workspace, long scratch) {
-      long here = workspace.address(value);
-      dnnl_memory ours = workspace.memory(inside, here);
-      dnnl_memory theirs = workspace.memory(outside, here);
-      dnnl_exec_arg_t args = new dnnl_exec_arg_t(2);
-      workspace.own(args::close);
-      args.position(0).arg(dnnl.DNNL_ARG_FROM).memory(inward ? theirs : ours);
-      args.position(1).arg(dnnl.DNNL_ARG_TO).memory(inward ? ours : theirs);
-      args.position(0);
+      Argument ours = new Argument(inward ? TO : FROM, inside, workspace.address(value));
+      Argument theirs = new Argument(inward ? FROM : TO, outside, workspace.address(value));
+      BoundPrimitive copy = reorder.bind(workspace, scratch, List.of(theirs, ours));
       return () -> {
-        check(dnnl.dnnl_memory_set_data_handle(theirs, Address.of(workspace.caller(caller))), name);
-        reorder.execute(workspace, 2, args);
+        copy.move(0, workspace.caller(caller));
+        copy.run();
       };
     }
   }

@@ -1,5 +1,9 @@
 package org.diffusion4j.engine.graph;
 
+import com.google.common.primitives.Longs;
+import java.util.Arrays;
+import java.util.List;
+
 /** A view of a value as matrices. */
 public final class Matrices {
 
@@ -49,6 +53,49 @@ public final class Matrices {
         new long[] {pixels * channels, perHead, channels, 1});
   }
 
+  /** Whether a value can be {@link #repeated}. */
+  public static boolean canRepeat(Value value, long[] dims) {
+    int lacking = dims.length - value.rank();
+    for (int d = 0; lacking >= 0 && d < value.rank(); d++) {
+      if (value.size(d) != 1 && value.size(d) != dims[lacking + d]) {
+        return false;
+      }
+    }
+    return lacking >= 0;
+  }
+
+  /**
+   * A value in C order repeated along the dimensions that it lacks, which are the first, and those
+   * in which it has size 1; all of these have the stride 0.
+   */
+  public static Matrices repeated(Value value, long[] dims) {
+    long[] own = value.strides();
+    long[] strides = new long[dims.length];
+    int lacking = dims.length - value.rank();
+    for (int d = 0; d < own.length; d++) {
+      strides[lacking + d] = value.size(d) == 1 ? 0 : own[d];
+    }
+    return new Matrices(value, dims, strides);
+  }
+
+  /** With the dimensions in another order: dimension d is this one's {@code order[d]}. */
+  public Matrices permuted(List<Integer> order) {
+    long[] d = order.stream().mapToLong(i -> dims[i]).toArray();
+    long[] s = order.stream().mapToLong(i -> strides[i]).toArray();
+    return new Matrices(value, d, s);
+  }
+
+  /** With the first dimension divided into two, of which the first has a size. */
+  public Matrices divided(long first) {
+    long rest = dims[0] / first;
+    return new Matrices(
+        value,
+        Longs.concat(new long[] {first, rest}, Arrays.copyOfRange(dims, 1, dims.length)),
+        Longs.concat(
+            new long[] {strides[0] * rest, strides[0]},
+            Arrays.copyOfRange(strides, 1, strides.length)));
+  }
+
   public Matrices in(Value other) {
     return new Matrices(other, dims, strides);
   }
@@ -62,6 +109,15 @@ public final class Matrices {
     s[last] = strides[last - 1];
     s[last - 1] = strides[last];
     return new Matrices(value, d, s);
+  }
+
+  public long dim(int dimension) {
+    return dims[dimension];
+  }
+
+  /** Whether another view has the same dimensions at the same places. */
+  public boolean sameAs(Matrices other) {
+    return Arrays.equals(dims, other.dims) && Arrays.equals(strides, other.strides);
   }
 
   /** Whether the values of a row are contiguous. */

@@ -2,6 +2,7 @@ package org.diffusion4j.engine.graph;
 
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 
 /**
@@ -19,6 +20,23 @@ public record Permute(String name, Value x, List<Integer> order, Value y) implem
   public static Permute of(String name, Value x, List<Integer> order) {
     long[] shape = order.stream().mapToLong(x::size).toArray();
     return new Permute(name, x, order, Value.plain(name, DataType.FLOAT, shape));
+  }
+
+  /** The result in the memory of the input, if it is stored as a value of its shape may be. */
+  public @Nullable Value view() {
+    long[] shape = y.shape();
+    long[] strides = x.strides();
+    long[] permuted = order.stream().mapToLong(d -> strides[d]).toArray();
+    for (Value view : List.of(x.view(name, shape), x.activationView(name, shape))) {
+      if (sameOrder(view.strides(), permuted, shape)) {
+        return view;
+      }
+    }
+    return null;
+  }
+
+  private static boolean sameOrder(long[] a, long[] b, long[] shape) {
+    return IntStream.range(0, shape.length).allMatch(d -> shape[d] == 1 || a[d] == b[d]);
   }
 
   @Override

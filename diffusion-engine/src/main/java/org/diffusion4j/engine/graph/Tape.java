@@ -55,7 +55,8 @@ public final class Tape {
   /** The gradient with respect to a value as accumulated so far, in the value's shape. */
   public @Nullable Value gradient(Value value) {
     Value gradient = gradients.get(value.storage().root());
-    if (gradient == null || gradient.sameShape(value)) {
+    if (gradient == null
+        || (gradient.sameShape(value) && gradient.channelsLast() == value.channelsLast())) {
       return gradient;
     }
     String name = gradient.name();

@@ -11,7 +11,6 @@ import org.diffusion4j.engine.graph.Nd4jOp;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
 import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
-import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.Group;
 
@@ -44,11 +43,21 @@ final class GraphReader {
     groups = new GroupReader(reading, single, images);
   }
 
-  /** Adds the nodes of all operations. */
+  /** Adds the nodes of all operations, which need not be differentiated. */
   void read(Ops ops, Collection<String> kept) {
+    read(ops, kept, Set.of());
+  }
+
+  /**
+   * Adds the nodes of all operations.
+   *
+   * @param kept names of results
+   * @param of names of the values by which the results will be differentiated
+   */
+  void read(Ops ops, Collection<String> kept, Collection<String> of) {
     Map<Op, Runnable> found = new HashMap<>();
     Set<Op> hidden = new HashSet<>();
-    match(ops, new Patterns(ops, Set.copyOf(kept)), found, hidden);
+    match(ops, new Patterns(ops, Set.copyOf(kept), ops.dependents(of)), found, hidden);
     for (Op op : ops.ordered()) {
       Runnable group = found.get(op);
       if (group != null) {
@@ -71,8 +80,11 @@ final class GraphReader {
         Optional<LayerNormMatch> match = LayerNormPattern.match(ops, patterns, op);
         match.ifPresent(m -> claim(m.group(), () -> groups.layerNorm(m), found, hidden));
       } else if (op.is("softmax")) {
-        Optional<AttentionMatch> match = patterns.attention(op);
-        match.ifPresent(m -> claim(m.group(), () -> groups.attention(m), found, hidden));
+        patterns
+            .imageAttention(op)
+            .ifPresent(m -> claim(m.group(), () -> groups.attention(m), found, hidden));
+        AttentionPattern.match(ops, patterns, op)
+            .ifPresent(m -> claim(m.group(), () -> groups.attention(m, ops), found, hidden));
       }
     }
     for (Op op : ops.ordered()) {

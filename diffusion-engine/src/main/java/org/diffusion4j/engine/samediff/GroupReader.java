@@ -1,21 +1,26 @@
 package org.diffusion4j.engine.samediff;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.diffusion4j.engine.graph.Activation;
+import org.diffusion4j.engine.graph.Attention;
 import org.diffusion4j.engine.graph.Convolution;
 import org.diffusion4j.engine.graph.GroupNorm;
 import org.diffusion4j.engine.graph.LayerNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Product;
-import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Value;
+import org.diffusion4j.engine.samediff.AttentionPattern.AttentionMatch;
+import org.diffusion4j.engine.samediff.AttentionPattern.Operand;
 import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
 import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
-import org.diffusion4j.engine.samediff.Patterns.AttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
+import org.diffusion4j.engine.samediff.Patterns.ImageAttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.SumMatch;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 
 /** Converts the groups of operations that {@link Patterns} found to nodes. */
 final class GroupReader {
@@ -92,7 +97,7 @@ final class GroupReader {
     reading.add(new Activation(result, m.kind(), x, x.likeThis(result)));
   }
 
-  void attention(AttentionMatch m) {
+  void attention(ImageAttentionMatch m) {
     Value q = reading.image(reading.value(m.q()));
     Value k = reading.image(reading.value(m.k()));
     Value v = reading.image(reading.value(m.v()));
@@ -101,25 +106,93 @@ final class GroupReader {
       throw new UnplannableException(name + " is no attention that is known");
     }
     long heads = q.size(1) / m.headChannels();
-    long pixels = q.size(2) * q.size(3);
-    Value scores = Value.plain(name + "-scores", q.type(), q.size(0), heads, pixels, pixels);
-    Value probabilities = scores.likeThis(name + "-weights");
-    Value mixed = Value.activation(name, q.shape());
+    Value y = Value.activation(name, q.shape());
     reading.add(
-        new Product(
+        new Attention(
             m.factor(),
             Matrices.heads(q, heads),
-            Matrices.heads(k, heads).transposed(),
-            null,
-            Matrices.of(scores)));
-    reading.add(new Softmax(scores, probabilities));
-    reading.add(
-        new Product(
-            1,
-            Matrices.of(probabilities),
+            Matrices.heads(k, heads),
             Matrices.heads(v, heads),
             null,
-            Matrices.heads(mixed, heads)));
+            Matrices.heads(y, heads)));
+  }
+
+  /** An attention, or its operations if the operands have other layouts than kernels need. */
+  void attention(AttentionMatch m, Ops ops) {
+    Optional<Attention> fused = attentionNode(m);
+    if (fused.isPresent()) {
+      reading.add(fused.get());
+    } else {
+      ops.ordered().stream().filter(m.group().members()::contains).forEach(single::read);
+    }
+  }
+
+  private Optional<Attention> attentionNode(AttentionMatch m) {
+    Matrices q = matrices(m.q());
+    Matrices k = matrices(m.k());
+    Matrices v = matrices(m.v());
+    if (q == null || k == null || v == null || !fit(q, k, v)) {
+      return Optional.empty();
+    }
+    long[] dims = q.dims();
+    dims[q.rank() - 1] = k.dim(k.rank() - 2);
+    Value mask = m.mask() == null ? null : reading.plain(reading.value(m.mask()));
+    if (mask != null && (mask.type() != DataType.FLOAT || !Matrices.canRepeat(mask, dims))) {
+      return Optional.empty();
+    }
+    long[] shape = q.dims();
+    shape[q.rank() - 1] = v.columns();
+    Matrices y = result(m, shape);
+    return Optional.of(
+        new Attention(
+            m.factor(),
+            samples(q),
+            samples(k),
+            samples(v),
+            mask == null ? null : samples(Matrices.repeated(mask, dims)),
+            samples(y)));
+  }
+
+  /** The view of an operand as matrices with contiguous rows, or null. */
+  private @Nullable Matrices matrices(Operand operand) {
+    Value value = reading.plain(reading.value(operand.name()));
+    boolean known = value.type() == DataType.FLOAT && !value.isWeight() && value.rank() >= 3;
+    if (!known || (operand.order() != null && operand.order().size() != value.rank())) {
+      return null;
+    }
+    Matrices all = Matrices.of(value);
+    Matrices ordered = operand.order() == null ? all : all.permuted(operand.order());
+    Matrices matrices = operand.transposed() ? ordered.transposed() : ordered;
+    return matrices.byRows() ? matrices : null;
+  }
+
+  private boolean fit(Matrices q, Matrices k, Matrices v) {
+    int rank = q.rank();
+    boolean fit = rank <= 4 && k.rank() == rank && v.rank() == rank;
+    for (int d = 0; fit && d < rank - 2; d++) {
+      fit = k.dim(d) == q.dim(d) && v.dim(d) == q.dim(d);
+    }
+    return fit
+        && q.dim(0) % reading.batch() == 0
+        && k.columns() == q.columns()
+        && v.dim(rank - 2) == k.dim(rank - 2);
+  }
+
+  /** The result of an attention as matrices of a shape, stored as the graph has it. */
+  private static Matrices result(AttentionMatch m, long[] shape) {
+    String name = m.group().last().result();
+    List<Integer> order = m.order();
+    if (order == null) {
+      return Matrices.of(Value.plain(name, DataType.FLOAT, shape));
+    }
+    long[] stored = order.stream().mapToLong(d -> shape[d]).toArray();
+    List<Integer> back = IntStream.range(0, shape.length).map(order::indexOf).boxed().toList();
+    return Matrices.of(Value.plain(name, DataType.FLOAT, stored)).permuted(back);
+  }
+
+  /** Matrices by sample and head. */
+  private Matrices samples(Matrices matrices) {
+    return matrices.rank() == 3 ? matrices.divided(reading.batch()) : matrices;
   }
 
   void convolutionSum(SumMatch m, Op sum) {
@@ -140,12 +213,23 @@ final class GroupReader {
     Op product = m.operation();
     Value x = reading.value(product.in().get(0));
     Value w = reading.value(product.in().get(1));
-    boolean dense = OpReader.isPlainProduct(product) && x.rank() == 2 && w.rank() == 2;
-    if (dense && bias.isWeight() && bias.rank() == 1 && bias.size(0) == w.size(1)) {
-      reading.add(OpReader.product(x, w, bias, sum.result()));
-    } else {
-      single.read(product);
-      single.read(sum);
+    long[] transposed = product.integers();
+    boolean dense =
+        x.rank() == 2
+            && w.rank() == 2
+            && transposed.length == 3
+            && transposed[0] == 0
+            && transposed[2] == 0;
+    if (dense && bias.isWeight() && bias.rank() == 1) {
+      Matrices columns = Matrices.of(w);
+      Matrices matrix = transposed[1] == 0 ? columns : columns.transposed();
+      if (bias.size(0) == matrix.columns()) {
+        Value y = Value.plain(sum.result(), DataType.FLOAT, x.size(0), matrix.columns());
+        reading.add(new Product(1, Matrices.of(x), matrix, bias, Matrices.of(y)));
+        return;
+      }
     }
+    single.read(product);
+    single.read(sum);
   }
 }

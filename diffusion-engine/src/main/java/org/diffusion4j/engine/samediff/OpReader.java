@@ -14,7 +14,6 @@ import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Shift;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.Value;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ops.CustomOp;
 
@@ -168,16 +167,6 @@ final class OpReader {
       reading.add(LayerNorm.of(op.result(), x, gamma, beta, LAYER_NORM_EPS));
     }
     return fits;
-  }
-
-  static boolean isPlainProduct(Op op) {
-    return Arrays.equals(op.integers(), new long[] {0, 0, 0});
-  }
-
-  /** A product of two matrices and, if there is one, a bias for each column. */
-  static Product product(Value x, Value w, @Nullable Value bias, String result) {
-    Value y = Value.activation(result, x.size(0), w.size(1));
-    return new Product(1, Matrices.of(x), Matrices.of(w), bias, Matrices.of(y));
   }
 
   /** Products of matrices, or of as many pairs of them as both inputs have. */

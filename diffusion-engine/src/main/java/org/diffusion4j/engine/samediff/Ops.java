@@ -86,6 +86,17 @@ final class Ops {
     return ordered;
   }
 
+  /** These values and those that depend on them. */
+  Set<String> dependents(Collection<String> names) {
+    Set<String> dependents = new HashSet<>(names);
+    for (Op op : ordered) {
+      if (op.in().stream().anyMatch(dependents::contains)) {
+        dependents.addAll(op.out());
+      }
+    }
+    return dependents;
+  }
+
   @Nullable Op producer(String name) {
     return producers.get(name);
   }

@@ -16,13 +16,26 @@ final class Patterns {
 
   private final Ops ops;
   private final Set<String> kept;
+  private final Set<String> wanted;
 
   /**
    * @param kept requested results, which no group may hide
+   * @param wanted what depends on a value whose gradient is requested
    */
-  Patterns(Ops ops, Set<String> kept) {
+  Patterns(Ops ops, Set<String> kept, Set<String> wanted) {
     this.ops = ops;
     this.kept = kept;
+    this.wanted = wanted;
+  }
+
+  /** Whether a value may need a gradient. */
+  boolean isWanted(String name) {
+    return wanted.contains(name);
+  }
+
+  /** Whether only one operation needs a value. */
+  boolean isReadOnlyBy(String name, Op reader) {
+    return !kept.contains(name) && ops.consumers(name).equals(List.of(reader));
   }
 
   /** Operations that become one node; the last computes the group's result. */
@@ -95,12 +108,12 @@ final class Patterns {
     return Math.abs(op.scalar() - number) < 1e-6;
   }
 
-  /** The inputs of an attention, each {@code [batch, channels, height, width]}. */
-  record AttentionMatch(
+  /** The inputs of an attention of pixels, each {@code [batch, channels, height, width]}. */
+  record ImageAttentionMatch(
       Group group, String q, String k, String v, double factor, long headChannels) {}
 
   /** Matches {@code UNetGraph.attention}, starting at its softmax. */
-  Optional<AttentionMatch> attention(Op softmax) {
+  Optional<ImageAttentionMatch> imageAttention(Op softmax) {
     Trail trail = new Trail(ops, softmax);
     Op scale = trail.from(softmax, 0, "mul_scalar");
     Op scores = trail.from(scale, 0, "matmul");
@@ -123,7 +136,7 @@ final class Patterns {
       return Optional.empty();
     }
     return Optional.of(
-        new AttentionMatch(
+        new ImageAttentionMatch(
             new Group(trail.members, result),
             q.in().get(0),
             k.in().get(0),

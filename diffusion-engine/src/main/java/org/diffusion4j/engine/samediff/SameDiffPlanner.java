@@ -46,7 +46,7 @@ public final class SameDiffPlanner {
             nodes.add(new Load(caller, value));
           }
         });
-    reader.read(ops, results);
+    reader.read(ops, results, goal.of());
     nodes.addAll(reading.nodes());
     divisible = reading.divisible() && nodes.stream().allMatch(Node::divisible);
   }

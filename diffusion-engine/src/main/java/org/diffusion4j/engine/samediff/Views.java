@@ -97,46 +97,74 @@ final class Views {
             && Arrays.stream(order).allMatch(d -> d >= 0)
             && x.type() == DataType.FLOAT;
     if (fits) {
-      reading.add(Permute.of(op.result(), x, Ints.asList(order)));
+      Permute node = Permute.of(op.result(), x, Ints.asList(order));
+      Value view = x.isWeight() ? null : node.view();
+      if (view == null) {
+        reading.add(node);
+      } else {
+        reading.define(op.result(), view);
+      }
     }
     return fits;
   }
 
+  /** Joins values along any dimension but the first. */
   boolean concat(Op op) {
-    List<Value> parts = new ArrayList<>();
-    long channels = 0;
-    for (String name : op.in()) {
-      Value part = reading.value(name);
-      if (part.rank() < 2) {
-        return false;
-      }
-      parts.add(part.rank() == 4 ? reading.image(part) : part);
-      channels += part.size(1);
-    }
-    int rank = parts.get(0).rank();
-    if (op.integers().length != 1 || op.integers()[0] != 1 || (rank != 2 && rank != 4)) {
+    List<Value> parts = op.in().stream().map(reading::value).toList();
+    Value first = parts.get(0);
+    int rank = first.rank();
+    long[] i = op.integers();
+    int dimension = i.length == 1 ? (int) (i[0] < 0 ? i[0] + rank : i[0]) : 0;
+    if (dimension < 1 || dimension >= rank || parts.stream().anyMatch(p -> p.rank() != rank)) {
       return false;
     }
-    long[] shape = parts.get(0).shape();
-    shape[1] = channels;
-    reading.add(new Concat(op.result(), parts, Value.activation(op.result(), shape)));
+    long[] shape = first.shape();
+    shape[dimension] = parts.stream().mapToLong(part -> part.size(dimension)).sum();
+    if (dimension == 1 && rank == 4) {
+      Value whole = Value.activation(op.result(), shape);
+      reading.add(new Concat(op.result(), parts.stream().map(reading::image).toList(), whole));
+      return true;
+    }
+    List<Value> rows = new ArrayList<>();
+    for (Value part : parts) {
+      rows.add(rows(reading.plain(part), dimension));
+    }
+    Value whole = Value.plain(op.result(), DataType.FLOAT, shape);
+    reading.add(new Concat(op.result(), rows, rows(whole, dimension)));
+    reading.define(op.result(), whole);
     return true;
   }
 
+  /** Splits a value along any dimension but the first. */
   boolean split(Op op) {
     long[] i = op.integers();
     Value x = reading.value(op.in().get(0));
-    if (op.in().size() != 1 || i.length != 2 || i[1] != 1 || (x.rank() != 2 && x.rank() != 4)) {
+    int rank = x.rank();
+    int dimension = i.length == 2 ? (int) (i[1] < 0 ? i[1] + rank : i[1]) : 0;
+    if (op.in().size() != 1 || dimension < 1 || dimension >= rank) {
       return false;
     }
-    Value whole = x.rank() == 4 ? reading.image(x) : x;
-    long[] shape = whole.shape();
-    shape[1] /= i[0];
+    boolean channels = dimension == 1 && rank == 4;
+    long[] shape = x.shape();
+    shape[dimension] /= i[0];
     List<Value> parts = new ArrayList<>();
     for (String name : op.out()) {
-      parts.add(Value.activation(name, shape));
+      Value part =
+          channels ? Value.activation(name, shape) : Value.plain(name, DataType.FLOAT, shape);
+      reading.define(name, part);
+      parts.add(channels ? part : rows(part, dimension));
     }
+    Value whole = channels ? reading.image(x) : rows(reading.plain(x), dimension);
     reading.add(new Split("split " + op.result(), whole, parts));
     return true;
+  }
+
+  /** A value as a matrix whose columns are all that follows a dimension, and this one. */
+  private static Value rows(Value value, int dimension) {
+    long columns = 1;
+    for (int d = dimension; d < value.rank(); d++) {
+      columns *= value.size(d);
+    }
+    return value.view(value.name(), value.length() / columns, columns);
   }
 }

@@ -1,0 +1,176 @@
+package org.diffusion4j.examples;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.Locale;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.Trainer;
+import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
+import org.diffusion4j.text.ClipTextEncoder;
+import org.diffusion4j.text.ClipTextModel;
+import org.diffusion4j.text.ClipTokenizer;
+import org.diffusion4j.text.ClipVocabulary;
+import org.diffusion4j.text.TextDenoiser;
+import org.diffusion4j.text.TextImages;
+import org.diffusion4j.text.TextToImage;
+import org.diffusion4j.training.Checkpoints;
+import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.training.TrainingListeners;
+import org.diffusion4j.unet.UNet2DConditionModel;
+import org.jspecify.annotations.Nullable;
+
+/** Trains a U-Net and its text encoder together, and saves the model. */
+final class TextTraining {
+
+  private static final double TEXT_DROPOUT = 0.1;
+  private static final int TOKENS = 24;
+  private static final int FREQUENT = 2;
+  private static final int TEXT_WIDTH = 128;
+  private static final int HEADS = 4;
+
+  private final TextImages images;
+  private final @Nullable Path from;
+  private final TrainingOptions options;
+  private final int checkpointMinutes;
+  private final PrintWriter out;
+
+  TextTraining(
+      TextImages images,
+      @Nullable Path from,
+      TrainingOptions options,
+      int checkpointMinutes,
+      PrintWriter out) {
+    this.images = images;
+    this.from = from;
+    this.options = options;
+    this.checkpointMinutes = checkpointMinutes;
+    this.out = out;
+  }
+
+  /** Writes {@code tokenizer/}, {@code checkpoints/}, {@code training.csv} and {@code model/}. */
+  void run() throws IOException {
+    out.printf(Locale.ROOT, "data     %s%n", images);
+    try (TextToImage model = from == null ? create() : Emoji.orModel(from)) {
+      if (!(model.network() instanceof UNet2DConditionModel unet
+          && model.textEncoder().orElse(null) instanceof ClipTextEncoder encoder
+          && encoder.models().size() == 1
+          && model.autoencoder().isEmpty())) {
+        throw new IllegalArgumentException(
+            "model must be one of pixels with one text encoder but is " + model);
+      }
+      train(unet, encoder.models().get(0), encoder.tokenizers().get(0));
+      Path directory = options.out.resolve("model");
+      model(unet, encoder, model.scheduler()).save(directory);
+      out.printf(Locale.ROOT, "written  %s%n", directory);
+    }
+  }
+
+  private TextToImage model(
+      UNet2DConditionModel unet, ClipTextEncoder encoder, SchedulerConfig scheduler) {
+    return TextToImage.builder(unet, encoder)
+        .scheduler(scheduler)
+        .defaults(25, 3)
+        .provenance(provenance())
+        .build();
+  }
+
+  private void train(UNet2DConditionModel unet, ClipTextModel text, ClipTokenizer tokenizer)
+      throws IOException {
+    SampleIterator data =
+        SampleIterator.of(images.tokenized(tokenizer), options.batch)
+            .shuffle(options.seed)
+            .dropPartial()
+            .build();
+    try (TextDenoiser both = TextDenoiser.of(unet, text, tokenizer, TextDenoiser.Trained.BOTH)) {
+      out.printf(Locale.ROOT, "model    %,d weights%n", both.parameterCount());
+      out.printf(Locale.ROOT, "trained  %s%n", train(both, data));
+      both.copyTo(unet, text);
+    }
+  }
+
+  private String train(TextDenoiser both, SampleIterator data) throws IOException {
+    Checkpoints checkpoints =
+        Checkpoints.in(options.out.resolve("checkpoints"))
+            .every(Duration.ofMinutes(checkpointMinutes));
+    try (DiffusionTrainer trainer =
+            options
+                .trainer(both)
+                .maxGradientNorm(1)
+                .labelDropout(TEXT_DROPOUT)
+                .checkpoints(checkpoints)
+                .build();
+        SampleIterator batches = data.prefetched(2);
+        TrainingListeners.FileListener csv =
+            TrainingListeners.csv(options.out.resolve("training.csv"))) {
+      long done = trainer.resume();
+      Trainer.Report report;
+      try (Progress progress = new Progress("training", done, options.steps, out)) {
+        report = trainer.trainTo(batches, options.steps, csv.andThen(progress.training()));
+      }
+      trainer.useAverage();
+      return String.format(
+          Locale.ROOT,
+          "%d steps in %d s, loss %.4f",
+          report.steps(),
+          report.duration().toSeconds(),
+          report.meanLoss());
+    }
+  }
+
+  /** A model with random weights and a vocabulary of the data's words. */
+  private TextToImage create() throws IOException {
+    Path folder = options.out.resolve("tokenizer");
+    if (!Files.exists(folder)) {
+      ClipVocabulary.learn(images.texts(), FREQUENT, TOKENS).save(folder);
+    }
+    ClipTokenizer tokenizer = ClipTokenizer.read(folder);
+    ClipTextModel text =
+        ClipTextModel.create(
+            ClipTextModel.Config.of(tokenizer.vocabularySize(), TOKENS, TEXT_WIDTH, 1, HEADS),
+            options.seed);
+    long[] shape = images.sampleShape();
+    UNet2DConditionModel.Config config =
+        UNet2DConditionModel.Config.of(
+                (int) shape[0], (int) shape[1], (int) shape[2], TEXT_WIDTH, 32, 48, 96, 160)
+            .withCrossAttention(2, 3)
+            .withLayersPerBlock(1)
+            .withNormGroups(8)
+            .withHeads(HEADS)
+            .withTokens(TOKENS)
+            .with("use_linear_projection", true);
+    SchedulerConfig scheduler = scheduler();
+    UNet2DConditionModel unet =
+        UNet2DConditionModel.create(
+            config, scheduler.schedule(), scheduler.prediction(), options.seed);
+    return model(unet, ClipTextEncoder.of(tokenizer, text), scheduler);
+  }
+
+  /**
+   * A third of the timesteps of this schedule tell nothing of the picture, so that the text alone
+   * decides: there a model learns what words mean. The last step has almost no signal.
+   */
+  private static SchedulerConfig scheduler() {
+    return SchedulerConfig.of(NoiseSchedule.linear(1000, 1e-4, 0.03), Prediction.VELOCITY)
+        .with("clip_sample", true)
+        .with("timestep_spacing", "trailing");
+  }
+
+  private Provenance provenance() {
+    return Provenance.ofThisLibrary()
+        .with("data", images.description())
+        .with("steps", options.steps)
+        .with("batch", options.batch)
+        .with("optimizer", "Adam, learning rate " + options.learningRate + ", warm-up, cosine to 0")
+        .with("weights", "exponential average, decay " + options.ema)
+        .with("seed", options.seed)
+        .with("date", LocalDate.now(ZoneOffset.UTC));
+  }
+}

@@ -1,0 +1,72 @@
+package org.diffusion4j.examples;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import org.diffusion4j.text.TextImages;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Trains a text-to-image model on a user's pictures. */
+@Command(
+    name = "train-text",
+    description = {
+      "Trains a small text-to-image model, with its text encoder, on a folder of pictures with a"
+          + " file metadata.jsonl, whose lines have file_name and text."
+    },
+    mixinStandardHelpOptions = true)
+final class TextTrainingCommand implements Callable<Integer> {
+
+  private static final int SIZE = 32;
+
+  @SuppressWarnings("NullAway.Init")
+  @Spec
+  private CommandSpec spec;
+
+  @Mixin
+  private final TrainingOptions training =
+      new TrainingOptions(20_000, 16, 8e-4, 0.999, "out/train-text");
+
+  @SuppressWarnings("NullAway.Init")
+  @Option(
+      names = "--data",
+      required = true,
+      description = "Folder of pictures with a file metadata.jsonl.")
+  private Path data;
+
+  @Option(
+      names = "--from",
+      description =
+          "Model directory to start from, or emoji for the model that comes with the examples"
+              + " (random weights).")
+  private @Nullable Path from;
+
+  @Option(
+      names = "--variant",
+      description =
+          "Regular expression of what may differ between the texts of one subject, such as a"
+              + " colour: subjects of few variants are drawn more often (none).")
+  private @Nullable Pattern variant;
+
+  @Option(
+      names = "--checkpoint-minutes",
+      converter = Positive.class,
+      description =
+          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
+  private int minutes = 10;
+
+  @Override
+  public Integer call() throws IOException {
+    TextImages images = TextImages.open(data, SIZE, SIZE);
+    if (variant != null) {
+      images = images.select(Variants.balanced(images.texts(), variant));
+    }
+    new TextTraining(images, from, training, minutes, spec.commandLine().getOut()).run();
+    return 0;
+  }
+}

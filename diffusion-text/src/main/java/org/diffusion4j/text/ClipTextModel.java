@@ -9,12 +9,14 @@ import java.util.Objects;
 import java.util.function.Consumer;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ModelFormatException;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.internal.files.WeightLayout;
+import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.nn.WeightShapes;
 import org.diffusion4j.internal.text.ClipTextGraph;
@@ -44,7 +46,9 @@ public final class ClipTextModel implements AutoCloseable {
     this.config = config;
     runner = new ClipTextRunner(config, layers);
     Map<String, INDArray> all = new LinkedHashMap<>();
-    layers.shapes().keySet().forEach(name -> all.put(name, layers.sd.getVariable(name).getArr()));
+    if (runner.runner().frozen() == null) {
+      layers.shapes().keySet().forEach(name -> all.put(name, layers.sd.getVariable(name).getArr()));
+    }
     weights = Collections.unmodifiableMap(all);
   }
 
@@ -70,21 +74,43 @@ public final class ClipTextModel implements AutoCloseable {
    * @throws IOException if a file cannot be read
    */
   public static ClipTextModel load(Path directory) throws IOException {
+    return load(directory, false);
+  }
+
+  /**
+   * Reads a model that only runs: its weights are held once, in the layout of the kernels, and
+   * cannot be read, changed or saved. Its files stay open until it is closed.
+   *
+   * @param directory as for {@link #load}
+   * @throws ModelFormatException as {@link #load}
+   * @throws IOException if a file cannot be read
+   */
+  public static ClipTextModel loadFrozen(Path directory) throws IOException {
+    return load(directory, true);
+  }
+
+  private static ClipTextModel load(Path directory, boolean frozen) throws IOException {
     AtomicFiles.recover(directory);
     Path file = directory.resolve(DiffusersFormat.CONFIG);
     Map<String, @Nullable Object> json = Json.read(file);
     try {
       Config config = Config.fromJson(json, warning -> LOG.warn("{}: {}", file, warning));
-      return load(config, directory);
+      return load(config, directory, frozen);
     } catch (IllegalArgumentException e) {
       throw new ModelFormatException(file, String.valueOf(e.getMessage()), e);
     }
   }
 
-  private static ClipTextModel load(Config config, Path directory) throws IOException {
+  private static ClipTextModel load(Config config, Path directory, boolean frozen)
+      throws IOException {
     Map<String, long[]> shapes = config.weightShapes();
     ModelWeights stored =
         ModelWeights.find(shapes, WeightLayout.TORCH, directory, DiffusersFormat.TEXT_WEIGHTS_NAME);
+    if (frozen && Frozen.isPossible()) {
+      WeightSource source = stored.source();
+      return Detached.get(
+          () -> Frozen.build(source, () -> new ClipTextModel(config, new Layers(0))));
+    }
     Map<String, INDArray> weights = WeightShapes.allocate(shapes);
     boolean done = false;
     try {
@@ -124,9 +150,12 @@ public final class ClipTextModel implements AutoCloseable {
    * The weights by name. These are the graph's own arrays; matrices are {@code [in, out]}, the
    * transposes of PyTorch's. They may be changed until the next call of another method; after later
    * changes call {@link #weightsChanged}.
+   *
+   * @throws IllegalStateException if this model is closed, or was read by {@link #loadFrozen}
    */
   public Map<String, INDArray> weights() {
     weightsChanged();
+    runner.runner().requireArrays("weights");
     return weights;
   }
 

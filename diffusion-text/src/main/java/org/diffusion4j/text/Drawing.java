@@ -15,6 +15,7 @@ import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.text.DrawingPlan.Task;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Draws the pictures of a request, batch by batch. */
@@ -61,11 +62,13 @@ final class Drawing {
     NoiseSource.Run noise = request.noise().start();
     TextEncoder encoder = parts.encoder();
     int tokens = encoder == null ? 0 : encoder.tokens();
-    try (SizedNetworks.Lease lease = networks.lease(plan.height(), plan.width(), tokens)) {
+    try (SizedNetworks.Lease lease = networks.lease(plan.height(), plan.width(), tokens);
+        Texts texts =
+            encoder == null ? null : new Texts(encoder, settings, parts.zerosForEmpty())) {
       while (finished < request.count()) {
         requireGoingOn();
         int n = Math.min(settings.batchSize, request.count() - finished);
-        try (SamplingResult result = samples(lease.network(), n, noise.batch(finished, n))) {
+        try (SamplingResult result = samples(lease.network(), texts, n, noise.batch(finished, n))) {
           for (int i = 0; i < n; i++) {
             requireGoingOn();
             try (INDArray row = Masks.rows(result.samples(), i, 1).dup('c');
@@ -96,7 +99,8 @@ final class Drawing {
     }
   }
 
-  private SamplingResult samples(Denoiser network, int n, NoiseSource.Batch noise) {
+  private SamplingResult samples(
+      Denoiser network, @Nullable Texts texts, int n, NoiseSource.Batch noise) {
     long[] shape = {n, parts.channels(), plan.height(), plan.width()};
     try (Owned owned = new Owned();
         Preparation preparation = new Preparation(plan.latents(), noise, shape)) {
@@ -104,7 +108,7 @@ final class Drawing {
       SamplingRequest.Builder sampling =
           SamplingRequest.builder(n)
               .batchSize(n)
-              .condition(condition(preparation, n, owned))
+              .condition(condition(preparation, texts, n, owned))
               .listener(this::onStep)
               .cancelToken(settings.cancelToken);
       preparation.applyTo(sampling);
@@ -140,11 +144,9 @@ final class Drawing {
     return Level.of(schedule.alphaBar(plan.noiseLevel()));
   }
 
-  private Condition condition(Preparation preparation, int n, Owned owned) {
+  private Condition condition(Preparation preparation, @Nullable Texts texts, int n, Owned owned) {
     List<Condition> all = new ArrayList<>(preparation.conditions());
-    TextEncoder encoder = parts.encoder();
-    if (encoder != null) {
-      Texts texts = new Texts(encoder, settings, parts.zerosForEmpty());
+    if (texts != null) {
       all.add(texts.of(finished, n, plan.isGuided(), owned));
     }
     if (plan.task() == Task.ENLARGE_NOISY) {

@@ -77,7 +77,7 @@ record DrawingPlan(
           "prompts must be empty for a model without a text encoder but one was not");
     }
     boolean xl = parts.kind() == PipelineKind.STABLE_DIFFUSION_XL;
-    if (!xl && !settings.secondPrompts.isEmpty()) {
+    if (!xl && !(settings.secondPrompts.isEmpty() && settings.secondNegativePrompts.isEmpty())) {
       throw new IllegalArgumentException(
           "second prompts must not be given to a model without a second encoder");
     }

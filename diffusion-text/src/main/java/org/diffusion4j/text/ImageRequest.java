@@ -153,6 +153,16 @@ public final class ImageRequest {
       return this;
     }
 
+    /**
+     * Sets other negative texts for the second encoder of Stable Diffusion XL.
+     *
+     * @param texts one for all prompts, or one for each
+     */
+    public Builder secondNegativePrompts(String... texts) {
+      settings.secondNegativePrompts = texts("second negative prompts", List.of(texts));
+      return this;
+    }
+
     /** Sets the number of pictures of each prompt, at least 1; they follow each other. */
     public Builder imagesPerPrompt(int n) {
       settings.imagesPerPrompt = atLeast(1, "images per prompt", n);
@@ -361,6 +371,7 @@ public final class ImageRequest {
       }
       requireOneOrEach("negative prompts", settings.negativePrompts.size());
       requireOneOrEach("second prompts", settings.secondPrompts.size());
+      requireOneOrEach("second negative prompts", settings.secondNegativePrompts.size());
       if (seeds > 0 && seeds != count) {
         throw new IllegalArgumentException(
             "seeds must be one per picture, " + count + ", but were " + seeds);

@@ -16,6 +16,7 @@ final class ImageSettings implements Cloneable {
   final List<String> prompts;
   List<String> secondPrompts = List.of();
   List<String> negativePrompts = List.of();
+  List<String> secondNegativePrompts = List.of();
   int imagesPerPrompt = 1;
   int batchSize = 4;
   OptionalDouble guidanceScale = OptionalDouble.empty();
@@ -62,9 +63,20 @@ final class ImageSettings implements Cloneable {
     return secondPrompts.isEmpty() ? prompt(picture) : of(secondPrompts, picture);
   }
 
+  boolean hasNoNegativePrompts() {
+    return negativePrompts.isEmpty() && secondNegativePrompts.isEmpty();
+  }
+
   /** The negative text of a picture, or null. */
   @Nullable String negativePrompt(int picture) {
     return negativePrompts.isEmpty() ? null : of(negativePrompts, picture);
+  }
+
+  /** The negative text of a picture for the second encoder, or null. */
+  @Nullable String secondNegativePrompt(int picture) {
+    return secondNegativePrompts.isEmpty()
+        ? negativePrompt(picture)
+        : of(secondNegativePrompts, picture);
   }
 
   private String of(List<String> texts, int picture) {

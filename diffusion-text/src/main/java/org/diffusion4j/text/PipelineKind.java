@@ -3,7 +3,6 @@ package org.diffusion4j.text;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.diffusion4j.internal.files.DiffusersFormat;
 
 /**
  * The kinds of pipelines: which classes they have in model directories, and diffusers' defaults of
@@ -101,9 +100,5 @@ enum PipelineKind {
   /** Whether diffusers changes {@code steps_offset} and {@code clip_sample} when it loads one. */
   boolean forcesSchedulerSettings() {
     return this == STABLE_DIFFUSION;
-  }
-
-  String library() {
-    return this == OWN ? DiffusersFormat.OUR_LIBRARY : DiffusersFormat.LIBRARY;
   }
 }

@@ -15,6 +15,7 @@ import org.diffusion4j.autoencoder.Autoencoder;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.ModelIndex;
+import org.diffusion4j.internal.files.WeightFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -121,6 +122,7 @@ final class PipelineReader {
           index.file(), "requires_aesthetics_score must be false but is true, as of a refiner");
     }
     requireConfig(NETWORK);
+    requireWeights(NETWORK, DiffusersFormat.WEIGHTS_NAME);
     for (String suffix : encoderSuffixes()) {
       String className =
           index.className(ENCODER + suffix, DiffusersFormat.TEXT_LIBRARY, "CLIPTextModel");
@@ -128,11 +130,13 @@ final class PipelineReader {
         throw index.refuse(ENCODER + suffix, DiffusersFormat.TEXT_LIBRARY + ", CLIPTextModel");
       }
       requireConfig(ENCODER + suffix);
+      requireWeights(ENCODER + suffix, DiffusersFormat.TEXT_WEIGHTS_NAME);
       index.className(TOKENIZER + suffix, DiffusersFormat.TEXT_LIBRARY, "CLIPTokenizer");
       index.requireFile(directory.resolve(TOKENIZER + suffix).resolve(TokenizerFiles.VOCABULARY));
     }
     if (hasAutoencoder()) {
       requireConfig(kind.autoencoderFolder());
+      requireWeights(kind.autoencoderFolder(), DiffusersFormat.WEIGHTS_NAME);
     }
   }
 
@@ -141,6 +145,11 @@ final class PipelineReader {
       throw index.refuse(part, "library, class");
     }
     index.requireFile(index.place(part, DiffusersFormat.CONFIG).resolve(DiffusersFormat.CONFIG));
+  }
+
+  /** Checks that there are weights that can be read. */
+  private void requireWeights(String part, String name) throws IOException {
+    WeightFiles.of(index.place(part, DiffusersFormat.CONFIG), name);
   }
 
   private boolean hasAutoencoder() {
@@ -163,7 +172,8 @@ final class PipelineReader {
     for (String suffix : encoderSuffixes()) {
       ClipTokenizer tokenizer = ClipTokenizer.read(directory.resolve(TOKENIZER + suffix));
       Path place = index.place(ENCODER + suffix, DiffusersFormat.CONFIG);
-      ClipTextModel model = kept(ClipTextModel.load(place));
+      ClipTextModel model =
+          kept(frozen ? ClipTextModel.loadFrozen(place) : ClipTextModel.load(place));
       try {
         encoders.add(ClipTextEncoder.of(tokenizer, model));
       } catch (IllegalArgumentException e) {

@@ -9,11 +9,12 @@ import org.diffusion4j.unet.UNet2DConditionModel;
 
 /**
  * A network for each size and number of tokens, as a graph has only one of them. All share the
- * weights of the first. The last few are kept.
+ * weights of the first, but have copies in the layout of the kernels; so of those that are not in
+ * use only the last is kept.
  */
 final class SizedNetworks implements AutoCloseable {
 
-  private static final int MOST_KEPT = 3;
+  private static final int MOST_KEPT = 1;
 
   private record Size(int height, int width, int tokens) {}
 

@@ -116,9 +116,18 @@ class TextPipelinesReferenceTest {
       Map<String, Object> eta = new TreeMap<>(call);
       eta.keySet().retainAll(List.of("eta"));
       Map<String, Object> timesteps = new TreeMap<>(call);
-      timesteps.keySet().retainAll(List.of("original_inference_steps"));
-      sampler =
-          new ReferenceSampler(scheduler, number("num_inference_steps").intValue(), eta, timesteps);
+      timesteps.keySet().retainAll(List.of("original_inference_steps", "timesteps", "sigmas"));
+      sampler = new ReferenceSampler(scheduler, inferenceSteps(), eta, timesteps);
+    }
+
+    /** Null if the steps are given one by one. */
+    private Integer inferenceSteps() {
+      if (call.containsKey("timesteps") || call.containsKey("sigmas")) {
+        return null;
+      }
+      return call.containsKey("num_inference_steps")
+          ? number("num_inference_steps").intValue()
+          : doubles(json.get("timesteps")).length;
     }
 
     private Number number(String key) {
@@ -231,8 +240,17 @@ class TextPipelinesReferenceTest {
 
     private void set(ImageRequest.Builder request, String key, Object value) {
       switch (key) {
-        case "prompt", "num_inference_steps", "eta", "batch_size", "original_inference_steps" -> {}
+        case "prompt",
+            "num_inference_steps",
+            "timesteps",
+            "sigmas",
+            "eta",
+            "batch_size",
+            "output_type",
+            "original_inference_steps" -> {}
         case "prompt_2" -> request.secondPrompts(texts(key).toArray(String[]::new));
+        case "negative_prompt_2" ->
+            request.secondNegativePrompts(texts(key).toArray(String[]::new));
         case "negative_prompt" -> request.negativePrompts(texts(key).toArray(String[]::new));
         case "guidance_scale" -> request.guidanceScale(number(key).doubleValue());
         case "guidance_rescale" -> request.guidanceRescale(number(key).doubleValue());

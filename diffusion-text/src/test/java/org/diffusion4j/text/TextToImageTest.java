@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.diffusion4j.CancelToken;
+import org.diffusion4j.Condition;
 import org.diffusion4j.SamplingCancelledException;
 import org.diffusion4j.samplers.Samplers;
 import org.junit.jupiter.api.AfterAll;
@@ -232,6 +233,43 @@ class TextToImageTest {
       assertThat(values(loaded, request)).isEqualTo(before);
       assertThat(steps[0]).isEqualTo(3);
     }
+  }
+
+  @Test
+  void otherEncoders_encodeTheTextsOfSeveralBatchesOnce() {
+    List<String> encoded = new ArrayList<>();
+    TextEncoder clip = pixels.textEncoder().orElseThrow();
+    TextEncoder counting =
+        new TextEncoder() {
+          @Override
+          public Condition.Embeddings encode(List<String> prompts) {
+            encoded.addAll(prompts);
+            return clip.encode(prompts);
+          }
+
+          @Override
+          public int tokens() {
+            return clip.tokens();
+          }
+
+          @Override
+          public int width() {
+            return clip.width();
+          }
+
+          @Override
+          public void close() {}
+        };
+    TextToImage other = TextToImage.builder(pixels.network(), counting).defaults(3, 2).build();
+    ImageRequest.Builder request = request("a cat").imagesPerPrompt(5).batchSize(2);
+    assertThat(values(other, request)).isEqualTo(values(pixels, request));
+    assertThat(encoded).containsExactly("a cat", "");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> other.save(folder.resolve("other")))
+        .withMessageStartingWith("text encoder must be a ClipTextEncoder to be written");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> other.generate(request("a cat").clipSkip(1).build()))
+        .withMessage("clip skip must be 0 for a model without CLIP's encoder but was 1");
   }
 
   @Test

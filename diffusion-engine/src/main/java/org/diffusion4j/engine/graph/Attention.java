@@ -46,8 +46,7 @@ public record Attention(
   /** Not if each sample has a part of a constant mask of its own. */
   @Override
   public boolean divisible() {
-    boolean constant = mask != null && mask.value().isWeight();
-    return !constant || mask.dim(0) == 1 || mask.strides()[0] == 0;
+    return mask == null || !mask.value().isWeight() || mask.dim(0) == 1 || mask.strides()[0] == 0;
   }
 
   @Override

@@ -37,6 +37,11 @@ record ReshapedSamples(SampleSource source, List<Long> shape) implements SampleS
   }
 
   @Override
+  public void read(int index, int epoch, float[] into) throws IOException {
+    source.read(index, epoch, into);
+  }
+
+  @Override
   public int label(int index) {
     return source.label(index);
   }

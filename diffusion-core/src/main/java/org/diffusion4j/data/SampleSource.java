@@ -85,6 +85,19 @@ public interface SampleSource {
    */
   void read(int index, float[] into) throws IOException;
 
+  /**
+   * Reads a sample for an epoch of training. A source that draws its samples draws others in each
+   * epoch; by default they are the same.
+   *
+   * @param index in [0, size)
+   * @param epoch at least 0
+   * @param into receives the values, as for {@link #read(int, float[])}
+   * @throws IOException naming the file, if it cannot be read
+   */
+  default void read(int index, int epoch, float[] into) throws IOException {
+    read(index, into);
+  }
+
   /** The number of classes; 0 if the samples have no labels. */
   default int classes() {
     return classNames().size();

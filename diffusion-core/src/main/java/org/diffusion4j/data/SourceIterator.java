@@ -130,7 +130,7 @@ final class SourceIterator implements SampleIterator {
 
   private void read(int index) {
     try {
-      source.read(index, sample);
+      source.read(index, epoch, sample);
       if (embeddings.length > 0) {
         source.readEmbeddings(index, embeddings);
       }

@@ -50,6 +50,7 @@ final class ConditionInputs {
               || shapes.containsKey(name)
               || name.equals(Graphs.SAMPLE)
               || name.equals(Graphs.TIMESTEP)
+              || name.endsWith(Graphs.NOISE)
               || (name.equals(Graphs.CLASS) && !traits.vectorLabels())
               || (name.endsWith(Graphs.DROPOUT) && traits.dropout() > 0);
       if (!known) {

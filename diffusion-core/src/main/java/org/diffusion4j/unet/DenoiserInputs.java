@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import org.diffusion4j.Condition;
 import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -19,14 +21,17 @@ final class DenoiserInputs implements AutoCloseable {
   private final List<INDArray> made = new ArrayList<>();
 
   /**
+   * @param step the training step whose noise the graph gets, or null
    * @throws IllegalArgumentException if a shape, a type, a timestep or the condition does not fit
    */
   DenoiserInputs(
       SameDiffDenoiser model,
       ConditionInputs conditions,
+      NoiseInputs noise,
       INDArray xt,
       INDArray t,
-      Condition condition) {
+      Condition condition,
+      @Nullable Dropout step) {
     requireSamples(xt, model.sampleShape());
     int n = Math.toIntExact(xt.size(0));
     requireTimesteps(t, n, model.schedule().steps());
@@ -39,6 +44,7 @@ final class DenoiserInputs implements AutoCloseable {
         addLabels(model, condition, n);
       }
       conditions.add(model.adapted(condition, made), placeholders, made);
+      noise.add(n, step, placeholders, made);
       done = true;
     } finally {
       if (!done) {

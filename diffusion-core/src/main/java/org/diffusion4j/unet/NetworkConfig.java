@@ -74,29 +74,45 @@ public sealed interface NetworkConfig
    * The architecture of a custom graph: the graph without its weights.
    *
    * @param sampleShape the shape of one sample, without the batch
+   * @param outputShape the shape of the output for one sample
    * @param weights the shapes of the weights by name
    * @param definition the graph in ND4J's FlatBuffers format, without the arrays of its weights, in
    *     base64
    */
-  record Graph(List<Long> sampleShape, Map<String, List<Long>> weights, String definition)
+  record Graph(
+      List<Long> sampleShape,
+      List<Long> outputShape,
+      Map<String, List<Long>> weights,
+      String definition)
       implements NetworkConfig {
 
     private static final String SAMPLE_SHAPE = "sample_shape";
+
+    /** Written only if it is another one than that of a sample. */
+    private static final String OUTPUT_SHAPE = "output_shape";
+
     private static final String WEIGHTS = "weights";
     private static final String DEFINITION = "graph";
     private static final String CHECKSUM = "graph_crc32c";
 
     public Graph {
       sampleShape = List.copyOf(sampleShape);
+      outputShape = List.copyOf(outputShape);
       weights = Collections.unmodifiableMap(new TreeMap<>(weights));
+    }
+
+    /** The architecture of a graph whose output has the shape of a sample. */
+    public Graph(List<Long> sampleShape, Map<String, List<Long>> weights, String definition) {
+      this(sampleShape, sampleShape, weights, definition);
     }
 
     /**
      * @throws IllegalArgumentException if the graph cannot be written
      */
-    static Graph of(SameDiff graph, long[] sampleShape) {
+    static Graph of(SameDiff graph, long[] sampleShape, long[] outputShape) {
       return new Graph(
           LongStream.of(sampleShape).boxed().toList(),
+          LongStream.of(outputShape).boxed().toList(),
           GraphDefinition.weights(graph),
           Base64.getEncoder().encodeToString(GraphDefinition.write(graph)));
     }
@@ -112,7 +128,8 @@ public sealed interface NetworkConfig
     public static Graph fromJson(
         Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
       JsonSettings settings = new JsonSettings(json);
-      settings.warnOfUnknown(Set.of(SAMPLE_SHAPE, WEIGHTS, DEFINITION, CHECKSUM), warnings);
+      settings.warnOfUnknown(
+          Set.of(SAMPLE_SHAPE, OUTPUT_SHAPE, WEIGHTS, DEFINITION, CHECKSUM), warnings);
       String definition = settings.text(DEFINITION);
       String checksum = settings.text(CHECKSUM);
       if (!checksum.equals(checksum(definition))) {
@@ -123,20 +140,22 @@ public sealed interface NetworkConfig
                 + " but has "
                 + checksum(definition));
       }
-      return new Graph(settings.shape(SAMPLE_SHAPE), settings.shapes(WEIGHTS), definition);
+      List<Long> sample = settings.shape(SAMPLE_SHAPE);
+      List<Long> output = settings.has(OUTPUT_SHAPE) ? settings.shape(OUTPUT_SHAPE) : sample;
+      return new Graph(sample, output, settings.shapes(WEIGHTS), definition);
     }
 
     @Override
     public Map<String, @Nullable Object> toJson() {
-      return Map.of(
-          SAMPLE_SHAPE,
-          sampleShape,
-          WEIGHTS,
-          weights,
-          DEFINITION,
-          definition,
-          CHECKSUM,
-          checksum(definition));
+      Map<String, @Nullable Object> json = new TreeMap<>();
+      json.put(SAMPLE_SHAPE, sampleShape);
+      if (!outputShape.equals(sampleShape)) {
+        json.put(OUTPUT_SHAPE, outputShape);
+      }
+      json.put(WEIGHTS, weights);
+      json.put(DEFINITION, definition);
+      json.put(CHECKSUM, checksum(definition));
+      return json;
     }
 
     private static String checksum(String definition) {
@@ -165,7 +184,8 @@ public sealed interface NetworkConfig
     public SameDiffDenoiser create(NoiseSchedule schedule, Prediction prediction, long seed) {
       WeightShapes.requireMemory(weightShapes());
       SameDiff graph = GraphDefinition.read(bytes(), weightShapes());
-      return new SameDiffDenoiser(graph, longs(sampleShape), schedule, prediction);
+      return new SameDiffDenoiser(
+          graph, longs(sampleShape), longs(outputShape), schedule, prediction);
     }
 
     private byte[] bytes() {

@@ -35,7 +35,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * A denoiser whose function is a SameDiff graph, which can be trained.
  *
  * <p>A custom graph has the result of an operation named {@code output}, with the shape of {@code
- * sample}, and these placeholders; the last six only if it has such conditions:
+ * sample}, and these placeholders; the last seven only if it has such conditions:
  *
  * <table>
  * <caption>Placeholders</caption>
@@ -51,6 +51,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * <tr><td>{@code pictures}<td>{@code [-1, channels, height, width]}, where height and width may be
  *     -1<td>{@link Condition.Pictures#pictures}, unchanged; the graph decides how to use them, for
  *     example concatenates them with the samples
+ * <tr><td>{@code <any>.noise}<td>{@code [-1, ...]} of known sizes<td>noise of its own: standard
+ *     normal in the {@linkplain #gradients(INDArray, INDArray, Condition, SampleLoss, Dropout)
+ *     gradients} of training, zeros otherwise
  * <tr><td>any other<td>{@code [-1, ...]}<td>the array of {@link Condition.Inputs} with this name
  * </table>
  *
@@ -69,9 +72,11 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   private final NoiseSchedule schedule;
   private final Prediction prediction;
   private final long[] sampleShape;
+  private final long[] outputShape;
   private final int classes;
   private final boolean nullClass;
   private final ConditionInputs conditions;
+  private final NoiseInputs noise;
   private final Map<String, INDArray> parameters;
   private final Map<String, INDArray> weights;
   private final SameDiff graph;
@@ -95,9 +100,34 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     this(graph, sampleShape, schedule, prediction, GraphTraits.NONE);
   }
 
+  /**
+   * Creates a denoiser from a graph whose output has another shape than its samples. It is trained
+   * with a {@code Loss} of one's own.
+   *
+   * @param outputShape the shape of the output for a sample, without the batch
+   */
+  public SameDiffDenoiser(
+      SameDiff graph,
+      long[] sampleShape,
+      long[] outputShape,
+      NoiseSchedule schedule,
+      Prediction prediction) {
+    this(graph, sampleShape, outputShape, schedule, prediction, GraphTraits.NONE);
+  }
+
   SameDiffDenoiser(
       SameDiff graph,
       long[] sampleShape,
+      NoiseSchedule schedule,
+      Prediction prediction,
+      GraphTraits traits) {
+    this(graph, sampleShape, sampleShape, schedule, prediction, traits);
+  }
+
+  private SameDiffDenoiser(
+      SameDiff graph,
+      long[] sampleShape,
+      long[] outputShape,
       NoiseSchedule schedule,
       Prediction prediction,
       GraphTraits traits) {
@@ -105,6 +135,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     this.schedule = Objects.requireNonNull(schedule, "schedule");
     this.prediction = Objects.requireNonNull(prediction, "prediction");
     this.sampleShape = sampleShape.clone();
+    this.outputShape = outputShape.clone();
     for (String name : new String[] {Graphs.SAMPLE, Graphs.TIMESTEP, Graphs.OUTPUT}) {
       if (!graph.hasVariable(name)) {
         throw new IllegalArgumentException(
@@ -119,6 +150,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     classes = traits.nullClass() ? rows - 1 : rows;
     nullClass = traits.nullClass();
     conditions = new ConditionInputs(graph, traits);
+    noise = new NoiseInputs(graph);
     Map<String, INDArray> trained = new LinkedHashMap<>();
     Map<String, INDArray> all = new LinkedHashMap<>();
     for (SDVariable variable : graph.variables()) {
@@ -173,7 +205,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
    */
   public NetworkConfig config() {
     runner.requireOpen();
-    return NetworkConfig.Graph.of(graph, sampleShape);
+    return NetworkConfig.Graph.of(graph, sampleShape, outputShape);
   }
 
   /**
@@ -323,9 +355,10 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   /**
    * {@link #gradients(INDArray, INDArray, Condition, SampleLoss)} with dropout, as in training:
    * {@code x mask / (1 - p)} in each residual block of a {@link UNet} whose {@link
-   * UNetConfig#dropout} is p. It has no effect on a model without dropout.
+   * UNetConfig#dropout} is p; and with the noise of a graph's own placeholders. It has no effect on
+   * a model without dropout and such placeholders.
    *
-   * @param dropout which values are dropped
+   * @param dropout which values are dropped, and what the noise is drawn from
    */
   public Gradients gradients(
       INDArray xt, INDArray t, Condition condition, SampleLoss loss, Dropout dropout) {
@@ -339,7 +372,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       SampleLoss loss,
       Collection<String> of,
       @Nullable Dropout dropout) {
-    try (DenoiserInputs inputs = inputs(xt, t, condition)) {
+    try (DenoiserInputs inputs = inputs(xt, t, condition, dropout)) {
       long[] shape = batch(xt.size(0), outputShape());
       DropoutMasks masks =
           dropout == null
@@ -422,6 +455,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       return OptionalLong.empty();
     }
     shapes.putAll(more.get());
+    shapes.putAll(noise.shapes(n));
     return runner.bytes(shapes, batch(n, outputShape()), of);
   }
 
@@ -451,7 +485,7 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
 
   /** The shape of an output, without the batch. */
   long[] outputShape() {
-    return sampleShape;
+    return outputShape;
   }
 
   /**
@@ -469,7 +503,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   private DenoiserInputs inputs(INDArray xt, INDArray t, Condition condition) {
-    return new DenoiserInputs(this, conditions, xt, t, condition);
+    return inputs(xt, t, condition, null);
+  }
+
+  private DenoiserInputs inputs(
+      INDArray xt, INDArray t, Condition condition, @Nullable Dropout step) {
+    return new DenoiserInputs(this, conditions, noise, xt, t, condition, step);
   }
 
   /** The number of columns of {@link #encode}. */
@@ -525,9 +564,9 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
-   * The dropout masks of a training step. They are a function of the seed, the number of the
-   * sample, the layer and the position of the value. So a batch can be divided into pieces and
-   * among threads.
+   * The dropout masks and the graph's own noise of a training step. They are a function of the
+   * seed, the number of the sample, the layer and the position of the value. So a batch can be
+   * divided into pieces and among threads.
    *
    * @param seed seed of the step
    * @param firstSample number of a call's first sample within the step, at least 0

@@ -197,6 +197,15 @@ public final class AutoencoderKL implements Autoencoder {
       return FloatArrays.array(values, mean.shape());
     }
 
+    /** The standard deviation, {@code sqrt(variance)}; a new array. */
+    INDArray deviation() {
+      float[] values = FloatArrays.of(logVariance);
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) Math.exp(0.5f * values[i]);
+      }
+      return FloatArrays.array(values, mean.shape());
+    }
+
     /** Frees both arrays. */
     @Override
     public void close() {
@@ -335,6 +344,16 @@ public final class AutoencoderKL implements Autoencoder {
   public INDArray decode(INDArray latents) {
     requireLatents(latents);
     return coders.decode(latents);
+  }
+
+  /** The shapes of the weights by name. */
+  Map<String, long[]> weightShapes() {
+    return config.plan().shapes();
+  }
+
+  /** A copy of each weight, owned by the caller. */
+  Map<String, INDArray> copyWeights() {
+    return coders.copyWeights();
   }
 
   /** Replaces the weights by others of the same names and shapes. */

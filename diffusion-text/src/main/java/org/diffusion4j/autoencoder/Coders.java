@@ -2,6 +2,7 @@ package org.diffusion4j.autoencoder;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -115,8 +116,33 @@ final class Coders implements AutoCloseable {
     return decoder.run(latents);
   }
 
-  /** Replaces the weights by others with the same names and shapes. */
+  /** A copy of each weight, owned by the caller. */
+  Map<String, INDArray> copyWeights() {
+    return Detached.get(
+        () -> {
+          Map<String, INDArray> copies = new LinkedHashMap<>();
+          weights.forEach((name, weight) -> copies.put(name, weight.dup('c')));
+          return copies;
+        });
+  }
+
+  /**
+   * Replaces the weights.
+   *
+   * @throws IllegalArgumentException if the others have other names or shapes
+   */
   void assign(Map<String, INDArray> values) {
+    weights.forEach(
+        (name, weight) -> {
+          INDArray value = values.get(name);
+          if (value == null || !Arrays.equals(value.shape(), weight.shape())) {
+            throw new IllegalArgumentException(
+                "weights must be those of an autoencoder of the same configuration but "
+                    + name
+                    + " is "
+                    + (value == null ? "missing" : Arrays.toString(value.shape())));
+          }
+        });
     weights.forEach((name, weight) -> weight.assign(values.get(name)));
     encoder.weightsChanged();
     decoder.weightsChanged();

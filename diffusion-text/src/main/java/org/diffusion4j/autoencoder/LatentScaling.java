@@ -69,6 +69,11 @@ public record LatentScaling(
     return map(latents, (z, shift, deviation) -> (z - shift) * (float) factor / deviation);
   }
 
+  /** What {@link #scaled} makes of standard deviations; a new array. */
+  INDArray scaledDeviation(INDArray deviations) {
+    return map(deviations, (z, shift, deviation) -> z * (float) factor / deviation);
+  }
+
   /**
    * The inverse of {@link #scaled}, for decoding.
    *

@@ -33,7 +33,7 @@ final class ClipTextRunner implements AutoCloseable {
     arrays = new ClipTextInputs(config);
     ClipTextGraph graph = config.graph();
     int positions = config.positions();
-    SDVariable ids = layers.sd.placeHolder(IDS, DataType.INT, -1, positions);
+    SDVariable ids = layers.sd.placeHolder(IDS, DataType.INT32, -1, positions);
     ClipTextGraph.Hidden hidden =
         config.masked()
             ? graph.build(

@@ -33,6 +33,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -239,6 +241,30 @@ class ClipTextModelTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> ClipTextModel.create(Config.of(1_000_000_000, 8, 4096, 2, 2), 1))
         .withMessageStartingWith("weights must fit into the ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void frozenModel_givesTheSame_andHasNoWeights(boolean half, @TempDir Path folder)
+      throws IOException {
+    Path directory = folder.resolve("model");
+    MODEL.save(directory);
+    if (half) {
+      Path file = directory.resolve("model.safetensors");
+      Map<String, INDArray> weights = ReferenceModels.tensors(file);
+      weights.replaceAll((name, weight) -> weight.castTo(DataType.FLOAT16));
+      Safetensors.write(file, weights, Map.of());
+    }
+    try (ClipTextModel frozen = ClipTextModel.loadFrozen(directory);
+        ClipTextModel loaded = ClipTextModel.load(directory)) {
+      assertThat(values(frozen, IDS)).usingRecursiveComparison().isEqualTo(values(loaded, IDS));
+      if (loaded.isPlanned()) {
+        assertThatIllegalStateException()
+            .isThrownBy(frozen::weights)
+            .withMessageStartingWith("weights must be those of a model that can change");
+        assertThatIllegalStateException().isThrownBy(() -> frozen.save(folder.resolve("copy")));
+      }
+    }
   }
 
   @Test

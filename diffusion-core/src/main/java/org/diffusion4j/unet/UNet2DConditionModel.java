@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.Layers;
@@ -94,7 +95,8 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
 
   /**
    * A network for other sizes and another number of tokens, with the arrays of this one's weights.
-   * It must not be used after this is closed, or while weights change, but must be closed, too.
+   * It must be closed, too, and must not be used after this is closed or while weights change;
+   * after a change call its {@link #weightsChanged}.
    *
    * @param height of the samples
    * @param width of the samples
@@ -387,6 +389,11 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
     @Override
     public UNet2DConditionModel create(NoiseSchedule schedule, Prediction prediction, long seed) {
       return UNet2DConditionModel.create(this, schedule, prediction, seed);
+    }
+
+    @Override
+    public UNet2DConditionModel create(SchedulerConfig scheduler, long seed) {
+      return (UNet2DConditionModel) NetworkConfig.super.create(scheduler, seed);
     }
 
     @Override

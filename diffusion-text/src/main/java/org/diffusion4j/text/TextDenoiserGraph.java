@@ -63,7 +63,7 @@ record TextDenoiserGraph(UNet2DConditionModel unet, ClipTextModel text, ClipToke
     try (INDArray empty = Nd4j.createFromArray(tokenizer.encodeSilently("").ids())) {
       SDVariable constant = layers.sd.constant(empty.castTo(DataType.FLOAT).reshape(1, tokens));
       SDVariable ids = layers.sd.reshape(differences, -1, tokens).add(constant);
-      return layers.sd.castTo(ids, DataType.INT);
+      return layers.sd.castTo(ids, DataType.INT32);
     }
   }
 

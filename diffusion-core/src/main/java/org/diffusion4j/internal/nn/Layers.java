@@ -56,10 +56,11 @@ public final class Layers {
     Adapter NONE = (name, x, y, in, out) -> y;
 
     /**
+     * The output with the addition.
+     *
      * @param name of the layer
      * @param x the input, {@code [rows, in]}
      * @param y the layer's output, {@code [rows, out]}
-     * @return the sum
      */
     SDVariable adapt(String name, SDVariable x, SDVariable y, int in, int out);
   }

@@ -27,7 +27,19 @@ public interface Autoencoder extends AutoCloseable {
    * @throws IOException if reading fails
    */
   static Autoencoder load(Path directory) throws IOException {
-    return AutoencoderFiles.load(directory);
+    return AutoencoderFiles.load(directory, false);
+  }
+
+  /**
+   * The same for an autoencoder that only runs: the weights of an {@code AutoencoderKL} are held as
+   * {@link AutoencoderKL#loadFrozen} does it.
+   *
+   * @throws ModelFormatException if a file is missing, damaged or not supported; the message names
+   *     the file
+   * @throws IOException if reading fails
+   */
+  static Autoencoder loadFrozen(Path directory) throws IOException {
+    return AutoencoderFiles.load(directory, true);
   }
 
   /**

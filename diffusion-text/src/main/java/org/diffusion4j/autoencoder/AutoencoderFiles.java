@@ -36,11 +36,15 @@ final class AutoencoderFiles {
     A load(C config) throws IOException;
   }
 
-  static Autoencoder load(Path directory) throws IOException {
+  /**
+   * @param frozen whether an autoencoder that can stays in its files
+   */
+  static Autoencoder load(Path directory, boolean frozen) throws IOException {
     Path file = directory.resolve(DiffusersFormat.CONFIG);
     Object name = Json.read(file).get(DiffusersFormat.CLASS_NAME);
     return switch (String.valueOf(name)) {
-      case AutoencoderKL.CLASS_NAME -> AutoencoderKL.load(directory);
+      case AutoencoderKL.CLASS_NAME ->
+          frozen ? AutoencoderKL.loadFrozen(directory) : AutoencoderKL.load(directory);
       case VQModel.CLASS_NAME -> VQModel.load(directory);
       case AutoencoderTiny.CLASS_NAME -> AutoencoderTiny.load(directory);
       default ->

@@ -248,6 +248,22 @@ public final class AutoencoderKL implements Autoencoder {
         config -> new AutoencoderKL(config, Coders.load(config.plan(), Map.of(), directory)));
   }
 
+  /**
+   * Reads an autoencoder that only runs: its weights are held in the layout of the kernels alone,
+   * and cannot be read, changed or saved. Its files stay open until it is closed.
+   *
+   * @param directory written here or by diffusers
+   * @throws ModelFormatException if a file is missing, damaged or not supported
+   * @throws IOException if reading fails
+   */
+  public static AutoencoderKL loadFrozen(Path directory) throws IOException {
+    return AutoencoderFiles.load(
+        directory,
+        CLASS_NAME,
+        Config::fromJson,
+        config -> new AutoencoderKL(config, Coders.loadFrozen(config.plan(), directory)));
+  }
+
   @Override
   public void save(Path directory) throws IOException {
     AutoencoderFiles.save(directory, CLASS_NAME, config.toJson(), coders.weights());

@@ -6,11 +6,14 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.internal.files.WeightLayout;
+import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.nn.WeightShapes;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -46,13 +49,19 @@ final class Coders implements AutoCloseable {
   }
 
   private final Map<String, INDArray> weights;
+  private final @Nullable WeightSource frozen;
   private final SizedGraphs encoder;
   private final SizedGraphs decoder;
 
   private Coders(Plan plan, Map<String, INDArray> weights) {
+    this(plan, weights, null);
+  }
+
+  private Coders(Plan plan, Map<String, INDArray> weights, @Nullable WeightSource frozen) {
     this.weights = Collections.unmodifiableMap(weights);
-    encoder = new SizedGraphs(plan.encoder, weights);
-    decoder = new SizedGraphs(plan.decoder, weights);
+    this.frozen = frozen;
+    encoder = new SizedGraphs(plan.encoder, weights, frozen);
+    decoder = new SizedGraphs(plan.decoder, weights, frozen);
   }
 
   /**
@@ -104,7 +113,28 @@ final class Coders implements AutoCloseable {
     }
   }
 
+  /**
+   * Networks that only run: their weights stay in the files of a directory, and each graph holds
+   * them in the layout of its kernels.
+   */
+  static Coders loadFrozen(Plan plan, Path directory) throws IOException {
+    if (!Frozen.isPossible()) {
+      return load(plan, Map.of(), directory);
+    }
+    WeightSource source = ModelWeights.find(plan.shapes(), WeightLayout.TORCH, directory).source();
+    return new Coders(plan, Map.of(), source);
+  }
+
+  /**
+   * The weights by name.
+   *
+   * @throws IllegalStateException if they are frozen
+   */
   Map<String, INDArray> weights() {
+    if (frozen != null) {
+      throw new IllegalStateException(
+          "weights must be those of an autoencoder that can change but this one was loaded frozen");
+    }
     return weights;
   }
 
@@ -121,7 +151,7 @@ final class Coders implements AutoCloseable {
     return Detached.get(
         () -> {
           Map<String, INDArray> copies = new LinkedHashMap<>();
-          weights.forEach((name, weight) -> copies.put(name, weight.dup('c')));
+          weights().forEach((name, weight) -> copies.put(name, weight.dup('c')));
           return copies;
         });
   }
@@ -132,17 +162,18 @@ final class Coders implements AutoCloseable {
    * @throws IllegalArgumentException if the others have other names or shapes
    */
   void assign(Map<String, INDArray> values) {
-    weights.forEach(
-        (name, weight) -> {
-          INDArray value = values.get(name);
-          if (value == null || !Arrays.equals(value.shape(), weight.shape())) {
-            throw new IllegalArgumentException(
-                "weights must be those of an autoencoder of the same configuration but "
-                    + name
-                    + " is "
-                    + (value == null ? "missing" : Arrays.toString(value.shape())));
-          }
-        });
+    weights()
+        .forEach(
+            (name, weight) -> {
+              INDArray value = values.get(name);
+              if (value == null || !Arrays.equals(value.shape(), weight.shape())) {
+                throw new IllegalArgumentException(
+                    "weights must be those of an autoencoder of the same configuration but "
+                        + name
+                        + " is "
+                        + (value == null ? "missing" : Arrays.toString(value.shape())));
+              }
+            });
     weights.forEach((name, weight) -> weight.assign(values.get(name)));
     encoder.weightsChanged();
     decoder.weightsChanged();
@@ -152,6 +183,9 @@ final class Coders implements AutoCloseable {
   public void close() {
     encoder.close();
     decoder.close();
+    if (frozen != null) {
+      frozen.close();
+    }
     synchronized (this) {
       for (INDArray weight : weights.values()) {
         if (weight.closeable()) {

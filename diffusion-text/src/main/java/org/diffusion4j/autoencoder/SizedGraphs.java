@@ -3,11 +3,16 @@ package org.diffusion4j.autoencoder;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
+import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.nn.FeatureMap;
+import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.internal.nn.Layers;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
+import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -46,6 +51,7 @@ final class SizedGraphs implements AutoCloseable {
 
   private final Network network;
   private final Map<String, INDArray> weights;
+  private final @Nullable WeightSource frozen;
   private final Map<Size, Sized> graphs = new LinkedHashMap<>(16, 0.75f, true);
   private boolean closed;
 
@@ -53,8 +59,16 @@ final class SizedGraphs implements AutoCloseable {
    * @param weights FLOAT, by name; owned by the caller
    */
   SizedGraphs(Network network, Map<String, INDArray> weights) {
+    this(network, weights, null);
+  }
+
+  /**
+   * @param frozen the weights if they stay in their files; owned by the caller
+   */
+  SizedGraphs(Network network, Map<String, INDArray> weights, @Nullable WeightSource frozen) {
     this.network = network;
     this.weights = weights;
+    this.frozen = frozen;
   }
 
   /**
@@ -83,10 +97,15 @@ final class SizedGraphs implements AutoCloseable {
   }
 
   private Sized build(Size size) {
-    Layers layers = Layers.sharing(weights);
+    return frozen == null
+        ? build(size, Layers.sharing(weights), GraphRunner::sharing)
+        : Frozen.build(Frozen.borrowed(frozen), () -> build(size, new Layers(0), GraphRunner::new));
+  }
+
+  private Sized build(Size size, Layers layers, Function<SameDiff, GraphRunner> runner) {
     FeatureMap output = network.of(layers, Graphs.SAMPLE, size.channels, size.height, size.width);
     layers.output(output.value());
-    return new Sized(GraphRunner.sharing(layers.sd), output);
+    return new Sized(runner.apply(layers.sd), output);
   }
 
   private synchronized void release(Sized graph) {

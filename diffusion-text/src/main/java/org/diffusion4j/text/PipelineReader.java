@@ -186,9 +186,11 @@ final class PipelineReader {
   }
 
   private @Nullable Autoencoder autoencoder() throws IOException {
-    return hasAutoencoder()
-        ? kept(Autoencoder.load(index.place(kind.autoencoderFolder(), DiffusersFormat.CONFIG)))
-        : null;
+    if (!hasAutoencoder()) {
+      return null;
+    }
+    Path place = index.place(kind.autoencoderFolder(), DiffusersFormat.CONFIG);
+    return kept(frozen ? Autoencoder.loadFrozen(place) : Autoencoder.load(place));
   }
 
   private SchedulerConfig scheduler() throws IOException {

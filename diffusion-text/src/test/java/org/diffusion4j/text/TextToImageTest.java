@@ -278,6 +278,8 @@ class TextToImageTest {
     try (TextToImage frozen = TextToImage.loadFrozen(copy)) {
       ImageRequest.Builder request = request("a cat").size(16, 24);
       assertThat(values(frozen, request)).isEqualTo(values(latent, request));
+      ImageRequest.Builder fromImage = request("a cat").images(Nd4j.zeros(1, 3, 16, 16));
+      assertThat(values(frozen, fromImage)).isEqualTo(values(latent, fromImage));
       assertThatIllegalStateException().isThrownBy(() -> frozen.save(folder.resolve("frozen")));
     }
   }

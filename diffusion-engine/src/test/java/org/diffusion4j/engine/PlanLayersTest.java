@@ -172,6 +172,8 @@ class PlanLayersTest {
                     weight(sd, "shift", WIDTH),
                     false,
                     1));
+    all.put("sine", (sd, x, c) -> sd.math().sin(dense(sd, "w", x, WIDTH)));
+    all.put("cosine", (sd, x, c) -> sd.math().cos(dense(sd, "w", x, WIDTH)));
     all.put("softmax", (sd, x, c) -> sd.nn().softmax(dense(sd, "w", x, WIDTH), -1));
     all.put(
         "gated gelu",

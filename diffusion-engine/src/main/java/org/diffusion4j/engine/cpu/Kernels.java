@@ -25,6 +25,7 @@ import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Relayout;
 import org.diffusion4j.engine.graph.Resample;
 import org.diffusion4j.engine.graph.Shift;
+import org.diffusion4j.engine.graph.Sinusoid;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.SoftmaxGradient;
 import org.diffusion4j.engine.graph.Split;
@@ -57,6 +58,8 @@ final class Kernels {
           kernel(Affine.class, Elementwise::affine),
           kernel(Activation.class, Elementwise::activation),
           kernel(Activation.Gradient.class, Elementwise::activationGradient),
+          kernel(Sinusoid.class, SinusoidKernel::of),
+          kernel(Sinusoid.Gradient.class, SinusoidKernel::gradient),
           kernel(Binary.class, Elementwise::binary),
           kernel(Shift.class, Elementwise::shift),
           kernel(DropoutOp.class, DropoutKernel::of),

@@ -12,6 +12,7 @@ import org.diffusion4j.engine.graph.LayerNorm;
 import org.diffusion4j.engine.graph.Matrices;
 import org.diffusion4j.engine.graph.Product;
 import org.diffusion4j.engine.graph.Shift;
+import org.diffusion4j.engine.graph.Sinusoid;
 import org.diffusion4j.engine.graph.Softmax;
 import org.diffusion4j.engine.graph.Value;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -80,6 +81,8 @@ final class OpReader {
       case "tanh" -> activation(op, Activation.Kind.TANH);
       case "mish" -> activation(op, Activation.Kind.MISH);
       case "gelu" -> activation(op, Activation.Kind.QUICK_GELU);
+      case "sin" -> sinusoid(op, false);
+      case "cos" -> sinusoid(op, true);
       case "relu" -> op.scalar() == 0 && activation(op, Activation.Kind.RELU);
       case "mul_scalar" -> affine(op, op.scalar(), 0);
       case "div_scalar" -> affine(op, 1 / op.scalar(), 0);
@@ -128,6 +131,12 @@ final class OpReader {
   private boolean activation(Op op, Activation.Kind kind) {
     Value x = reading.value(op.in().get(0));
     reading.add(new Activation(op.result(), kind, x, x.likeThis(op.result())));
+    return true;
+  }
+
+  private boolean sinusoid(Op op, boolean cosine) {
+    Value x = reading.value(op.in().get(0));
+    reading.add(new Sinusoid(op.result(), cosine, x, x.likeThis(op.result())));
     return true;
   }
 

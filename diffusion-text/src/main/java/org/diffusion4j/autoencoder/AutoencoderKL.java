@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.diffusion4j.ModelFormatException;
+import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.nn.FeatureMap;
 import org.diffusion4j.internal.nn.Layers;
 import org.jspecify.annotations.Nullable;
@@ -204,6 +205,16 @@ public final class AutoencoderKL implements Autoencoder {
         values[i] = (float) Math.exp(0.5f * values[i]);
       }
       return FloatArrays.array(values, mean.shape());
+    }
+
+    /** Contains only the shapes. */
+    @Override
+    public String toString() {
+      return "Moments[mean="
+          + Shown.array(mean)
+          + ", logVariance="
+          + Shown.array(logVariance)
+          + "]";
     }
 
     /** Frees both arrays. */

@@ -85,15 +85,11 @@ final class TextCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    require(
-        (prompt == null) != (prompts == null),
-        "either --prompt or --prompts must be given, but "
-            + (prompt == null ? "neither was" : "both were"));
     require(out.toString().endsWith(".png"), "--out must end in .png: " + out);
     require(
         guidance >= 0 && guidance <= MOST_GUIDANCE,
         "--guidance must be in [0, " + MOST_GUIDANCE + "] but was " + guidance);
-    List<String> texts = prompt != null ? List.of(prompt) : Prompts.read(prompts);
+    List<String> texts = texts();
     try (TextToImage loaded = Emoji.orModel(model)) {
       int most = loaded.scheduler().schedule().steps();
       require(steps <= most, "--steps must be in [1, " + most + "] but was " + steps);
@@ -104,6 +100,20 @@ final class TextCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private List<String> texts() throws IOException {
+    require(
+        prompt == null || prompts == null,
+        "either --prompt or --prompts must be given, but both were");
+    if (prompt != null) {
+      return List.of(prompt);
+    }
+    if (prompts != null) {
+      return Prompts.read(prompts);
+    }
+    throw new ParameterException(
+        spec.commandLine(), "either --prompt or --prompts must be given, but neither was");
   }
 
   private void draw(TextToImage loaded, String text, Path file) throws IOException {

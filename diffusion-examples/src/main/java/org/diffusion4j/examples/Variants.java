@@ -1,11 +1,10 @@
 package org.diffusion4j.examples;
 
+import com.google.common.collect.HashMultiset;
+import com.google.common.collect.Multiset;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.function.Function;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Texts that differ only in a part, such as a colour, are variants of one subject. */
@@ -25,16 +24,14 @@ final class Variants {
   static int[] balanced(List<String> texts, Pattern variant) {
     List<String> subjects =
         texts.stream().map(text -> variant.matcher(text).replaceAll("")).toList();
-    Map<String, Long> sizes =
-        subjects.stream()
-            .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
+    Multiset<String> sizes = HashMultiset.create(subjects);
     return IntStream.range(0, texts.size())
-        .flatMap(i -> Arrays.stream(repeated(i, sizes.get(subjects.get(i)))))
+        .flatMap(i -> Arrays.stream(repeated(i, sizes.count(subjects.get(i)))))
         .toArray();
   }
 
-  private static int[] repeated(int index, long size) {
-    int[] indices = new int[(int) Math.max(1, (LEAST + size - 1) / size)];
+  private static int[] repeated(int index, int size) {
+    int[] indices = new int[Math.max(1, (LEAST + size - 1) / size)];
     Arrays.fill(indices, index);
     return indices;
   }

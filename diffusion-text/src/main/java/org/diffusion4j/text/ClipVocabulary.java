@@ -63,8 +63,10 @@ public final class ClipVocabulary {
     List<String> merges = new ArrayList<>();
     for (String pair = mostFrequent(words, frequency); pair != null; ) {
       merges.add(pair);
-      String[] symbols = pair.split(" ");
-      words.forEach(word -> word.merge(symbols[0], symbols[1]));
+      int space = pair.indexOf(' ');
+      String left = pair.substring(0, space);
+      String right = pair.substring(space + 1);
+      words.forEach(word -> word.merge(left, right));
       pair = mostFrequent(words, frequency);
     }
     return new ClipVocabulary(merges, maxLength);

@@ -18,6 +18,9 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.Trainer;
 import org.diffusion4j.TrainingListener;
+import org.diffusion4j.autoencoder.AutoencoderBlocks;
+import org.diffusion4j.autoencoder.AutoencoderKL;
+import org.diffusion4j.autoencoder.LatentSource;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.text.TextDenoiser.Trained;
 import org.diffusion4j.training.Checkpoints;
@@ -99,6 +102,21 @@ class TextDenoiserTest {
     }
     assertThat(changed(before, unet.weights())).isFalse();
     assertThat(predicted(unet, states(TEXTS))).isEqualTo(untrained);
+  }
+
+  @Test
+  void train_onLatents_reducesTheLoss() throws IOException {
+    AutoencoderKL.Config config =
+        AutoencoderKL.Config.of(AutoencoderBlocks.of(3, 3, 4, List.of(8, 8)), 8);
+    try (AutoencoderKL autoencoder = AutoencoderKL.create(config, 1);
+        TextDenoiser denoiser = denoiser(Trained.UNET);
+        DiffusionTrainer trainer = trainer(denoiser).build()) {
+      LatentSource latents = LatentSource.of(pictures(8).tokenized(tokenizer), autoencoder, 2);
+      assertThat(latents.sampleShape()).containsExactly(3, 4, 4);
+      Trainer.Report report = trainer.train(SampleIterator.of(latents, 4).shuffle(1).build(), 100);
+
+      assertThat(report.meanLoss()).isLessThan(0.8);
+    }
   }
 
   @Test
@@ -228,6 +246,10 @@ class TextDenoiserTest {
 
   /** Pictures of one colour each. */
   private SampleIterator data() throws IOException {
+    return SampleIterator.of(pictures(4).tokenized(tokenizer), 4).shuffle(1).build();
+  }
+
+  private TextImages pictures(int size) throws IOException {
     Path pictures = Files.createDirectories(folder.resolve("pictures"));
     StringBuilder lines = new StringBuilder();
     int[] colours = {0xff0000, 0x0000ff, 0xffffff, 0x004000};
@@ -239,8 +261,7 @@ class TextDenoiserTest {
           String.format("{\"file_name\": \"%d.png\", \"text\": \"%s\"}%n", i, TEXTS.get(i)));
     }
     Files.writeString(pictures.resolve("metadata.jsonl"), lines);
-    TextImages images = TextImages.open(pictures, 4, 4);
-    return SampleIterator.of(images.tokenized(tokenizer), 4).shuffle(1).build();
+    return TextImages.open(pictures, size, size);
   }
 
   private Condition differences() {

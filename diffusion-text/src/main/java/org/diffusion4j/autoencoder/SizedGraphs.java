@@ -21,8 +21,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 final class SizedGraphs implements AutoCloseable {
 
-  /** Sizes whose graphs are kept when no call uses them. */
-  private static final int KEPT = 4;
+  /** Sizes whose graphs are kept when no call uses them; each has packed copies of the weights. */
+  private static final int KEPT = 2;
 
   /** Adds the layers of a network to a graph. */
   @FunctionalInterface
@@ -57,12 +57,6 @@ final class SizedGraphs implements AutoCloseable {
 
   /**
    * @param weights FLOAT, by name; owned by the caller
-   */
-  SizedGraphs(Network network, Map<String, INDArray> weights) {
-    this(network, weights, null);
-  }
-
-  /**
    * @param frozen the weights if they stay in their files; owned by the caller
    */
   SizedGraphs(Network network, Map<String, INDArray> weights, @Nullable WeightSource frozen) {

@@ -19,6 +19,7 @@ import java.util.concurrent.Future;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.internal.files.Safetensors;
+import org.diffusion4j.internal.nn.Frozen;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -238,6 +239,23 @@ class AutoencoderTest {
     assertThatThrownBy(() -> AutoencoderKL.load(folder))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("pickles are not read");
+  }
+
+  @Test
+  void frozen_computesTheSame(@TempDir Path folder) throws IOException {
+    MODEL.save(folder);
+    INDArray x = random(2, 1, 8, 6);
+    INDArray z = random(1, 2, 8, 13);
+    try (Autoencoder frozen = Autoencoder.loadFrozen(folder)) {
+      assertThat(frozen.encode(x)).isEqualTo(MODEL.encode(x));
+      assertThat(frozen.decode(z)).isEqualTo(MODEL.decode(z));
+      assertThat(frozen.tiled().decode(z)).isEqualTo(MODEL.tiled().decode(z));
+      if (Frozen.isPossible()) {
+        assertThatThrownBy(() -> frozen.save(folder))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("this one was loaded frozen");
+      }
+    }
   }
 
   @Test

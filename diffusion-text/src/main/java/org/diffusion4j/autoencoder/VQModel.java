@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -151,7 +152,8 @@ public final class VQModel implements Autoencoder {
           Map<String, long[]> table =
               Map.of(CODEBOOK, new long[] {config.codes, config.latentChannels()});
           Coders coders = Coders.load(config.plan(), table, directory);
-          return new VQModel(config, coders, new Codebook(coders.weights().get(CODEBOOK)));
+          return new VQModel(
+              config, coders, new Codebook(Objects.requireNonNull(coders.weights().get(CODEBOOK))));
         });
   }
 

@@ -26,6 +26,8 @@ final class Drawing {
   interface Sink {
 
     /**
+     * Receives the next picture.
+     *
      * @param picture {@code [1, channels, height, width]}, about in [-1, 1]; freed after the call
      */
     void add(INDArray picture);

@@ -36,7 +36,7 @@ final class ForcedSettings {
     if (given.flag(CLIP, CLIPPING.contains(given.className()))) {
       forced = forced.with(CLIP, false);
     }
-    if (forced != given) {
+    if (!forced.equals(given)) {
       LOG.info("{}: steps_offset is set to 1 and clip_sample to false", given.className());
     }
     return forced;

@@ -56,7 +56,7 @@ final class ImageGuidance implements Denoiser {
     for (long size : sampleShape()) {
       sample *= size;
     }
-    return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + 4 * n * sample);
+    return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + 4L * n * sample);
   }
 
   /** The new array {@code u + textScale (c - i) + imageScale (i - u)}. */

@@ -438,6 +438,14 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /**
+   * Frees the workspaces that no call is using, a part of {@link #planBytes}. The next call
+   * allocates them again. This helps where several models take turns in little memory.
+   */
+  public void releaseWorkspaces() {
+    runner.releaseIdle();
+  }
+
+  /**
    * @param open the value for sizes that the graph leaves open, or 0
    */
   private OptionalLong bytes(int n, int open, Set<String> of) {

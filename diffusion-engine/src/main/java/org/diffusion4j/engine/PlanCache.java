@@ -141,6 +141,12 @@ final class PlanCache implements AutoCloseable {
       workspace.close();
     }
 
+    private synchronized void releaseIdle() {
+      workspaces -= idle.size();
+      idle.forEach(Workspace::close);
+      idle.clear();
+    }
+
     /** Releases an entry returned by {@link #hold}. */
     synchronized void release() {
       holders--;
@@ -158,9 +164,7 @@ final class PlanCache implements AutoCloseable {
 
     private void closeIfUnused() {
       if (retired && holders == 0) {
-        workspaces -= idle.size();
-        idle.forEach(Workspace::close);
-        idle.clear();
+        releaseIdle();
         if (plan != null) {
           plan.close();
         }
@@ -265,6 +269,11 @@ final class PlanCache implements AutoCloseable {
   /** The memory of the workspaces of the plans that are kept. */
   synchronized long bytes() {
     return entries.values().stream().mapToLong(Entry::bytes).sum();
+  }
+
+  /** Frees the workspaces that are not in use. */
+  synchronized void releaseIdle() {
+    entries.values().forEach(Entry::releaseIdle);
   }
 
   /** The number of plans in the cache. */

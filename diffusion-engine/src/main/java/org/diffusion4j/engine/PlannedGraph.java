@@ -304,6 +304,11 @@ public final class PlannedGraph implements GraphExecutor {
   }
 
   @Override
+  public void releaseIdle() {
+    plans.releaseIdle();
+  }
+
+  @Override
   public long heldBytes() {
     return plans.bytes() + engine.weightCopyBytes();
   }

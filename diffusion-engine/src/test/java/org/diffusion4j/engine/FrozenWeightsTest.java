@@ -166,6 +166,24 @@ class FrozenWeightsTest {
   }
 
   @Test
+  void releaseIdle_leavesTheWeights() {
+    MemorySource source = new MemorySource(weights(DataType.HALF), DataType.HALF);
+    try (PlannedGraph plan = frozen(source, Long.MAX_VALUE)) {
+      float[] first = outputs(plan, 2);
+      long held = plan.heldBytes();
+      plan.releaseIdle();
+      long values =
+          SHAPES.values().stream()
+              .mapToLong(shape -> Nd4j.createUninitialized(shape).length())
+              .sum();
+      assertThat(plan.heldBytes()).isBetween(2 * values, held - 1);
+      assertThat(outputs(plan, 2)).isEqualTo(first);
+      assertThat(plan.heldBytes()).isEqualTo(held);
+    }
+    assertThat(source.reads).allSatisfy((name, reads) -> assertThat(reads).isEqualTo(1));
+  }
+
+  @Test
   void weights_areReadOnceForAllBatchSizes() {
     MemorySource source = new MemorySource(weights(DataType.FLOAT16), DataType.FLOAT16);
     try (PlannedGraph plan = frozen(source, Long.MAX_VALUE)) {

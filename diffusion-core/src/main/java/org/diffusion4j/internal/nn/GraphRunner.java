@@ -162,6 +162,13 @@ public final class GraphRunner implements AutoCloseable {
     return planned == null ? 0 : planned.heldBytes();
   }
 
+  /** {@link GraphExecutor#releaseIdle}. */
+  public void releaseIdle() {
+    if (planned != null) {
+      planned.releaseIdle();
+    }
+  }
+
   /** Whether all calls so far ran as plans. */
   public boolean isPlanned() {
     return planned != null && !saidWhy.get();

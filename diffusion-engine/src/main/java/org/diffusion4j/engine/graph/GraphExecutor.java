@@ -64,6 +64,12 @@ public interface GraphExecutor extends AutoCloseable {
   /** The native memory that is currently allocated, in use or for later calls, in bytes. */
   long heldBytes();
 
+  /**
+   * Frees the memory that is kept only so that later calls need not allocate it. Copies of
+   * variables stay.
+   */
+  void releaseIdle();
+
   /** Records that the variables were changed, so that the next run reads them again. */
   void weightsChanged();
 

@@ -178,6 +178,9 @@ public final class SessionGraph implements GraphExecutor {
     return 0;
   }
 
+  @Override
+  public void releaseIdle() {}
+
   /** {@inheritDoc} A session uses the variables directly. */
   @Override
   public void weightsChanged() {}

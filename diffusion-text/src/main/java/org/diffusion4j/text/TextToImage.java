@@ -68,7 +68,7 @@ public final class TextToImage implements AutoCloseable {
 
   /**
    * Reads a model that only draws, in about half the memory of {@link #load}: the weights of
-   * network and text encoders are held once, in the layout of the kernels, and those of 16 bits
+   * network, text encoders and an {@link org.diffusion4j.autoencoder.AutoencoderKL} are held once, in the layout of the kernels, and those of 16 bits
    * stay 16 bits wide. Pictures are the same. These weights cannot be read, changed or saved; their
    * files stay open: {@link org.diffusion4j.pretrained.PretrainedModel#loadFrozen(Path)}.
    *
@@ -194,8 +194,7 @@ public final class TextToImage implements AutoCloseable {
    *
    * @param directory the directory; an existing one is replaced with all its contents if it is
    *     empty or contains a {@code model_index.json}
-   * @throws IllegalArgumentException if the text encoder is not a {@link ClipTextEncoder}, or if a
-   *     tokenizer was not read from files
+   * @throws IllegalArgumentException if the text encoder is not a {@link ClipTextEncoder}
    * @throws IOException if it cannot be written; an existing directory is then unchanged
    */
   public void save(Path directory) throws IOException {

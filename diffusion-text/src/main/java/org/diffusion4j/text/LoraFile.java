@@ -40,9 +40,9 @@ final class LoraFile {
       Map<String, Map<String, LoraLayer>> parts = new TreeMap<>();
       for (Map.Entry<String, Map<String, Map<LoraKey.Kind, String>>> part :
           names(file, tensors).entrySet()) {
+        LoraAlphas alphas = LoraAlphas.of(file, tensors.metadata(), part.getKey());
         Map<String, LoraLayer> layers = new TreeMap<>();
         for (Map.Entry<String, Map<LoraKey.Kind, String>> layer : part.getValue().entrySet()) {
-          LoraAlphas alphas = LoraAlphas.of(file, tensors.metadata(), part.getKey());
           layers.put(
               layer.getKey(), layer(file, tensors, layer.getKey(), layer.getValue(), alphas));
         }

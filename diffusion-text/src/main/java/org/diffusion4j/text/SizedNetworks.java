@@ -54,11 +54,6 @@ final class SizedNetworks implements AutoCloseable {
     this.network = network;
   }
 
-  /** The first network, which has the weights. */
-  SameDiffDenoiser original() {
-    return network;
-  }
-
   /**
    * Checks that there can be a network for samples of a size.
    *

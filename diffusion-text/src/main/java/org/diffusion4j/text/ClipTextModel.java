@@ -14,6 +14,7 @@ import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.internal.files.WeightLayout;
 import org.diffusion4j.internal.nn.Frozen;
@@ -128,11 +129,12 @@ public final class ClipTextModel implements AutoCloseable {
   /**
    * Writes a model as {@link #load} reads it. Equal models give equal bytes.
    *
-   * @param directory an existing one is replaced when the new one is complete
+   * @param directory an existing one is replaced when the new one is complete, if it is empty or
+   *     contains a {@code config.json}
    * @throws IOException if it cannot be written, or if a weight is not finite
    */
   public void save(Path directory) throws IOException {
-    AtomicFiles.writeDirectory(directory, this::writeTo);
+    ModelIndex.writeDirectory(directory, DiffusersFormat.CONFIG, this::writeTo);
   }
 
   /** Writes the files to an empty folder. */

@@ -10,8 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelIndex;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,13 +92,14 @@ public final class ClipVocabulary {
   }
 
   /**
-   * Writes the files that {@link ClipTokenizer#read} reads. An existing directory is replaced.
+   * Writes the files that {@link ClipTokenizer#read} reads. An existing directory is replaced if it
+   * is empty or contains a {@code vocab.json}.
    *
    * @param directory usually the folder {@code tokenizer} of a model directory
    * @throws IOException naming the file that cannot be written; nothing changes then
    */
   public void save(Path directory) throws IOException {
-    AtomicFiles.writeDirectory(directory, this::write);
+    ModelIndex.writeDirectory(directory, TokenizerFiles.VOCABULARY, this::write);
   }
 
   private void write(Path directory) throws IOException {
@@ -108,7 +109,7 @@ public final class ClipVocabulary {
         "#version: 0.2\n" + String.join("\n", merges) + "\n",
         StandardCharsets.UTF_8);
     Json.write(
-        directory.resolve("tokenizer_config.json"),
+        directory.resolve(TokenizerFiles.CONFIG),
         Map.of(
             "bos_token", START,
             "eos_token", END,

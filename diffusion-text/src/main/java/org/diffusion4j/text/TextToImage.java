@@ -68,9 +68,10 @@ public final class TextToImage implements AutoCloseable {
 
   /**
    * Reads a model that only draws, in about half the memory of {@link #load}: the weights of
-   * network, text encoders and an {@link org.diffusion4j.autoencoder.AutoencoderKL} are held once, in the layout of the kernels, and those of 16 bits
-   * stay 16 bits wide. Pictures are the same. These weights cannot be read, changed or saved; their
-   * files stay open: {@link org.diffusion4j.pretrained.PretrainedModel#loadFrozen(Path)}.
+   * network, text encoders and an {@link org.diffusion4j.autoencoder.AutoencoderKL} are held once,
+   * in the layout of the kernels, and those of 16 bits stay 16 bits wide. Pictures are the same.
+   * These weights cannot be read, changed or saved; their files stay open: {@link
+   * org.diffusion4j.pretrained.PretrainedModel#loadFrozen(Path)}.
    *
    * @param directory with a {@code model_index.json}
    * @throws org.diffusion4j.ModelFormatException as {@link #load}

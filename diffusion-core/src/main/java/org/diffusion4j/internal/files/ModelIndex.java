@@ -177,20 +177,30 @@ public final class ModelIndex {
    * @throws IOException if it cannot be written, or if the path is something else
    */
   public static void writeDirectory(Path directory, AtomicFiles.Writer writer) throws IOException {
+    writeDirectory(directory, DiffusersFormat.INDEX, writer);
+  }
+
+  /**
+   * The same for a directory without an index.
+   *
+   * @param mark the file by which a directory that may be replaced is known
+   */
+  public static void writeDirectory(Path directory, String mark, AtomicFiles.Writer writer)
+      throws IOException {
     AtomicFiles.recover(directory);
-    if (Files.exists(directory) && !replaceable(directory)) {
+    if (Files.exists(directory) && !replaceable(directory, mark)) {
       throw new IOException(
-          directory + " must be a model directory, empty or absent, to be written");
+          directory + " must have a " + mark + ", or be empty or absent, to be written");
     }
     AtomicFiles.writeDirectory(directory, writer);
   }
 
-  private static boolean replaceable(Path directory) throws IOException {
+  private static boolean replaceable(Path directory, String mark) throws IOException {
     if (!Files.isDirectory(directory)) {
       return false;
     }
     try (Stream<Path> files = Files.list(directory)) {
-      return Files.exists(directory.resolve(DiffusersFormat.INDEX)) || files.findAny().isEmpty();
+      return Files.exists(directory.resolve(mark)) || files.findAny().isEmpty();
     }
   }
 

@@ -1,15 +1,16 @@
 package org.diffusion4j.autoencoder;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.diffusion4j.ModelFormatException;
+import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.internal.files.WeightLayout;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,7 @@ final class AutoencoderFiles {
    * @param frozen whether an autoencoder that can stays in its files
    */
   static Autoencoder load(Path directory, boolean frozen) throws IOException {
+    AtomicFiles.recover(directory);
     Path file = directory.resolve(DiffusersFormat.CONFIG);
     Object name = Json.read(file).get(DiffusersFormat.CLASS_NAME);
     return switch (String.valueOf(name)) {
@@ -59,6 +61,7 @@ final class AutoencoderFiles {
   /** Reads the configuration of a class, and then its weights. */
   static <C, A> A load(Path directory, String className, Reader<C> reader, Loader<C, A> loader)
       throws IOException {
+    AtomicFiles.recover(directory);
     Path file = directory.resolve(DiffusersFormat.CONFIG);
     Map<String, @Nullable Object> json = Json.read(file);
     Object found = json.get(DiffusersFormat.CLASS_NAME);
@@ -88,8 +91,12 @@ final class AutoencoderFiles {
     Map<String, @Nullable Object> json = new TreeMap<>(settings);
     json.put(DiffusersFormat.CLASS_NAME, className);
     json.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
-    Files.createDirectories(directory);
-    Json.write(directory.resolve(DiffusersFormat.CONFIG), json);
-    ModelWeights.save(weights, WeightLayout.TORCH, directory.resolve(DiffusersFormat.WEIGHTS));
+    ModelIndex.writeDirectory(
+        directory,
+        DiffusersFormat.CONFIG,
+        folder -> {
+          Json.write(folder.resolve(DiffusersFormat.CONFIG), json);
+          ModelWeights.save(weights, WeightLayout.TORCH, folder.resolve(DiffusersFormat.WEIGHTS));
+        });
   }
 }

@@ -92,43 +92,43 @@ public final class AutoencoderKL implements Autoencoder {
      */
     public static Config fromJson(
         Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
-      Set<String> known = new HashSet<>(Settings.OF_BLOCKS);
+      Set<String> known = new HashSet<>(AutoencoderSettings.OF_BLOCKS);
       known.addAll(
           Set.of(
               MEAN,
               STD,
               QUANT,
               POST_QUANT,
-              Settings.SIZE,
-              Settings.FACTOR,
-              Settings.SHIFT,
-              Settings.FORCE_UPCAST));
-      Settings settings = new Settings(json, known, warnings);
+              AutoencoderSettings.SIZE,
+              AutoencoderSettings.FACTOR,
+              AutoencoderSettings.SHIFT,
+              AutoencoderSettings.FORCE_UPCAST));
+      AutoencoderSettings settings = new AutoencoderSettings(json, known, warnings);
       return new Config(
           settings.blocks(),
           settings.size(32),
           settings.flag(QUANT, true),
           settings.flag(POST_QUANT, true),
           new LatentScaling(
-              settings.number(Settings.FACTOR, 0.18215),
-              settings.numberOrNull(Settings.SHIFT),
+              settings.number(AutoencoderSettings.FACTOR, 0.18215),
+              settings.numberOrNull(AutoencoderSettings.SHIFT),
               settings.numbersOrNull(MEAN),
               settings.numbersOrNull(STD)),
-          settings.flag(Settings.FORCE_UPCAST, true));
+          settings.flag(AutoencoderSettings.FORCE_UPCAST, true));
     }
 
     /** The settings with the names of {@code config.json}. */
     public Map<String, @Nullable Object> toJson() {
       Map<String, @Nullable Object> json = new TreeMap<>();
-      Settings.write(blocks, json);
+      AutoencoderSettings.write(blocks, json);
       json.put(MEAN, scaling.mean());
       json.put(STD, scaling.std());
       json.put(QUANT, quantConv);
       json.put(POST_QUANT, postQuantConv);
-      json.put(Settings.SIZE, sampleSize);
-      json.put(Settings.FACTOR, scaling.factor());
-      json.put(Settings.SHIFT, scaling.shift());
-      json.put(Settings.FORCE_UPCAST, forceUpcast);
+      json.put(AutoencoderSettings.SIZE, sampleSize);
+      json.put(AutoencoderSettings.FACTOR, scaling.factor());
+      json.put(AutoencoderSettings.SHIFT, scaling.shift());
+      json.put(AutoencoderSettings.FORCE_UPCAST, forceUpcast);
       return json;
     }
 

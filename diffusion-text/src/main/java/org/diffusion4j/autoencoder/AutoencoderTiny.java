@@ -102,22 +102,22 @@ public final class AutoencoderTiny implements Autoencoder {
               LATENT_SHIFT,
               UPSAMPLING,
               UPSAMPLING_FACTOR,
-              Settings.ACTIVATION,
-              Settings.CHANNELS,
-              Settings.IN,
-              Settings.OUT,
-              Settings.LATENT,
-              Settings.FACTOR,
-              Settings.SHIFT,
-              Settings.FORCE_UPCAST);
-      Settings settings = new Settings(json, known, warnings);
-      settings.require(Settings.ACTIVATION, "relu");
+              AutoencoderSettings.ACTIVATION,
+              AutoencoderSettings.CHANNELS,
+              AutoencoderSettings.IN,
+              AutoencoderSettings.OUT,
+              AutoencoderSettings.LATENT,
+              AutoencoderSettings.FACTOR,
+              AutoencoderSettings.SHIFT,
+              AutoencoderSettings.FORCE_UPCAST);
+      AutoencoderSettings settings = new AutoencoderSettings(json, known, warnings);
+      settings.require(AutoencoderSettings.ACTIVATION, "relu");
       settings.require(UPSAMPLING, "nearest");
       settings.require(UPSAMPLING_FACTOR, 2);
       return new Config(
-          settings.integer(Settings.IN, 3),
-          settings.integer(Settings.OUT, 3),
-          settings.integer(Settings.LATENT, 4),
+          settings.integer(AutoencoderSettings.IN, 3),
+          settings.integer(AutoencoderSettings.OUT, 3),
+          settings.integer(AutoencoderSettings.LATENT, 4),
           settings.integers(ENCODER_CHANNELS, List.of(64, 64, 64, 64)),
           settings.integers(DECODER_CHANNELS, List.of(64, 64, 64, 64)),
           settings.integers(ENCODER_BLOCKS, List.of(1, 3, 3, 3)),
@@ -125,18 +125,18 @@ public final class AutoencoderTiny implements Autoencoder {
           settings.number(MAGNITUDE, 3),
           settings.number(LATENT_SHIFT, 0.5),
           new LatentScaling(
-              settings.number(Settings.FACTOR, 1),
-              settings.numberOrNull(Settings.SHIFT),
+              settings.number(AutoencoderSettings.FACTOR, 1),
+              settings.numberOrNull(AutoencoderSettings.SHIFT),
               null,
               null),
-          settings.flag(Settings.FORCE_UPCAST, false));
+          settings.flag(AutoencoderSettings.FORCE_UPCAST, false));
     }
 
     /** The settings with the names of {@code config.json}. */
     public Map<String, @Nullable Object> toJson() {
       Map<String, @Nullable Object> json = new TreeMap<>();
-      json.put(Settings.ACTIVATION, "relu");
-      json.put(Settings.CHANNELS, decoderChannels);
+      json.put(AutoencoderSettings.ACTIVATION, "relu");
+      json.put(AutoencoderSettings.CHANNELS, decoderChannels);
       json.put(ENCODER_CHANNELS, encoderChannels);
       json.put(DECODER_CHANNELS, decoderChannels);
       json.put(ENCODER_BLOCKS, encoderBlocks);
@@ -145,12 +145,12 @@ public final class AutoencoderTiny implements Autoencoder {
       json.put(LATENT_SHIFT, latentShift);
       json.put(UPSAMPLING, "nearest");
       json.put(UPSAMPLING_FACTOR, 2);
-      json.put(Settings.IN, imageChannels);
-      json.put(Settings.OUT, outChannels);
-      json.put(Settings.LATENT, latentChannels);
-      json.put(Settings.FACTOR, scaling.factor());
-      json.put(Settings.SHIFT, scaling.shift());
-      json.put(Settings.FORCE_UPCAST, forceUpcast);
+      json.put(AutoencoderSettings.IN, imageChannels);
+      json.put(AutoencoderSettings.OUT, outChannels);
+      json.put(AutoencoderSettings.LATENT, latentChannels);
+      json.put(AutoencoderSettings.FACTOR, scaling.factor());
+      json.put(AutoencoderSettings.SHIFT, scaling.shift());
+      json.put(AutoencoderSettings.FORCE_UPCAST, forceUpcast);
       return json;
     }
 

@@ -69,17 +69,17 @@ public final class VQModel implements Autoencoder {
      */
     public static Config fromJson(
         Map<String, ? extends @Nullable Object> json, Consumer<String> warnings) {
-      Set<String> known = new HashSet<>(Settings.OF_BLOCKS);
+      Set<String> known = new HashSet<>(AutoencoderSettings.OF_BLOCKS);
       known.addAll(
           Set.of(
               CODES,
               CODE_CHANNELS,
               LOOKUP,
               NORM,
-              Settings.SIZE,
-              Settings.FACTOR,
-              Settings.FORCE_UPCAST));
-      Settings settings = new Settings(json, known, warnings);
+              AutoencoderSettings.SIZE,
+              AutoencoderSettings.FACTOR,
+              AutoencoderSettings.FORCE_UPCAST));
+      AutoencoderSettings settings = new AutoencoderSettings(json, known, warnings);
       settings.require(LOOKUP, false);
       settings.require(NORM, "group");
       return new Config(
@@ -87,21 +87,21 @@ public final class VQModel implements Autoencoder {
           settings.size(32),
           settings.integer(CODES, 256),
           settings.integerOrNull(CODE_CHANNELS),
-          settings.number(Settings.FACTOR, 0.18215),
-          settings.flag(Settings.FORCE_UPCAST, false));
+          settings.number(AutoencoderSettings.FACTOR, 0.18215),
+          settings.flag(AutoencoderSettings.FORCE_UPCAST, false));
     }
 
     /** The settings with the names of {@code config.json}. */
     public Map<String, @Nullable Object> toJson() {
       Map<String, @Nullable Object> json = new TreeMap<>();
-      Settings.write(blocks, json);
+      AutoencoderSettings.write(blocks, json);
       json.put(CODES, codes);
       json.put(CODE_CHANNELS, codeChannels);
       json.put(LOOKUP, false);
       json.put(NORM, "group");
-      json.put(Settings.SIZE, sampleSize);
-      json.put(Settings.FACTOR, scaling);
-      json.put(Settings.FORCE_UPCAST, forceUpcast);
+      json.put(AutoencoderSettings.SIZE, sampleSize);
+      json.put(AutoencoderSettings.FACTOR, scaling);
+      json.put(AutoencoderSettings.FORCE_UPCAST, forceUpcast);
       return json;
     }
 

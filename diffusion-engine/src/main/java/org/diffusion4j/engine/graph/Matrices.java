@@ -1,6 +1,5 @@
 package org.diffusion4j.engine.graph;
 
-import com.google.common.primitives.Longs;
 import java.util.Arrays;
 import java.util.List;
 
@@ -90,10 +89,17 @@ public final class Matrices {
     long rest = dims[0] / first;
     return new Matrices(
         value,
-        Longs.concat(new long[] {first, rest}, Arrays.copyOfRange(dims, 1, dims.length)),
-        Longs.concat(
-            new long[] {strides[0] * rest, strides[0]},
-            Arrays.copyOfRange(strides, 1, strides.length)));
+        withFirstTwo(first, rest, dims),
+        withFirstTwo(strides[0] * rest, strides[0], strides));
+  }
+
+  /** A copy with two values in place of the first one. */
+  private static long[] withFirstTwo(long first, long second, long[] values) {
+    long[] changed = new long[values.length + 1];
+    changed[0] = first;
+    changed[1] = second;
+    System.arraycopy(values, 1, changed, 2, values.length - 1);
+    return changed;
   }
 
   public Matrices in(Value other) {

@@ -11,7 +11,7 @@ import org.diffusion4j.internal.files.JsonSettings;
 import org.jspecify.annotations.Nullable;
 
 /** The settings that the classes of autoencoders have in common, with diffusers' defaults. */
-final class Settings {
+final class AutoencoderSettings {
 
   static final String ACTIVATION = "act_fn";
   static final String CHANNELS = "block_out_channels";
@@ -37,7 +37,7 @@ final class Settings {
 
   private final JsonSettings json;
 
-  Settings(
+  AutoencoderSettings(
       Map<String, ? extends @Nullable Object> values,
       Set<String> known,
       Consumer<String> warnings) {

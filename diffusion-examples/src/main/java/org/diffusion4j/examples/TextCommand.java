@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.diffusion4j.text.ImageRequest;
+import org.diffusion4j.text.Lora;
+import org.diffusion4j.text.Loras;
 import org.diffusion4j.text.TextToImage;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -46,6 +48,12 @@ final class TextCommand implements Callable<Integer> {
       names = "--negative",
       description = "Text to lead away from, with --guidance above 1 (none).")
   private @Nullable String negative;
+
+  @Option(names = "--lora", description = "Safetensors file of a LoRA to draw with (none).")
+  private @Nullable Path lora;
+
+  @Option(names = "--lora-scale", description = "Scale of the LoRA (${DEFAULT-VALUE}).")
+  private double loraScale = 1;
 
   @Option(
       names = "--count",
@@ -90,9 +98,14 @@ final class TextCommand implements Callable<Integer> {
         guidance >= 0 && guidance <= MOST_GUIDANCE,
         "--guidance must be in [0, " + MOST_GUIDANCE + "] but was " + guidance);
     List<String> texts = texts();
-    try (TextToImage loaded = Emoji.orModel(model)) {
+    Lora change = lora == null ? null : Lora.load(lora);
+    try (TextToImage loaded = Emoji.orModel(model);
+        Loras loras = Loras.of(loaded)) {
       int most = loaded.scheduler().schedule().steps();
       require(steps <= most, "--steps must be in [1, " + most + "] but was " + steps);
+      if (change != null) {
+        loras.put("lora", change, loraScale);
+      }
       for (int i = 0; i < texts.size(); i++) {
         Path file =
             prompt != null ? out : outDirectory.resolve(Prompts.fileName(i + 1, texts.get(i)));

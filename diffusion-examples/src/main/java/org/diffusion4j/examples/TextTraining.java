@@ -27,7 +27,7 @@ import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.UNet2DConditionModel;
 import org.jspecify.annotations.Nullable;
 
-/** Trains a U-Net and its text encoder together, and saves the model. */
+/** Trains a U-Net and its text encoder together, or a LoRA of them, and saves what was trained. */
 final class TextTraining {
 
   private static final double TEXT_DROPOUT = 0.1;
@@ -36,26 +36,49 @@ final class TextTraining {
   private static final int TEXT_WIDTH = 128;
   private static final int HEADS = 4;
 
+  /** The dense layers of the U-Net that a LoRA changes: a small one has little attention. */
+  private static final String[] ADAPTED = {
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out.0",
+    "proj_in",
+    "proj_out",
+    "net.0.proj",
+    "net.2",
+    "time_emb_proj"
+  };
+
   private final TextImages images;
   private final @Nullable Path from;
+  private final @Nullable Integer rank;
   private final TrainingOptions options;
   private final int checkpointMinutes;
   private final PrintWriter out;
 
+  /**
+   * @param from the model to start from, or null for random weights
+   * @param rank of the LoRA, or null to train all weights
+   */
   TextTraining(
       TextImages images,
       @Nullable Path from,
+      @Nullable Integer rank,
       TrainingOptions options,
       int checkpointMinutes,
       PrintWriter out) {
     this.images = images;
     this.from = from;
+    this.rank = rank;
     this.options = options;
     this.checkpointMinutes = checkpointMinutes;
     this.out = out;
   }
 
-  /** Writes {@code tokenizer/}, {@code checkpoints/}, {@code training.csv} and {@code model/}. */
+  /**
+   * Writes {@code tokenizer/}, {@code checkpoints/}, {@code training.csv}, and {@code model/} or
+   * {@code lora.safetensors}.
+   */
   void run() throws IOException {
     out.printf(Locale.ROOT, "data     %s%n", images);
     try (TextToImage model = from == null ? create() : Emoji.orModel(from)) {
@@ -66,10 +89,14 @@ final class TextTraining {
         throw new IllegalArgumentException(
             "model must be one of pixels with one text encoder but is " + model);
       }
-      train(unet, encoder.models().get(0), encoder.tokenizers().get(0));
-      Path directory = options.out.resolve("model");
-      model(unet, encoder, model.scheduler()).save(directory);
-      out.printf(Locale.ROOT, "written  %s%n", directory);
+      if (rank != null) {
+        trainLora(unet, encoder.models().get(0), encoder.tokenizers().get(0), rank);
+      } else {
+        train(unet, encoder.models().get(0), encoder.tokenizers().get(0));
+        Path directory = options.out.resolve("model");
+        model(unet, encoder, model.scheduler()).save(directory);
+        out.printf(Locale.ROOT, "written  %s%n", directory);
+      }
     }
   }
 
@@ -84,25 +111,41 @@ final class TextTraining {
 
   private void train(UNet2DConditionModel unet, ClipTextModel text, ClipTokenizer tokenizer)
       throws IOException {
+    try (TextDenoiser both = TextDenoiser.of(unet, text, tokenizer, TextDenoiser.Trained.BOTH)) {
+      train(both, tokenizer);
+      both.copyTo(unet, text);
+    }
+  }
+
+  private void trainLora(
+      UNet2DConditionModel unet, ClipTextModel text, ClipTokenizer tokenizer, int rank)
+      throws IOException {
+    try (TextDenoiser adapted =
+        TextDenoiser.withLora(unet, text, tokenizer, rank, options.seed, ADAPTED)) {
+      train(adapted, tokenizer);
+      Path file = options.out.resolve("lora.safetensors");
+      adapted.lora().save(file);
+      out.printf(Locale.ROOT, "written  %s%n", file);
+    }
+  }
+
+  private void train(TextDenoiser denoiser, ClipTokenizer tokenizer) throws IOException {
+    out.printf(Locale.ROOT, "model    %,d weights%n", denoiser.parameterCount());
     SampleIterator data =
         SampleIterator.of(images.tokenized(tokenizer), options.batch)
             .shuffle(options.seed)
             .dropPartial()
             .build();
-    try (TextDenoiser both = TextDenoiser.of(unet, text, tokenizer, TextDenoiser.Trained.BOTH)) {
-      out.printf(Locale.ROOT, "model    %,d weights%n", both.parameterCount());
-      out.printf(Locale.ROOT, "trained  %s%n", train(both, data));
-      both.copyTo(unet, text);
-    }
+    out.printf(Locale.ROOT, "trained  %s%n", train(denoiser, data));
   }
 
-  private String train(TextDenoiser both, SampleIterator data) throws IOException {
+  private String train(TextDenoiser denoiser, SampleIterator data) throws IOException {
     Checkpoints checkpoints =
         Checkpoints.in(options.out.resolve("checkpoints"))
             .every(Duration.ofMinutes(checkpointMinutes));
     try (DiffusionTrainer trainer =
             options
-                .trainer(both)
+                .trainer(denoiser)
                 .maxGradientNorm(1)
                 .labelDropout(TEXT_DROPOUT)
                 .checkpoints(checkpoints)

@@ -10,6 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Trains a text-to-image model on a user's pictures. */
@@ -47,6 +48,14 @@ final class TextTrainingCommand implements Callable<Integer> {
   private @Nullable Path from;
 
   @Option(
+      names = "--lora",
+      converter = Positive.class,
+      description =
+          "Rank of a LoRA, which is trained instead of the weights of --from and written to"
+              + " lora.safetensors (none).")
+  private @Nullable Integer rank;
+
+  @Option(
       names = "--variant",
       description =
           "Regular expression of what may differ between the texts of one subject, such as a"
@@ -62,11 +71,14 @@ final class TextTrainingCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (rank != null && from == null) {
+      throw new ParameterException(spec.commandLine(), "--lora must be given with --from");
+    }
     TextImages images = TextImages.open(data, SIZE, SIZE);
     if (variant != null) {
       images = images.select(Variants.balanced(images.texts(), variant));
     }
-    new TextTraining(images, from, training, minutes, spec.commandLine().getOut()).run();
+    new TextTraining(images, from, rank, training, minutes, spec.commandLine().getOut()).run();
     return 0;
   }
 }

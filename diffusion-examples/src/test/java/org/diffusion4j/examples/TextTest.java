@@ -7,6 +7,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -107,6 +108,51 @@ class TextTest {
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(out.resolve("model/unet/config.json")).exists();
     assertThat(out.resolve("tokenizer")).doesNotExist();
+  }
+
+  @Test
+  void lora_isTrainedAndChangesThePicture() throws IOException {
+    Path out = directory.resolve("lora");
+    Path data = directory.resolve("data");
+    Runs run =
+        Runs.of(
+            "train-text",
+            "--data",
+            data,
+            "--from",
+            model,
+            "--lora=2",
+            "--steps=2",
+            "--batch=2",
+            "--out",
+            out);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(out.resolve("model")).doesNotExist();
+    Path plain = drawn("plain.png");
+    Path changed = drawn("changed.png", "--lora", out.resolve("lora.safetensors"));
+    Path unchanged = drawn("off.png", "--lora", out.resolve("lora.safetensors"), "--lora-scale", 0);
+    assertThat(changed).isRegularFile();
+    assertThat(Files.mismatch(plain, changed)).isNotEqualTo(-1);
+    assertThat(unchanged).hasSameBinaryContentAs(plain);
+  }
+
+  private static Path drawn(String name, Object... more) {
+    Path file = directory.resolve(name);
+    List<Object> arguments =
+        new ArrayList<>(
+            List.of("text", "--model", model, "--prompt=a blue square", "--steps=2", "--out"));
+    arguments.add(file);
+    arguments.addAll(List.of(more));
+    Runs run = Runs.of(arguments.toArray());
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return file;
+  }
+
+  @Test
+  void loraWithoutAModel_isRefused() {
+    Runs run = Runs.of("train-text", "--data", directory.resolve("data"), "--lora=2");
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("--lora must be given with --from");
   }
 
   @Test

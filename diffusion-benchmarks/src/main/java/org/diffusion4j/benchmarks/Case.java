@@ -44,7 +44,8 @@ record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, d
         String.valueOf(net.size()),
         String.valueOf(net.channels()),
         String.valueOf(net.base()),
-        net.mult().stream().map(String::valueOf).collect(Collectors.joining(",")));
+        net.mult().stream().map(String::valueOf).collect(Collectors.joining(",")),
+        String.valueOf(net.takesText()));
   }
 
   /** Parses the result of {@link #toArguments()}; ignores further arguments. */
@@ -56,7 +57,8 @@ record Case(Net net, Mode mode, int batch, int threads, ComputeType precision, d
             Integer.parseInt(arguments[6]),
             Integer.parseInt(arguments[7]),
             Integer.parseInt(arguments[8]),
-            mult);
+            mult,
+            Boolean.parseBoolean(arguments[10]));
     return new Case(
         net,
         Mode.valueOf(arguments[0]),

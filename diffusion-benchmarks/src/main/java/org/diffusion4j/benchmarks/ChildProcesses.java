@@ -1,5 +1,7 @@
 package org.diffusion4j.benchmarks;
 
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.nd4j.linalg.api.buffer.DataType;
 
 /**
  * Runs each contestant in its own process, with this one's class path and the contestant's best
@@ -24,8 +27,8 @@ final class ChildProcesses implements Stage {
   @Override
   public Measurement run(Contestant contestant, Case what) {
     try {
-      return contestant == Contestant.ONNXRUNTIME
-          ? runWithModel(contestant, what)
+      return needsFiles(contestant, what)
+          ? runWithFiles(contestant, what)
           : run(contestant, what, List.of());
     } catch (IOException e) {
       throw new UncheckedIOException(contestant + ": " + e.getMessage(), e);
@@ -35,15 +38,32 @@ final class ChildProcesses implements Stage {
     }
   }
 
-  private static Measurement runWithModel(Contestant contestant, Case what)
+  /** A network of text is large: ours has weights that only predict, which are read from a file. */
+  private static boolean needsFiles(Contestant contestant, Case what) {
+    return contestant == Contestant.ONNXRUNTIME
+        || contestant == Contestant.OURS && what.net().takesText();
+  }
+
+  private static Measurement runWithFiles(Contestant contestant, Case what)
       throws IOException, InterruptedException {
-    Path model = Files.createTempFile("unet", ".onnx");
+    Path folder = Files.createTempDirectory("unet");
     try {
-      long parameters = OnnxUNet.write(what.net(), what.batch(), model);
-      return run(contestant, what, List.of(model.toString(), String.valueOf(parameters)));
+      return run(contestant, what, write(contestant, what, folder));
     } finally {
-      Files.delete(model);
+      MoreFiles.deleteRecursively(folder, RecursiveDeleteOption.ALLOW_INSECURE);
     }
+  }
+
+  /** Writes what a process reads, and gives its arguments. */
+  private static List<String> write(Contestant contestant, Case what, Path folder)
+      throws IOException {
+    if (contestant == Contestant.OURS) {
+      RandomWeights.write(what.net().config(), DataType.FLOAT, folder);
+      return List.of(folder.toString());
+    }
+    Path model = folder.resolve("unet.onnx");
+    long parameters = OnnxUNet.write(what.net(), what.batch(), model);
+    return List.of(model.toString(), String.valueOf(parameters));
   }
 
   private static Measurement run(Contestant contestant, Case what, List<String> more)

@@ -23,6 +23,8 @@ enum Contestant {
           "-Xmx1g",
           "-Xmn8m",
           "-XX:+UseSerialGC",
+          // By default arrays may have four times the heap.
+          "-Dorg.bytedeco.javacpp.maxphysicalbytes=" + Runtime.getRuntime().maxMemory() * 4,
           "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")),
 
   LIBTORCH(

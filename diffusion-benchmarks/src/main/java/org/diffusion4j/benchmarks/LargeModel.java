@@ -2,27 +2,17 @@ package org.diffusion4j.benchmarks;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
-import org.diffusion4j.internal.files.DiffusersFormat;
-import org.diffusion4j.internal.files.Json;
-import org.diffusion4j.internal.files.Safetensors;
-import org.diffusion4j.internal.files.WeightLayout;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.diffusion4j.unet.UNet2DConditionModel;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.common.util.ArrayUtil;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -39,9 +29,7 @@ import picocli.CommandLine.Option;
 public final class LargeModel implements Callable<Integer> {
 
   private static final int TIMESTEPS = 1000;
-  private static final int SIZE = 64;
-  private static final int TOKENS = 77;
-  private static final int TEXT_WIDTH = 768;
+  private static final Net NET = Net.STABLE_DIFFUSION;
 
   /** How a model is read. */
   enum Way {
@@ -85,45 +73,14 @@ public final class LargeModel implements Callable<Integer> {
     System.exit(Programs.commandLine(new LargeModel(System.out)).execute(args));
   }
 
-  /** The U-Net of Stable Diffusion 1.5: 860 million weights, 64x64 latents of 4 channels. */
-  private static NetworkConfig config() {
-    return UNet2DConditionModel.Config.of(4, SIZE, SIZE, TEXT_WIDTH, 320, 640, 1280, 1280);
-  }
-
   @Override
   public Integer call() throws IOException {
     if (create == null) {
       measure();
     } else {
-      create();
+      out.printf("%,d weights%n", RandomWeights.write(NET.config(), create, directory));
     }
     return 0;
-  }
-
-  /** Writes a configuration, and uniform weights of each layer's usual size. */
-  private void create() throws IOException {
-    NetworkConfig config = config();
-    Map<String, @Nullable Object> json = new TreeMap<>(config.toJson());
-    json.put(DiffusersFormat.CLASS_NAME, "UNet2DConditionModel");
-    Files.createDirectories(directory);
-    Json.write(directory.resolve(DiffusersFormat.CONFIG), json);
-    Map<String, INDArray> weights = new LinkedHashMap<>();
-    config
-        .weightShapes()
-        .forEach((name, shape) -> weights.put(name, weight(WeightLayout.TORCH.shape(name, shape))));
-    Safetensors.write(directory.resolve(DiffusersFormat.WEIGHTS), weights, Map.of("format", "pt"));
-    out.printf("%,d weights%n", weights.values().stream().mapToLong(INDArray::length).sum());
-  }
-
-  private INDArray weight(long... shape) {
-    double inputs = (double) ArrayUtil.prodLong(shape) / shape[0];
-    INDArray values = Nd4j.rand(DataType.FLOAT, shape).subi(0.5).muli(2 / Math.sqrt(inputs));
-    if (create == DataType.FLOAT) {
-      return values;
-    }
-    try (values) {
-      return values.castTo(create);
-    }
   }
 
   private void measure() throws IOException {
@@ -135,8 +92,8 @@ public final class LargeModel implements Callable<Integer> {
             way == Way.LOAD
                 ? PretrainedModel.loadNetwork(directory, scheduler)
                 : PretrainedModel.loadFrozenNetwork(directory, scheduler);
-        INDArray x = noise(batch, 4, SIZE, SIZE);
-        INDArray tokens = noise(batch, TOKENS, TEXT_WIDTH);
+        INDArray x = noise(batch, NET.channels(), NET.size(), NET.size());
+        INDArray tokens = noise(batch, Net.TOKENS, Net.TEXT_WIDTH);
         INDArray t = Nd4j.valueArrayOf(new long[] {batch}, 500f, DataType.FLOAT)) {
       out.printf("%s, batch %d, %,d weights%n", way, batch, model.parameterCount());
       print("loaded", start, model);

@@ -2,9 +2,13 @@ package org.diffusion4j.benchmarks;
 
 import static org.bytedeco.pytorch.global.torch.cat;
 import static org.bytedeco.pytorch.global.torch.conv2d;
+import static org.bytedeco.pytorch.global.torch.gelu;
 import static org.bytedeco.pytorch.global.torch.group_norm;
+import static org.bytedeco.pytorch.global.torch.layer_norm;
+import static org.bytedeco.pytorch.global.torch.linear;
 import static org.bytedeco.pytorch.global.torch.ones;
 import static org.bytedeco.pytorch.global.torch.randn;
+import static org.bytedeco.pytorch.global.torch.scaled_dot_product_attention;
 import static org.bytedeco.pytorch.global.torch.softmax;
 import static org.bytedeco.pytorch.global.torch.upsample_nearest2d;
 import static org.bytedeco.pytorch.global.torch.zeros;
@@ -13,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -25,7 +30,12 @@ import org.bytedeco.pytorch.TensorVector;
  */
 final class LibtorchLayers implements PeerLayers<Tensor> {
 
+  private final int normGroups;
   private final Map<String, Tensor> parameters = new LinkedHashMap<>();
+
+  LibtorchLayers(int normGroups) {
+    this.normGroups = normGroups;
+  }
 
   /** The parameters used so far. */
   TensorVector parameters() {
@@ -67,7 +77,7 @@ final class LibtorchLayers implements PeerLayers<Tensor> {
   public Tensor groupNorm(String name, Tensor x, int channels) {
     return group_norm(
         x,
-        Net.NORM_GROUPS,
+        normGroups,
         new TensorOptional(parameter(name + ".weight", () -> ones(channels))),
         new TensorOptional(zero(name + ".bias", channels)),
         Net.NORM_EPS,
@@ -115,6 +125,67 @@ final class LibtorchLayers implements PeerLayers<Tensor> {
         Tensor scores = products.mul(new Scalar(1 / Math.sqrt(channels)));
         Tensor weights = softmax(scores, -1)) {
       return v.bmm(weights.transpose(1, 2)).reshape(batch, channels, height, width);
+    }
+  }
+
+  @Override
+  public Tensor toRows(Tensor x, int channels) {
+    try (Tensor flat = x.flatten(2, 3);
+        Tensor rows = flat.transpose(1, 2)) {
+      return rows.contiguous();
+    }
+  }
+
+  @Override
+  public Tensor toPixels(Tensor rows, Tensor like, int channels) {
+    try (Tensor flat = rows.transpose(1, 2)) {
+      return flat.reshape(like.size(0), channels, like.size(2), like.size(3));
+    }
+  }
+
+  @Override
+  public Tensor rowsDense(String name, Tensor x, int in, int out, boolean bias) {
+    Tensor weight = random(name + ".weight", in, out, in);
+    return bias
+        ? linear(x, weight, new TensorOptional(zero(name + ".bias", out)))
+        : linear(x, weight);
+  }
+
+  @Override
+  public Tensor layerNorm(String name, Tensor x, int channels) {
+    return layer_norm(
+        x,
+        new long[] {channels},
+        new TensorOptional(parameter(name + ".weight", () -> ones(channels))),
+        new TensorOptional(zero(name + ".bias", channels)),
+        Net.NORM_EPS,
+        true);
+  }
+
+  @Override
+  public Tensor geglu(Tensor x, int channels) {
+    try (Tensor a = x.slice(2, new LongOptional(0), new LongOptional(channels), 1);
+        Tensor b = x.slice(2, new LongOptional(channels), new LongOptional(2L * channels), 1);
+        Tensor gate = gelu(b)) {
+      return a.mul(gate);
+    }
+  }
+
+  @Override
+  public Tensor attend(Tensor q, Tensor k, Tensor v, int channels, int heads) {
+    try (Tensor qh = divided(q, channels, heads);
+        Tensor kh = divided(k, channels, heads);
+        Tensor vh = divided(v, channels, heads);
+        Tensor attended = scaled_dot_product_attention(qh, kh, vh);
+        Tensor rows = attended.transpose(1, 2)) {
+      return rows.reshape(q.size(0), q.size(1), channels);
+    }
+  }
+
+  /** Rows as {@code [batch, heads, rows, channels / heads]}. */
+  private static Tensor divided(Tensor x, int channels, int heads) {
+    try (Tensor split = x.view(x.size(0), x.size(1), heads, channels / heads)) {
+      return split.transpose(1, 2);
     }
   }
 

@@ -16,22 +16,26 @@ import org.bytedeco.pytorch.AdamOptions;
 import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** Times the network on libtorch. The arguments are a {@link Case}'s. */
 final class LibtorchProcess {
 
   private static final double LEARNING_RATE = 2e-4;
 
-  private final LibtorchLayers layers = new LibtorchLayers();
+  private final LibtorchLayers layers;
   private final PeerUNet<Tensor> network;
   private final Tensor x;
   private final Tensor t;
+  private final @Nullable Tensor text;
   private final Tensor noise;
 
   private LibtorchProcess(Net net, int batch) {
+    layers = new LibtorchLayers(net.normGroups());
     network = new PeerUNet<>(net, layers);
     x = randn(batch, net.channels(), net.size(), net.size());
     t = rand(batch, 1).mul(new Scalar(1000));
+    text = net.takesText() ? randn(batch, Net.TOKENS, Net.TEXT_WIDTH) : null;
     noise = randn(batch, net.channels(), net.size(), net.size());
   }
 
@@ -81,7 +85,7 @@ final class LibtorchProcess {
         () -> {
           NoGradGuard guard = new NoGradGuard();
           try {
-            network.forward(x, t);
+            network.forward(x, t, text);
           } finally {
             guard.close();
           }
@@ -94,7 +98,7 @@ final class LibtorchProcess {
       inScope(
           () -> {
             adam.zero_grad();
-            Tensor loss = mse_loss(network.forward(x, t), noise);
+            Tensor loss = mse_loss(network.forward(x, t, text), noise);
             loss.backward();
             adam.step();
             loss.item_float();

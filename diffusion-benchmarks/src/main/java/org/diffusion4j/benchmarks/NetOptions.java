@@ -12,6 +12,7 @@ final class NetOptions {
     STANDARD,
     FASHION,
     CIFAR,
+    STABLE_DIFFUSION,
     ALL
   }
 
@@ -19,8 +20,8 @@ final class NetOptions {
       names = "--net",
       defaultValue = "STANDARD",
       description =
-          "standard (32x32x1, base 32), fashion (28x28x1, base 32), cifar (32x32x3, base 64) or"
-              + " all; default standard.")
+          "standard (32x32x1, base 32), fashion (28x28x1, base 32), cifar (32x32x3, base 64), all"
+              + " of these, or stable-diffusion (64x64x4, base 320); default standard.")
   private Named named = Named.STANDARD;
 
   @Option(
@@ -55,6 +56,7 @@ final class NetOptions {
           case STANDARD -> List.of(Net.STANDARD);
           case FASHION -> List.of(Net.FASHION);
           case CIFAR -> List.of(Net.CIFAR);
+          case STABLE_DIFFUSION -> List.of(Net.STABLE_DIFFUSION);
           case ALL -> List.of(Net.STANDARD, Net.FASHION, Net.CIFAR);
         };
     return chosen.stream().map(this::changed).toList();
@@ -67,7 +69,8 @@ final class NetOptions {
             size == null ? net.size() : size,
             channels == null ? net.channels() : channels,
             base == null ? net.base() : base,
-            mult == null ? net.mult() : mult);
+            mult == null ? net.mult() : mult,
+            net.takesText());
     changed.config(); // Refuses what no contestant could build.
     return changed;
   }

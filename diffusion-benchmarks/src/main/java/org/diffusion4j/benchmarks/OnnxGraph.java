@@ -3,10 +3,13 @@ package org.diffusion4j.benchmarks;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -17,11 +20,13 @@ import onnx.Onnx.GraphProto;
 import onnx.Onnx.ModelProto;
 import onnx.Onnx.NodeProto;
 import onnx.Onnx.OperatorSetIdProto;
+import onnx.Onnx.StringStringEntryProto;
 import onnx.Onnx.TensorProto;
 import onnx.Onnx.TensorProto.DataType;
 import onnx.Onnx.TensorShapeProto;
 import onnx.Onnx.TypeProto;
 import onnx.Onnx.ValueInfoProto;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.shade.protobuf.ByteString;
 
 /** Builds and writes an ONNX model with known shapes. */
@@ -29,7 +34,14 @@ final class OnnxGraph {
 
   private static final int IR_VERSION = 8;
   private static final int OPERATOR_SET = 17;
+  private static final String CONTRIBUTED_DOMAIN = "com.microsoft";
+  private static final long PAGE = 4096;
 
+  /** Prefix of operations that the runtime has beside ONNX's. */
+  static final String CONTRIBUTED = "com.microsoft.";
+
+  private final @Nullable Path data;
+  private long dataEnd;
   private final GraphProto.Builder graph = GraphProto.newBuilder().setName("unet");
   private final Map<String, Value> initializers = new HashMap<>();
   private int nodes;
@@ -52,6 +64,20 @@ final class OnnxGraph {
     long[] shape() {
       return shape.clone();
     }
+  }
+
+  /** A model that is one file. */
+  OnnxGraph() {
+    this(null);
+  }
+
+  /**
+   * A model whose constants are in a file of their own, as those of more than 2 GB must be.
+   *
+   * @param data that file, in the model's folder
+   */
+  OnnxGraph(@Nullable Path data) {
+    this.data = data;
   }
 
   /** A FLOAT input of the model. */
@@ -87,15 +113,39 @@ final class OnnxGraph {
 
   private Value initializer(String name, DataType type, ByteBuffer bytes, long... shape) {
     TensorProto.Builder tensor =
-        TensorProto.newBuilder()
-            .setName(name)
-            .setDataType(type.getNumber())
-            .setRawData(ByteString.copyFrom(bytes));
+        TensorProto.newBuilder().setName(name).setDataType(type.getNumber());
+    if (data == null || bytes.remaining() < PAGE) {
+      tensor.setRawData(ByteString.copyFrom(bytes));
+    } else {
+      append(data, bytes, tensor);
+    }
     for (long size : shape) {
       tensor.addDims(size);
     }
     graph.addInitializer(tensor);
     return new Value(name, shape);
+  }
+
+  private void append(Path file, ByteBuffer bytes, TensorProto.Builder tensor) {
+    int length = bytes.remaining();
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      for (long at = dataEnd; bytes.hasRemaining(); ) {
+        at += channel.write(bytes, at);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    tensor
+        .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+        .addExternalData(entry("location", file.getFileName().toString()))
+        .addExternalData(entry("offset", String.valueOf(dataEnd)))
+        .addExternalData(entry("length", String.valueOf(length)));
+    dataEnd += (length + PAGE - 1) / PAGE * PAGE; // So that it can be mapped.
+  }
+
+  private static StringStringEntryProto entry(String key, String value) {
+    return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
   }
 
   /** The result of an operation; the caller gives its shape. */
@@ -106,7 +156,12 @@ final class OnnxGraph {
   /** The results of an operation with several results of one shape. */
   List<Value> nodes(
       String operation, List<Value> inputs, long[] shape, int count, AttributeProto... attributes) {
-    NodeProto.Builder node = NodeProto.newBuilder().setOpType(operation);
+    NodeProto.Builder node = NodeProto.newBuilder();
+    if (operation.startsWith(CONTRIBUTED)) {
+      node.setDomain(CONTRIBUTED_DOMAIN).setOpType(operation.substring(CONTRIBUTED.length()));
+    } else {
+      node.setOpType(operation);
+    }
     inputs.forEach(input -> node.addInput(input.name));
     node.addAllAttribute(List.of(attributes));
     Value[] outputs = new Value[count];
@@ -170,6 +225,8 @@ final class OnnxGraph {
         ModelProto.newBuilder()
             .setIrVersion(IR_VERSION)
             .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(OPERATOR_SET))
+            .addOpsetImport(
+                OperatorSetIdProto.newBuilder().setDomain(CONTRIBUTED_DOMAIN).setVersion(1))
             .setGraph(graph)
             .build();
     try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {

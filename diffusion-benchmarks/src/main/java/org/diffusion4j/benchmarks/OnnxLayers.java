@@ -11,12 +11,16 @@ import org.diffusion4j.benchmarks.OnnxGraph.Value;
 /** Layers as nodes of an ONNX graph, using operations with fast kernels in ONNX Runtime. */
 final class OnnxLayers implements PeerLayers<Value> {
 
+  private static final String CONTRIBUTED = OnnxGraph.CONTRIBUTED;
+
   private final OnnxGraph graph;
+  private final int normGroups;
   private final Random random = new Random(1);
   private long parameterCount;
 
-  OnnxLayers(OnnxGraph graph) {
+  OnnxLayers(OnnxGraph graph, int normGroups) {
     this.graph = graph;
+    this.normGroups = normGroups;
   }
 
   long parameterCount() {
@@ -62,7 +66,7 @@ final class OnnxLayers implements PeerLayers<Value> {
    */
   @Override
   public Value groupNorm(String name, Value x, int channels) {
-    int groups = Net.NORM_GROUPS;
+    int groups = normGroups;
     float[] ones = new float[groups];
     Arrays.fill(ones, 1);
     Value one = graph.floats("ones", ones, groups);
@@ -134,6 +138,58 @@ final class OnnxLayers implements PeerLayers<Value> {
     Value mixed =
         graph.node("MatMul", List.of(parts.get(2), transpose(weights)), parts.get(2).shape());
     return reshape(mixed, batch, channels, qkv.size(2), qkv.size(3));
+  }
+
+  @Override
+  public Value toRows(Value x, int channels) {
+    return transpose(reshape(x, x.size(0), channels, x.size(2) * x.size(3)));
+  }
+
+  @Override
+  public Value toPixels(Value rows, Value like, int channels) {
+    return reshape(transpose(rows), like.shape());
+  }
+
+  @Override
+  public Value rowsDense(String name, Value x, int in, int out, boolean bias) {
+    Value weight = weight(name + ".weight", 0, 1 / Math.sqrt(in), in, out);
+    long[] shape = {x.size(0), x.size(1), out};
+    Value product = graph.node("MatMul", List.of(x, weight), shape);
+    return bias ? binary("Add", product, weight(name + ".bias", 0, 0.1, out)) : product;
+  }
+
+  @Override
+  public Value layerNorm(String name, Value x, int channels) {
+    Value scale = weight(name + ".weight", 1, 0.1, channels);
+    Value bias = weight(name + ".bias", 0, 0.1, channels);
+    return graph.node(
+        "LayerNormalization",
+        List.of(x, scale, bias),
+        x.shape(),
+        attribute("axis", -1L),
+        attribute("epsilon", Net.NORM_EPS));
+  }
+
+  @Override
+  public Value geglu(Value x, int channels) {
+    List<Value> halves =
+        graph.nodes(
+            "Split",
+            List.of(x, graph.integers(channels, channels)),
+            new long[] {x.size(0), x.size(1), channels},
+            2,
+            attribute("axis", 2L));
+    Value gate = graph.node(CONTRIBUTED + "Gelu", List.of(halves.get(1)), halves.get(1).shape());
+    return binary("Mul", halves.get(0), gate);
+  }
+
+  @Override
+  public Value attend(Value q, Value k, Value v, int channels, int heads) {
+    return graph.node(
+        CONTRIBUTED + "MultiHeadAttention",
+        List.of(q, k, v),
+        q.shape(),
+        attribute("num_heads", (long) heads));
   }
 
   /** Does nothing: the runtime plans its memory itself. */

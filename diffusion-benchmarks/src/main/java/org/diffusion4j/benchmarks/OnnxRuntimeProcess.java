@@ -7,6 +7,7 @@ import ai.onnxruntime.OrtSession;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
 
@@ -36,8 +37,18 @@ final class OnnxRuntimeProcess {
             OnnxTensor.createTensor(environment, gaussian(random, batch * pixels, 1), shape);
         OnnxTensor t =
             OnnxTensor.createTensor(
-                environment, gaussian(random, batch, 300), new long[] {batch, 1})) {
-      Map<String, OnnxTensor> inputs = Map.of(OnnxUNet.SAMPLE, x, OnnxUNet.TIMESTEP, t);
+                environment, gaussian(random, batch, 300), new long[] {batch, 1});
+        OnnxTensor text =
+            OnnxTensor.createTensor(
+                environment,
+                gaussian(random, batch * Net.TOKENS * Net.TEXT_WIDTH, 1),
+                new long[] {batch, Net.TOKENS, Net.TEXT_WIDTH})) {
+      Map<String, OnnxTensor> inputs = new HashMap<>();
+      inputs.put(OnnxUNet.SAMPLE, x);
+      inputs.put(OnnxUNet.TIMESTEP, t);
+      if (net.takesText()) {
+        inputs.put(OnnxUNet.TEXT, text);
+      }
       while (clock.running()) {
         session.run(inputs).close();
         clock.tick();

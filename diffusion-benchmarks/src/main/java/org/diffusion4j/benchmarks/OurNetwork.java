@@ -1,34 +1,59 @@
 package org.diffusion4j.benchmarks;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
+import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
+import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Optimizer;
-import org.diffusion4j.unet.UNet;
+import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Our U-Net with random images, used like in an application. */
+/** Our network with random images and texts, used like in an application. */
 final class OurNetwork implements AutoCloseable {
 
   private static final int TIMESTEPS = 1000;
   private static final double LEARNING_RATE = 2e-4;
 
-  private final UNet model;
+  private final SameDiffDenoiser model;
   private final Denoiser denoiser;
   private final INDArray pictures;
   private final INDArray timesteps;
+  private final Condition condition;
   private final SampleIterator data;
   private @Nullable DiffusionTrainer trainer;
 
+  /** A network that is trained, or predicts. */
   OurNetwork(Net net, int batch, ComputeType precision) {
-    model = UNet.create(net.config(), NoiseSchedule.linear(TIMESTEPS), 1);
+    this(
+        net.config().create(NoiseSchedule.linear(TIMESTEPS), Prediction.EPSILON, 1),
+        net,
+        batch,
+        precision);
+  }
+
+  /** A network that only predicts, with the weights of a directory. */
+  OurNetwork(Path directory, Net net, int batch, ComputeType precision) throws IOException {
+    this(
+        PretrainedModel.loadFrozenNetwork(
+            directory, SchedulerConfig.of(NoiseSchedule.linear(TIMESTEPS), Prediction.EPSILON)),
+        net,
+        batch,
+        precision);
+  }
+
+  private OurNetwork(SameDiffDenoiser model, Net net, int batch, ComputeType precision) {
+    this.model = model;
     denoiser = precision.of(model);
     Random random = new Random(1);
     float[] t = new float[batch];
@@ -37,6 +62,10 @@ final class OurNetwork implements AutoCloseable {
     }
     pictures = pictures(net, batch);
     timesteps = Nd4j.createFromArray(t);
+    condition =
+        net.takesText()
+            ? Condition.embeddings(Nd4j.randn(batch, Net.TOKENS, Net.TEXT_WIDTH))
+            : Condition.none();
     data = SampleIterator.of(SampleSource.of(pictures), batch).build();
   }
 
@@ -62,7 +91,7 @@ final class OurNetwork implements AutoCloseable {
 
   /** Predicts a batch. */
   void predict() {
-    denoiser.predict(pictures, timesteps, Condition.none()).close();
+    denoiser.predict(pictures, timesteps, condition).close();
   }
 
   /** Training steps on the whole batch, each with new noise and timesteps. */

@@ -1,6 +1,12 @@
 package org.diffusion4j.benchmarks;
 
-/** Times our U-Net. The arguments are a {@link Case}'s. */
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * Times our network. The arguments are a {@link Case}'s and, if the network takes texts, the
+ * directory of its weights.
+ */
 final class OursProcess {
 
   /**
@@ -15,8 +21,8 @@ final class OursProcess {
     Child.main(OursProcess::run, args);
   }
 
-  private static long run(Case what, StepClock clock, String... arguments) {
-    try (OurNetwork network = new OurNetwork(what.net(), what.batch(), what.precision())) {
+  private static long run(Case what, StepClock clock, String... arguments) throws IOException {
+    try (OurNetwork network = network(what, arguments)) {
       while (clock.running()) {
         switch (what.mode()) {
           case INFER -> {
@@ -28,5 +34,12 @@ final class OursProcess {
       }
       return network.parameterCount();
     }
+  }
+
+  private static OurNetwork network(Case what, String... arguments) throws IOException {
+    return what.net().takesText()
+        ? new OurNetwork(
+            Path.of(arguments[arguments.length - 1]), what.net(), what.batch(), what.precision())
+        : new OurNetwork(what.net(), what.batch(), what.precision());
   }
 }

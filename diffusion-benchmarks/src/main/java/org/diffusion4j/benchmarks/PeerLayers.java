@@ -43,6 +43,31 @@ interface PeerLayers<T> {
    */
   T attend(T qkv, int channels);
 
+  /** Activations as rows, {@code [batch, height width, channels]}. */
+  T toRows(T x, int channels);
+
+  /** Rows as activations of the size of others. */
+  T toPixels(T rows, T like, int channels);
+
+  /** {@code [batch, rows, in]} to {@code [batch, rows, out]}, with or without a bias. */
+  T rowsDense(String name, T x, int in, int out, boolean bias);
+
+  /** Normalisation of each row, with scale and bias. */
+  T layerNorm(String name, T x, int channels);
+
+  /** {@code a gelu(b)} of the halves a and b of {@code [batch, rows, 2 channels]}. */
+  T geglu(T x, int channels);
+
+  /**
+   * Scaled dot-product attention with several heads.
+   *
+   * @param q queries {@code [batch, rows, channels]}
+   * @param k keys {@code [batch, tokens, channels]}
+   * @param v values {@code [batch, tokens, channels]}
+   * @return of the shape of the queries
+   */
+  T attend(T q, T k, T v, int channels, int heads);
+
   /** Releases a tensor that is not needed any more. */
   void release(T x);
 }

@@ -69,7 +69,7 @@ public final class SamplerOverhead implements Callable<Integer> {
   @Override
   public Integer call() {
     Map<String, List<Times>> measured = new LinkedHashMap<>();
-    try (UNet model = UNet.create(NET.config(), NoiseSchedule.linear(TIMESTEPS), 1);
+    try (UNet model = UNet.create(NET.unet(), NoiseSchedule.linear(TIMESTEPS), 1);
         INDArray pictures = OurNetwork.pictures(NET, batch);
         INDArray t =
             Nd4j.valueArrayOf(new long[] {batch}, (double) TIMESTEPS / 2, pictures.dataType())) {

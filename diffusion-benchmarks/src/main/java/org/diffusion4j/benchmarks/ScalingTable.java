@@ -49,11 +49,13 @@ final class ScalingTable {
     BATCHES.forEach(batch -> rows.add(new Row("batch " + batch, standard.withBatch(batch))));
     Net net = standard.net();
     for (int size : SIZES) {
-      Net other = new Net(net.name(), size, net.channels(), net.base(), net.mult());
+      Net other =
+          new Net(net.name(), size, net.channels(), net.base(), net.mult(), net.takesText());
       rows.add(new Row("side " + size, standard.with(other)));
     }
     for (int base : BASES) {
-      Net other = new Net(net.name(), net.size(), net.channels(), base, net.mult());
+      Net other =
+          new Net(net.name(), net.size(), net.channels(), base, net.mult(), net.takesText());
       rows.add(new Row("base " + base, standard.with(other)));
     }
     THREADS.forEach(count -> rows.add(new Row("threads " + count, standard.withThreads(count))));

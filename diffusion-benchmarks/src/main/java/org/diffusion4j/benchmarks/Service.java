@@ -88,7 +88,7 @@ public final class Service implements Callable<Integer> {
   public Integer call() throws InterruptedException, ExecutionException {
     Net net = nets.nets().get(0);
     ExecutorService threads = Executors.newFixedThreadPool(callers);
-    try (UNet model = UNet.create(net.config(), NoiseSchedule.linear(1000), 1)) {
+    try (UNet model = UNet.create(net.unet(), NoiseSchedule.linear(1000), 1)) {
       out.printf(
           Locale.ROOT,
           "# %s; %d callers, %d at the same time, ddim with %d steps; %s; limit %d MB%n",

@@ -105,6 +105,10 @@ public final class SideBySide implements Callable<Integer> {
 
   private void compare(Case first, Rounds runs) {
     for (Mode mode : modes) {
+      if (mode == Mode.TRAIN && first.net().takesText()) {
+        out.println("# " + first.net().name() + " is not trained by this benchmark");
+        continue;
+      }
       for (int batch : batches) {
         out.println(runs.compare(first.withMode(mode).withBatch(batch), PEERS).line());
       }

@@ -91,7 +91,7 @@ final class TrainingRun implements AutoCloseable {
   }
 
   private static UNet model(Net net) {
-    return UNet.create(net.config(), NoiseSchedule.linear(TIMESTEPS), 1);
+    return UNet.create(net.unet(), NoiseSchedule.linear(TIMESTEPS), 1);
   }
 
   private static SampleIterator pictures(Net net, int batch) {

@@ -10,9 +10,11 @@ class CaseTest {
 
   @Test
   void parse_ofItsArgumentsAndMore_isTheSame() {
-    Case what = new Case(Net.CIFAR, Mode.TRAIN, 64, 1, ComputeType.BFLOAT16, 0.5);
-    List<String> arguments = new ArrayList<>(what.toArguments());
-    arguments.add("model.onnx");
-    assertThat(Case.parse(arguments.toArray(String[]::new))).isEqualTo(what);
+    for (Net net : List.of(Net.CIFAR, Net.STABLE_DIFFUSION)) {
+      Case what = new Case(net, Mode.TRAIN, 64, 1, ComputeType.BFLOAT16, 0.5);
+      List<String> arguments = new ArrayList<>(what.toArguments());
+      arguments.add("model.onnx");
+      assertThat(Case.parse(arguments.toArray(String[]::new))).isEqualTo(what);
+    }
   }
 }

@@ -64,7 +64,7 @@ public final class Checkpoint {
         directory,
         beside -> {
           if (model != null) {
-            model.withWeights(weights).writeTo(beside);
+            model.withWeights(weights).writeTo(beside, DataType.FLOAT);
           }
           Path training = Files.createDirectory(beside.resolve(TRAINING));
           for (Map.Entry<String, Map<String, INDArray>> group : tensors.entrySet()) {

@@ -14,6 +14,7 @@ import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.unet.NetworkConfig;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -34,8 +35,9 @@ sealed interface Component {
    * Writes the component to an empty folder.
    *
    * @param folder the component's folder
+   * @param weights the type of weights in their file, FLOAT or FLOAT16
    */
-  void write(Path folder) throws IOException;
+  void write(Path folder, DataType weights) throws IOException;
 
   /** The value of the entry. */
   default List<String> entry() {
@@ -78,11 +80,11 @@ sealed interface Component {
     }
 
     @Override
-    public void write(Path folder) throws IOException {
+    public void write(Path folder, DataType type) throws IOException {
       Json.write(folder.resolve(DiffusersFormat.CONFIG), kind().write(config));
       Map<String, INDArray> all = new TreeMap<>(weights.get());
       all.keySet().retainAll(config.weightShapes().keySet());
-      ModelWeights.save(all, kind().layout(), folder.resolve(DiffusersFormat.WEIGHTS));
+      ModelWeights.save(all, kind().layout(), folder.resolve(DiffusersFormat.WEIGHTS), type);
     }
   }
 
@@ -109,7 +111,7 @@ sealed interface Component {
     }
 
     @Override
-    public void write(Path folder) throws IOException {
+    public void write(Path folder, DataType weights) throws IOException {
       ModelIndex.writeScheduler(folder, value);
     }
   }

@@ -18,6 +18,7 @@ import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -164,7 +165,20 @@ public final class PretrainedModel implements AutoCloseable {
    *     directory is then unchanged
    */
   public void save(Path directory) throws IOException {
-    ModelIndex.writeDirectory(directory, this::writeTo);
+    save(directory, DataType.FLOAT);
+  }
+
+  /**
+   * Writes the model directory as {@link #save(Path)}, with weights of a type. Those of 16 bits
+   * take half the space and are rounded to the nearest.
+   *
+   * @param directory as for {@link #save(Path)}
+   * @param weights the type of weights in their file, FLOAT or FLOAT16
+   * @throws IllegalArgumentException for another type
+   * @throws IOException as {@link #save(Path)}, or if a weight is too large for 16 bits
+   */
+  public void save(Path directory, DataType weights) throws IOException {
+    ModelIndex.writeDirectory(directory, beside -> writeTo(beside, weights));
   }
 
   /**
@@ -172,24 +186,26 @@ public final class PretrainedModel implements AutoCloseable {
    *
    * @param model of any architecture
    * @param directory an existing folder
+   * @param weights the type of weights in their file, FLOAT or FLOAT16
    * @return the library and the class that {@code model_index.json} names
+   * @throws IllegalArgumentException for another type
    * @throws IOException if it cannot be written
    */
-  public static List<String> saveNetwork(SameDiffDenoiser model, Path directory)
+  public static List<String> saveNetwork(SameDiffDenoiser model, Path directory, DataType weights)
       throws IOException {
     Component.Network network = new Component.Network(model, model.config(), model::weights);
-    network.write(directory);
+    network.write(directory, weights);
     return network.entry();
   }
 
   /** Writes to an empty directory. */
-  void writeTo(Path directory) throws IOException {
+  void writeTo(Path directory, DataType weights) throws IOException {
     Map<String, @Nullable Object> index = new TreeMap<>();
     index.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
     index.put(DiffusersFormat.CLASS_NAME, network().kind().pipeline(scheduler().className()));
     for (Component component : components.values()) {
       index.put(component.name(), component.entry());
-      component.write(Files.createDirectory(directory.resolve(component.name())));
+      component.write(Files.createDirectory(directory.resolve(component.name())), weights);
     }
     if (!provenance.facts().isEmpty()) {
       Json.write(directory.resolve(DiffusersFormat.PROVENANCE), provenance.facts());

@@ -26,6 +26,7 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.UNet2DConditionModel;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 
 /** Trains a U-Net and its text encoder together, or a LoRA of them, and saves what was trained. */
 final class TextTraining {
@@ -54,11 +55,13 @@ final class TextTraining {
   private final @Nullable Integer rank;
   private final TrainingOptions options;
   private final int checkpointMinutes;
+  private final DataType weights;
   private final PrintWriter out;
 
   /**
    * @param from the model to start from, or null for random weights
    * @param rank of the LoRA, or null to train all weights
+   * @param weights the type of a saved model's weights
    */
   TextTraining(
       TextImages images,
@@ -66,12 +69,14 @@ final class TextTraining {
       @Nullable Integer rank,
       TrainingOptions options,
       int checkpointMinutes,
+      DataType weights,
       PrintWriter out) {
     this.images = images;
     this.from = from;
     this.rank = rank;
     this.options = options;
     this.checkpointMinutes = checkpointMinutes;
+    this.weights = weights;
     this.out = out;
   }
 
@@ -94,7 +99,7 @@ final class TextTraining {
       } else {
         train(unet, encoder.models().get(0), encoder.tokenizers().get(0));
         Path directory = options.out.resolve("model");
-        model(unet, encoder, model.scheduler()).save(directory);
+        model(unet, encoder, model.scheduler()).save(directory, weights);
         out.printf(Locale.ROOT, "written  %s%n", directory);
       }
     }

@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import org.diffusion4j.text.TextImages;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -69,16 +70,32 @@ final class TextTrainingCommand implements Callable<Integer> {
           "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
   private int minutes = 10;
 
+  @Option(
+      names = "--half",
+      description = "Writes the model with weights of 16 bits, in half the space.")
+  private boolean half;
+
   @Override
   public Integer call() throws IOException {
     if (rank != null && from == null) {
       throw new ParameterException(spec.commandLine(), "--lora must be given with --from");
     }
+    if (rank != null && half) {
+      throw new ParameterException(spec.commandLine(), "--half must be given without --lora");
+    }
     TextImages images = TextImages.open(data, SIZE, SIZE);
     if (variant != null) {
       images = images.select(Variants.balanced(images.texts(), variant));
     }
-    new TextTraining(images, from, rank, training, minutes, spec.commandLine().getOut()).run();
+    new TextTraining(
+            images,
+            from,
+            rank,
+            training,
+            minutes,
+            half ? DataType.FLOAT16 : DataType.FLOAT,
+            spec.commandLine().getOut())
+        .run();
     return 0;
   }
 }

@@ -90,7 +90,7 @@ class TextTest {
   }
 
   @Test
-  void training_startsFromAModel() {
+  void training_startsFromAModel() throws IOException {
     Path out = directory.resolve("again");
     Runs run =
         Runs.of(
@@ -103,9 +103,13 @@ class TextTest {
             "red|blue",
             "--steps=1",
             "--batch=2",
+            "--half",
             "--out",
             out);
     assertThat(run.exitCode()).as(run.err()).isZero();
+    String weights = "unet/diffusion_pytorch_model.safetensors";
+    assertThat(Files.size(out.resolve("model").resolve(weights)))
+        .isLessThan(Files.size(model.resolve(weights)) * 6 / 10);
     assertThat(out.resolve("model/unet/config.json")).exists();
     assertThat(out.resolve("tokenizer")).doesNotExist();
   }

@@ -3,6 +3,7 @@ package org.diffusion4j.autoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.diffusion4j.ModelFormatException;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -48,7 +49,19 @@ public interface Autoencoder extends AutoCloseable {
    * @param directory is created if it does not exist
    * @throws IOException if it cannot be written
    */
-  void save(Path directory) throws IOException;
+  default void save(Path directory) throws IOException {
+    save(directory, DataType.FLOAT);
+  }
+
+  /**
+   * The same with weights of a type.
+   *
+   * @param directory is created if it does not exist
+   * @param weights the type of weights in their file, FLOAT or FLOAT16
+   * @throws IllegalArgumentException for another type
+   * @throws IOException if it cannot be written, or if a weight is too large for 16 bits
+   */
+  void save(Path directory, DataType weights) throws IOException;
 
   /** The number of channels of an image to encode. */
   int imageChannels();

@@ -14,6 +14,7 @@ import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.internal.files.ModelWeights;
 import org.diffusion4j.internal.files.WeightLayout;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,7 +87,8 @@ final class AutoencoderFiles {
       Path directory,
       String className,
       Map<String, @Nullable Object> settings,
-      Map<String, INDArray> weights)
+      Map<String, INDArray> weights,
+      DataType type)
       throws IOException {
     Map<String, @Nullable Object> json = new TreeMap<>(settings);
     json.put(DiffusersFormat.CLASS_NAME, className);
@@ -96,7 +98,8 @@ final class AutoencoderFiles {
         DiffusersFormat.CONFIG,
         folder -> {
           Json.write(folder.resolve(DiffusersFormat.CONFIG), json);
-          ModelWeights.save(weights, WeightLayout.TORCH, folder.resolve(DiffusersFormat.WEIGHTS));
+          ModelWeights.save(
+              weights, WeightLayout.TORCH, folder.resolve(DiffusersFormat.WEIGHTS), type);
         });
   }
 }

@@ -12,6 +12,7 @@ import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.nn.FeatureMap;
 import org.diffusion4j.internal.nn.Layers;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -276,8 +277,8 @@ public final class AutoencoderKL implements Autoencoder {
   }
 
   @Override
-  public void save(Path directory) throws IOException {
-    AutoencoderFiles.save(directory, CLASS_NAME, config.toJson(), coders.weights());
+  public void save(Path directory, DataType weights) throws IOException {
+    AutoencoderFiles.save(directory, CLASS_NAME, config.toJson(), coders.weights(), weights);
   }
 
   /** The architecture. */

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import java.util.function.DoubleUnaryOperator;
 import org.diffusion4j.ModelFormatException;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -193,8 +194,8 @@ public final class AutoencoderTiny implements Autoencoder {
   }
 
   @Override
-  public void save(Path directory) throws IOException {
-    AutoencoderFiles.save(directory, CLASS_NAME, config.toJson(), coders.weights());
+  public void save(Path directory, DataType weights) throws IOException {
+    AutoencoderFiles.save(directory, CLASS_NAME, config.toJson(), coders.weights(), weights);
   }
 
   /** The architecture. */

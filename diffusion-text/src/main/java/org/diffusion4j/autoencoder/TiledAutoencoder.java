@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
 import org.diffusion4j.autoencoder.AutoencoderKL.Moments;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** An {@link AutoencoderKL} that divides larger images into tiles. */
@@ -65,8 +66,8 @@ final class TiledAutoencoder implements Autoencoder {
   }
 
   @Override
-  public void save(Path directory) throws IOException {
-    whole.save(directory);
+  public void save(Path directory, DataType weights) throws IOException {
+    whole.save(directory, weights);
   }
 
   @Override

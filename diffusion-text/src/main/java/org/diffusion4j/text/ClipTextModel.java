@@ -22,6 +22,7 @@ import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.nn.WeightShapes;
 import org.diffusion4j.internal.text.ClipTextGraph;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -134,13 +135,26 @@ public final class ClipTextModel implements AutoCloseable {
    * @throws IOException if it cannot be written, or if a weight is not finite
    */
   public void save(Path directory) throws IOException {
-    ModelIndex.writeDirectory(directory, DiffusersFormat.CONFIG, this::writeTo);
+    save(directory, DataType.FLOAT);
+  }
+
+  /**
+   * Writes a model as {@link #save(Path)}, with weights of a type.
+   *
+   * @param directory as for {@link #save(Path)}
+   * @param weights the type of weights in their file, FLOAT or FLOAT16
+   * @throws IllegalArgumentException for another type
+   * @throws IOException as {@link #save(Path)}, or if a weight is too large for 16 bits
+   */
+  public void save(Path directory, DataType weights) throws IOException {
+    ModelIndex.writeDirectory(
+        directory, DiffusersFormat.CONFIG, folder -> writeTo(folder, weights));
   }
 
   /** Writes the files to an empty folder. */
-  void writeTo(Path folder) throws IOException {
+  void writeTo(Path folder, DataType type) throws IOException {
     Json.write(folder.resolve(DiffusersFormat.CONFIG), config.toJson());
-    ModelWeights.save(weights(), WeightLayout.TORCH, folder.resolve(WEIGHTS));
+    ModelWeights.save(weights(), WeightLayout.TORCH, folder.resolve(WEIGHTS), type);
   }
 
   /** The architecture. */

@@ -16,6 +16,7 @@ import org.diffusion4j.internal.files.ModelIndex;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 
 /** Writes the directories of text-to-image models. */
 final class PipelineWriter {
@@ -26,24 +27,28 @@ final class PipelineWriter {
 
   private final Parts parts;
   private final Path directory;
+  private final DataType weights;
   private final Map<String, @Nullable Object> index = new TreeMap<>();
 
   /**
    * @param directory an empty one
+   * @param weights the type of weights in their files
    */
-  private PipelineWriter(Parts parts, Path directory) {
+  private PipelineWriter(Parts parts, Path directory, DataType weights) {
     this.parts = parts;
     this.directory = directory;
+    this.weights = weights;
   }
 
-  static void write(Parts parts, Provenance provenance, Path directory) throws IOException {
+  static void write(Parts parts, Provenance provenance, Path directory, DataType weights)
+      throws IOException {
     if (parts.encoder() != null && !(parts.encoder() instanceof ClipTextEncoder)) {
       throw new IllegalArgumentException(
           "text encoder must be a ClipTextEncoder to be written but is a "
               + parts.encoder().getClass().getName());
     }
     ModelIndex.writeDirectory(
-        directory, beside -> new PipelineWriter(parts, beside).write(provenance));
+        directory, beside -> new PipelineWriter(parts, beside, weights).write(provenance));
   }
 
   private void write(Provenance provenance) throws IOException {
@@ -52,14 +57,14 @@ final class PipelineWriter {
     index.put(DiffusersFormat.VERSION_NAME, DiffusersFormat.VERSION);
     index.put(
         PipelineReader.NETWORK,
-        PretrainedModel.saveNetwork(parts.network(), folder(PipelineReader.NETWORK)));
+        PretrainedModel.saveNetwork(parts.network(), folder(PipelineReader.NETWORK), weights));
     if (parts.encoder() instanceof ClipTextEncoder encoder) {
       writeEncoders(encoder);
     }
     Autoencoder autoencoder = parts.autoencoder();
     if (autoencoder != null) {
       String name = parts.kind().autoencoderFolder();
-      autoencoder.save(directory.resolve(name));
+      autoencoder.save(directory.resolve(name), weights);
       index.put(name, List.of(DiffusersFormat.LIBRARY, autoencoder.getClass().getSimpleName()));
     }
     writeScheduler(DiffusersFormat.SCHEDULER, parts.scheduler());
@@ -79,7 +84,7 @@ final class PipelineWriter {
       boolean second = parts.kind() == PipelineKind.STABLE_DIFFUSION_XL && i == count - 1;
       String suffix = second ? PipelineReader.SECOND : "";
       ClipTextModel model = encoder.models().get(i);
-      model.writeTo(folder(PipelineReader.ENCODER + suffix));
+      model.writeTo(folder(PipelineReader.ENCODER + suffix), weights);
       encoder.tokenizers().get(i).write(folder(PipelineReader.TOKENIZER + suffix));
       index.put(
           PipelineReader.ENCODER + suffix,

@@ -199,7 +199,20 @@ public final class TextToImage implements AutoCloseable {
    * @throws IOException if it cannot be written; an existing directory is then unchanged
    */
   public void save(Path directory) throws IOException {
-    PipelineWriter.write(parts, provenance, directory);
+    save(directory, DataType.FLOAT);
+  }
+
+  /**
+   * Writes the model directory as {@link #save(Path)}, with weights of a type. Those of 16 bits
+   * take half the space and are rounded to the nearest.
+   *
+   * @param directory as for {@link #save(Path)}
+   * @param weights the type of weights in their files, FLOAT or FLOAT16
+   * @throws IllegalArgumentException for another type, or as {@link #save(Path)}
+   * @throws IOException as {@link #save(Path)}, or if a weight is too large for 16 bits
+   */
+  public void save(Path directory, DataType weights) throws IOException {
+    PipelineWriter.write(parts, provenance, directory, weights);
   }
 
   /** Frees the memory of all parts. */

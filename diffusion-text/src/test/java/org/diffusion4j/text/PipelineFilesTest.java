@@ -15,12 +15,15 @@ import java.util.function.Consumer;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.files.Json;
+import org.diffusion4j.internal.files.Safetensors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Directories of text-to-image models as they are found, and what is refused. */
 class PipelineFilesTest {
@@ -77,6 +80,30 @@ class PipelineFilesTest {
         model.resolve("vae/diffusion_pytorch_model.fp16.safetensors"));
     try (TextToImage loaded = TextToImage.load(model)) {
       assertThat(loaded.generate("a cat")).isNotNull();
+    }
+  }
+
+  @Test
+  void weightsOf16Bits_areWrittenForEveryPart() throws IOException {
+    Path saved = folder.resolve("half");
+    try (TextToImage loaded = TextToImage.load(model)) {
+      loaded.save(saved, DataType.FLOAT16);
+    }
+    for (String file :
+        List.of(
+            "unet/diffusion_pytorch_model.safetensors",
+            "text_encoder/model.safetensors",
+            "vae/diffusion_pytorch_model.safetensors")) {
+      try (Safetensors weights = Safetensors.open(saved.resolve(file))) {
+        assertThat(weights.names()).as(file).allMatch(name -> weights.dtype(name).equals("F16"));
+      }
+    }
+    ImageRequest request = ImageRequest.builder("a cat").steps(2).seed(3).build();
+    try (TextToImage loaded = TextToImage.load(saved);
+        TextToImage frozen = TextToImage.loadFrozen(saved);
+        INDArray pictures = loaded.values(request);
+        INDArray same = frozen.values(request)) {
+      assertThat(same).isEqualTo(pictures);
     }
   }
 

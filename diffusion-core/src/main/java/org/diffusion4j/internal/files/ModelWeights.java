@@ -12,12 +12,17 @@ import java.util.TreeMap;
 import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.engine.graph.WeightSource;
 import org.diffusion4j.internal.common.Shown;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** A model's weights in safetensors files. */
 public final class ModelWeights {
 
   private static final int MOST_PROBLEMS = 4;
+
+  /** The largest finite number of 16 bits. */
+  private static final double MOST_HALF = 65504;
+
   private static final List<String> FLOATING = List.of("F32", "F16", "BF16", "F64");
 
   private final Map<String, long[]> shapes;
@@ -30,8 +35,18 @@ public final class ModelWeights {
     this.layout = layout;
   }
 
-  public static void save(Map<String, INDArray> weights, WeightLayout layout, Path file)
+  /**
+   * Writes a model's weights.
+   *
+   * @param weights of type FLOAT
+   * @param type of the weights in the file, FLOAT or FLOAT16
+   * @throws IllegalArgumentException for another type
+   * @throws ModelFormatException if a weight is not finite, or too large for 16 bits
+   */
+  public static void save(
+      Map<String, INDArray> weights, WeightLayout layout, Path file, DataType type)
       throws IOException {
+    requireType(type);
     Map<String, INDArray> tensors = new TreeMap<>();
     for (Map.Entry<String, INDArray> entry : weights.entrySet()) {
       String name = entry.getKey();
@@ -40,9 +55,31 @@ public final class ModelWeights {
         throw new ModelFormatException(
             file, "weights must be finite to be written but the sum of " + name + " is " + sum);
       }
+      if (type == DataType.FLOAT16) {
+        requireRange(name, entry.getValue().amaxNumber().doubleValue(), file);
+      }
       tensors.put(name, layout.toFile(name, entry.getValue()));
     }
-    Safetensors.write(file, tensors, Map.of("format", "pt"));
+    Safetensors.write(file, tensors, Map.of("format", "pt"), type);
+  }
+
+  private static void requireType(DataType type) {
+    if (type != DataType.FLOAT && type != DataType.FLOAT16) {
+      throw new IllegalArgumentException(
+          "type of weights to write must be FLOAT or FLOAT16 but was " + type);
+    }
+  }
+
+  private static void requireRange(String name, double most, Path file)
+      throws ModelFormatException {
+    if (most > MOST_HALF) {
+      throw new ModelFormatException(
+          file,
+          "weights must be in [-65504, 65504] to be written with 16 bits but "
+              + name
+              + " has one of magnitude "
+              + most);
+    }
   }
 
   /**

@@ -16,6 +16,7 @@ import org.diffusion4j.ModelFormatException;
 import org.diffusion4j.internal.AtomicFiles;
 import org.diffusion4j.internal.HostBytes;
 import org.diffusion4j.internal.common.Backend;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.common.Shown;
 import org.jspecify.annotations.Nullable;
@@ -220,7 +221,18 @@ public final class Safetensors implements AutoCloseable {
    */
   public static void write(Path file, Map<String, INDArray> tensors, Map<String, String> metadata)
       throws IOException {
-    List<Map.Entry<String, INDArray>> sorted = sorted(tensors);
+    write(file, tensors, metadata, DataType.FLOAT);
+  }
+
+  /**
+   * The same with another type for the tensors of type FLOAT, which are converted one by one.
+   *
+   * @param floats FLOAT, HALF or BFLOAT16; a value beyond the range of 16 bits becomes infinite
+   */
+  static void write(
+      Path file, Map<String, INDArray> tensors, Map<String, String> metadata, DataType floats)
+      throws IOException {
+    List<Map.Entry<String, INDArray>> sorted = sorted(tensors, floats);
     metadata.forEach(
         (key, value) -> {
           requireEncodable(key);
@@ -228,7 +240,7 @@ public final class Safetensors implements AutoCloseable {
         });
     var sortedMetadata = new TreeMap<String, String>(Json.CODE_POINT_ORDER);
     sortedMetadata.putAll(metadata);
-    byte[] start = SafetensorsHeader.encode(layout(sorted), sortedMetadata);
+    byte[] start = SafetensorsHeader.encode(layout(sorted, floats), sortedMetadata);
     AtomicFiles.writeFile(
         file,
         path -> {
@@ -236,23 +248,40 @@ public final class Safetensors implements AutoCloseable {
               FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             writeFully(out, ByteBuffer.wrap(start));
             for (Map.Entry<String, INDArray> tensor : sorted) {
-              HostBytes.take(tensor.getValue(), (chunk, at) -> writeFully(out, chunk));
+              writeTensor(out, tensor.getValue(), stored(tensor.getValue(), floats).dataType);
             }
           }
         });
   }
 
-  private static List<Map.Entry<String, INDArray>> sorted(Map<String, INDArray> tensors) {
+  private static void writeTensor(FileChannel out, INDArray tensor, DataType type)
+      throws IOException {
+    if (tensor.dataType() == type) {
+      HostBytes.take(tensor, (chunk, at) -> writeFully(out, chunk));
+      return;
+    }
+    try (INDArray converted = Detached.get(() -> tensor.castTo(type))) {
+      HostBytes.take(converted, (chunk, at) -> writeFully(out, chunk));
+    }
+  }
+
+  /** The type of an array in the file. */
+  private static TensorType stored(INDArray array, DataType floats) {
+    DataType type = array.dataType();
+    return TensorType.of(type == DataType.FLOAT ? floats : type);
+  }
+
+  private static List<Map.Entry<String, INDArray>> sorted(
+      Map<String, INDArray> tensors, DataType floats) {
     Comparator<Map.Entry<String, INDArray>> byType =
-        Comparator.comparing(
-            e -> TensorType.of(e.getValue().dataType()), Comparator.reverseOrder());
+        Comparator.comparing(e -> stored(e.getValue(), floats), Comparator.reverseOrder());
     return tensors.entrySet().stream()
         .sorted(byType.thenComparing(Map.Entry::getKey, Json.CODE_POINT_ORDER))
         .toList();
   }
 
   private static Map<String, SafetensorsHeader.Tensor> layout(
-      List<Map.Entry<String, INDArray>> tensors) {
+      List<Map.Entry<String, INDArray>> tensors, DataType floats) {
     var layout = new LinkedHashMap<String, SafetensorsHeader.Tensor>();
     long end = 0;
     for (Map.Entry<String, INDArray> entry : tensors) {
@@ -261,7 +290,7 @@ public final class Safetensors implements AutoCloseable {
         throw new IllegalArgumentException("name of a tensor must not be " + name);
       }
       INDArray array = entry.getValue();
-      TensorType type = TensorType.of(array.dataType());
+      TensorType type = stored(array, floats);
       long begin = end;
       end = begin + (array.isEmpty() ? 0 : array.length() * type.width);
       // In ND4J an array without dimensions can be empty; a tensor without dimensions has one

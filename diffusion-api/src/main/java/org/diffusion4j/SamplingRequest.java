@@ -27,6 +27,7 @@ public final class SamplingRequest {
   private final Condition condition;
   private final @Nullable INDArray start;
   private final OptionalDouble strength;
+  private final @Nullable Known known;
   private final int firstSample;
   private final Hook hook;
   private final SamplingListener listener;
@@ -50,6 +51,7 @@ public final class SamplingRequest {
     condition = builder.condition;
     start = builder.start;
     strength = builder.strength;
+    known = builder.known;
     hook = builder.hook;
     listener = builder.listener;
     cancelToken = builder.cancelToken;
@@ -166,6 +168,11 @@ public final class SamplingRequest {
     return strength;
   }
 
+  /** The known part of the samples, which is kept, or null. */
+  public @Nullable Known known() {
+    return known;
+  }
+
   /** The hook that is called after each step. */
   public Hook hook() {
     return hook;
@@ -208,26 +215,36 @@ public final class SamplingRequest {
         + (condition.isNone() ? "" : ", condition=" + Shown.text(condition))
         + (start == null ? "" : ", start=" + Shown.array(start))
         + (strength.isPresent() ? ", strength=" + strength.getAsDouble() : "")
+        + (known == null ? "" : ", known=" + Shown.array(known.x0()))
         + "]";
   }
 
   /**
-   * Changes the samples between the steps of a run, as inpainting does. Samplers need not know
-   * about it.
+   * The known part of samples: {@link Builder#known}.
    *
-   * <p>Inpainting by replacement (Song et al. 2021; RePaint, Lugmayr et al. 2022, without
-   * resampling): after each step the known part of the samples is replaced by the known image with
-   * noise of the current level.
+   * @param x0 clean samples, FLOAT {@code [count, sampleShape...]}, or one for all
+   * @param mask which part of them is known, with values in [0, 1]
+   */
+  public record Known(INDArray x0, INDArray mask) {
+
+    public Known {
+      Objects.requireNonNull(x0, "known samples");
+      Objects.requireNonNull(mask, "mask");
+    }
+
+    /** Contains only the shapes. */
+    @Override
+    public String toString() {
+      return "Known[x0=" + Shown.array(x0) + ", mask=" + Shown.array(mask) + "]";
+    }
+  }
+
+  /**
+   * Changes the samples between the steps of a run. Samplers need not know about it. This one keeps
+   * the mean of the samples at 0:
    *
    * <pre>{@code
-   * SamplingRequest.Hook replace =
-   *     step -> {
-   *       try (INDArray noise = step.noise().next(step.x().shape());
-   *           INDArray noisy = known.mul(step.level().signal());
-   *           INDArray part = noise.muli(step.level().noise()).addi(noisy).muli(mask)) {
-   *         step.x().muli(unknown).addi(part);
-   *       }
-   *     };
+   * SamplingRequest.Hook centred = step -> step.x().subi(step.x().meanNumber());
    * }</pre>
    *
    * <p>A sampler that makes one move in several steps (Heun, singlestep DPM-Solver, UniPC's
@@ -316,6 +333,7 @@ public final class SamplingRequest {
     private Condition condition = Condition.none();
     private @Nullable INDArray start;
     private OptionalDouble strength = OptionalDouble.empty();
+    private @Nullable Known known;
     private int firstSample;
     private Hook hook = Hook.NONE;
     private SamplingListener listener = SamplingListener.NONE;
@@ -428,6 +446,27 @@ public final class SamplingRequest {
       }
       start = Objects.requireNonNull(x0, "start");
       strength = OptionalDouble.of(part);
+      return this;
+    }
+
+    /**
+     * Sets the part of the samples that is known; a run makes the rest to fit: inpainting, and
+     * outpainting, where the known part is a small picture within a large one. It works with every
+     * sampler that begins with noise.
+     *
+     * <p>After each step the known part is replaced by that of {@code x0} with noise of the current
+     * level, and after the last step by that of {@code x0} itself (replacement: Song et al. 2021).
+     * So what the mask gives 1 comes back exactly. The noise is that which the sampler drew in the
+     * step, or a further draw. A {@link #afterStep hook} is called afterwards.
+     *
+     * @param x0 clean samples, FLOAT {@code [count, sampleShape...]} or one for all samples;
+     *     finite, also where nothing is known; not changed, and must not be closed during the run
+     * @param mask FLOAT of the same rank: one for each sample or one for all, one for each channel
+     *     (or feature) or one for all, and the same height and width; 1 where {@code x0} is known,
+     *     0 where it is not, and between them for soft edges; as {@code x0} otherwise
+     */
+    public Builder known(INDArray x0, INDArray mask) {
+      known = new Known(x0, mask);
       return this;
     }
 

@@ -33,6 +33,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
           "DDPMScheduler",
           "DDIMScheduler",
           "DDIMInverseScheduler",
+          "RePaintScheduler",
           "PNDMScheduler",
           "EulerDiscreteScheduler",
           "EulerAncestralDiscreteScheduler",

@@ -229,23 +229,64 @@ class SamplingReferenceTest {
           onTheirSteps.differsFromOurs()
               ? onTheirSteps.sample(pretrained.model(), request)
               : sampler.sample(pretrained.model(), request)) {
-        INDArray images = result.samples().mul(0.5).addi(0.5);
-        images = Transforms.min(Transforms.max(images, 0), 1).permute(0, 2, 3, 1);
-        assertThat(distance(images, io.get("images"))).isLessThan(PICTURE_TOLERANCE);
-        float[] exact = io.get("images").dup('c').data().asFloat();
-        float[] actual = images.dup('c').data().asFloat();
-        int[] expected = io.get("images_uint8").dup('c').data().asInt();
-        assertThat(actual).hasSameSizeAs(expected);
-        for (int i = 0; i < actual.length; i++) {
-          // Where the reference lies on the border of two values, float32 cannot tell which it is.
-          double fromBorder = Math.abs(exact[i] * 255 - Math.floor(exact[i] * 255) - 0.5);
-          assertThat(Math.rint(actual[i] * 255))
-              .as("pixel %d", i)
-              .isCloseTo(expected[i], within(fromBorder < 255 * PICTURE_TOLERANCE ? 1.0 : 0));
-        }
+        assertPictures(result.samples(), io);
       }
       assertThat(draws[0]).isEqualTo(((Number) json.get("noise_tensors")).intValue());
     }
+  }
+
+  private static void assertPictures(INDArray samples, Map<String, INDArray> io) {
+    INDArray images = samples.mul(0.5).addi(0.5);
+    images = Transforms.min(Transforms.max(images, 0), 1).permute(0, 2, 3, 1);
+    assertThat(distance(images, io.get("images"))).isLessThan(PICTURE_TOLERANCE);
+    float[] exact = io.get("images").dup('c').data().asFloat();
+    float[] actual = images.dup('c').data().asFloat();
+    int[] expected = io.get("images_uint8").dup('c').data().asInt();
+    assertThat(actual).hasSameSizeAs(expected);
+    for (int i = 0; i < actual.length; i++) {
+      // Where the reference lies on the border of two values, float32 cannot tell which it is.
+      double fromBorder = Math.abs(exact[i] * 255 - Math.floor(exact[i] * 255) - 0.5);
+      assertThat(Math.rint(actual[i] * 255))
+          .as("pixel %d", i)
+          .isCloseTo(expected[i], within(fromBorder < 255 * PICTURE_TOLERANCE ? 1.0 : 0));
+    }
+  }
+
+  @TestFactory
+  Stream<DynamicTest> repaintedPictures_areThoseOfTheReference() {
+    return ReferenceCases.folders("repaint").stream()
+        .map(
+            folder ->
+                DynamicTest.dynamicTest(folder.getFileName().toString(), () -> repaint(folder)));
+  }
+
+  private static void repaint(Path folder) throws IOException {
+    Map<String, Object> json = json(folder.resolve("case.json"));
+    Map<String, INDArray> io = ReferenceModels.tensors(folder.resolve("io.safetensors"));
+    Map<String, Object> arguments = object(json, "call_kwargs");
+    int seed = ((Number) json.get("weights_seed")).intValue();
+    try (PretrainedModel pretrained = ReferenceModels.loadPipeline(folder, seed)) {
+      int[] draws = {0};
+      SamplingRequest request =
+          SamplingRequest.builder(((Number) json.get("batch_size")).intValue())
+              .known(io.get("image"), io.get("mask"))
+              .noise(() -> (first, n) -> shape -> io.get("noise." + draws[0]++).dup())
+              .build();
+      Sampler sampler =
+          Samplers.repaint(
+                  pretrained.scheduler(),
+                  whole(arguments, "num_inference_steps"),
+                  ((Number) arguments.get("eta")).doubleValue())
+              .withJumps(whole(arguments, "jump_length"), whole(arguments, "jump_n_sample"));
+      try (SamplingResult result = sampler.sample(pretrained.model(), request)) {
+        assertPictures(result.samples(), io);
+      }
+      assertThat(draws[0]).isEqualTo(whole(json, "noise_tensors"));
+    }
+  }
+
+  private static int whole(Map<String, Object> json, String key) {
+    return ((Number) json.get(key)).intValue();
   }
 
   private static Sampler sampler(SchedulerConfig config, int steps, Map<String, Object> arguments) {

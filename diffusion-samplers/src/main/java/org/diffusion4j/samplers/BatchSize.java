@@ -14,15 +14,20 @@ final class BatchSize {
    */
   static final int ARRAYS = 16;
 
+  /** The arrays of a known part: samples, mask, and the noise that is kept for it. */
+  private static final int OF_KNOWN = 3;
+
   private final SamplingRequest request;
   private final Denoiser model;
   private final long sampleBytes;
+  private final int arrays;
   private final int kept;
 
   private BatchSize(SamplingRequest request, Denoiser model, int steps) {
     this.request = request;
     this.model = model;
     sampleBytes = NativeMemory.product(NativeMemory.product(model.sampleShape()), Float.BYTES);
+    arrays = ARRAYS + (request.known() == null ? 0 : OF_KNOWN);
     // A cancelled run copies the finished samples.
     kept = 1 + (request.keepsPartial() ? 1 : 0) + 2 * Recorder.length(request, steps);
   }
@@ -55,7 +60,7 @@ final class BatchSize {
         what,
         request.count(),
         NativeMemory.product(kept, sampleBytes),
-        NativeMemory.product(ARRAYS, n, sampleBytes));
+        NativeMemory.product(arrays, n, sampleBytes));
   }
 
   private int within(long limit, int most) {
@@ -86,8 +91,8 @@ final class BatchSize {
     // A conservative estimate: during the last, smaller batch a model may still hold the memory for
     // the other batches, except a second copy of its weights.
     long model = NativeMemory.sum(predictionBytes(n), rest == 0 ? 0 : predictionBytes(rest));
-    long arrays = (long) kept * request.count() + (long) ARRAYS * n;
-    return NativeMemory.sum(model, NativeMemory.product(sampleBytes, arrays));
+    long all = (long) kept * request.count() + (long) arrays * n;
+    return NativeMemory.sum(model, NativeMemory.product(sampleBytes, all));
   }
 
   private long predictionBytes(int n) {

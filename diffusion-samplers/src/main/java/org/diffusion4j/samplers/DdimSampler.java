@@ -9,7 +9,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Denoising diffusion implicit models: DDIM (Song et al. 2021), equation 12. Needs fewer steps than
- * DDPM.
+ * DDPM. With {@linkplain #withJumps jumps} it is RePaint.
  */
 public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Options> {
 
@@ -19,6 +19,7 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
     private boolean corrects;
     private boolean predictedEpsilon;
     private double finalAlphaBar = 1;
+    private Jumps jumps = Jumps.NONE;
 
     private Options(Timesteps timesteps, double eta) {
       super(timesteps);
@@ -90,19 +91,54 @@ public final class DdimSampler extends LoopSampler<DdimSampler, DdimSampler.Opti
     return with(o -> o.finalAlphaBar = alphaBar);
   }
 
+  /**
+   * A copy that jumps back as RePaint does (Lugmayr et al. 2022), for samples of which a part is
+   * {@linkplain org.diffusion4j.SamplingRequest.Builder#known known}: each stretch of {@code
+   * length} steps but the first is taken {@code visits} times, each time after the noise of its
+   * beginning was added again. RePaint is this method with eta 1, 250 steps, length 10 and 10
+   * visits. It calls the denoiser about {@code visits} times as often; a {@link
+   * org.diffusion4j.SamplingListener} is told of each call.
+   *
+   * @param length of a jump in steps, at least 1
+   * @param visits at least 1; 1 for no jumps
+   */
+  public DdimSampler withJumps(int length, int visits) {
+    return with(o -> o.jumps = new Jumps(length, visits, o.jumps.published()));
+  }
+
+  /** A copy whose jumps add the noise that diffusers adds. */
+  DdimSampler withPublishedJumps() {
+    return with(o -> o.jumps = new Jumps(o.jumps.length(), o.jumps.visits(), true));
+  }
+
   @Override
   String described() {
-    return ", eta=" + options.eta;
+    return ", eta=" + options.eta + options.jumps;
   }
 
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
+    return options.jumps.over(steps(schedule));
+  }
+
+  @Override
+  List<Transition> last(NoiseSchedule schedule, double strength) {
+    List<Transition> steps = steps(schedule);
+    int remaining = remaining(steps.size(), strength);
+    return options.jumps.over(steps.subList(steps.size() - remaining, steps.size()));
+  }
+
+  private List<Transition> steps(NoiseSchedule schedule) {
     return options.timesteps.down(schedule, Level.of(options.finalAlphaBar));
   }
 
   @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
-    return this::step;
+    if (options.jumps.visits() == 1) {
+      return this::step;
+    }
+    int stride = steps.size() == 1 ? 1 : (int) (steps.get(0).t() - steps.get(1).t());
+    return options.jumps.run(this::step, schedule, stride);
   }
 
   private INDArray step(Transition step, Estimate estimate, INDArray x, Supplier<INDArray> noise) {

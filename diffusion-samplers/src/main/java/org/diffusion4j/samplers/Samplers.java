@@ -20,6 +20,9 @@ public final class Samplers {
   /** The default of eta in {@code TCDScheduler}. */
   private static final double TCD_ETA = 0.3;
 
+  /** The default length and number of RePaint's jumps, in the paper and in diffusers. */
+  private static final int JUMP = 10;
+
   private Samplers() {}
 
   /**
@@ -79,6 +82,7 @@ public final class Samplers {
       case "DDPMScheduler" -> ddpm(config, steps);
       case "DDIMScheduler" -> ddim(config, steps, 0);
       case "DDIMInverseScheduler" -> ddimInversion(config, steps);
+      case "RePaintScheduler" -> repaint(config, steps, config.number("eta", 0));
       case "PNDMScheduler" -> pndm(config, steps);
       case "EulerDiscreteScheduler" -> euler(config, steps);
       case "EulerAncestralDiscreteScheduler" -> {
@@ -143,6 +147,25 @@ public final class Samplers {
     return new DdimInversion(timesteps(config, steps))
         .withCorrection(correction(config, true))
         .withInitialAlphaBar(finalAlphaBar(config, true));
+  }
+
+  /**
+   * RePaint (Lugmayr et al. 2022) as diffusers has it, with a configuration's steps and correction,
+   * jumps of 10 steps and 10 visits: {@link DdimSampler#withJumps} changes these. The request has
+   * the {@linkplain org.diffusion4j.SamplingRequest.Builder#known known part}.
+   *
+   * @param given of any scheduler
+   * @param steps in [1, T]
+   * @param eta in [0, 1]; 1 in the paper, 0 by default in diffusers
+   * @throws IllegalArgumentException if a setting is not supported
+   */
+  public static DdimSampler repaint(SchedulerConfig given, int steps, double eta) {
+    SchedulerConfig config = SchedulerKeys.of(given, "RePaintScheduler");
+    return new DdimSampler(timesteps(config, steps), eta)
+        .withCorrection(correction(config, true))
+        .withPredictedEpsilon()
+        .withPublishedJumps()
+        .withJumps(JUMP, JUMP);
   }
 
   private static PndmSampler pndm(SchedulerConfig config, int steps) {

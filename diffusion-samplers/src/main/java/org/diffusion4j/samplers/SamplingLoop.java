@@ -60,6 +60,7 @@ final class SamplingLoop {
     if (start != null) {
       requireStart(start);
     }
+    requireKnown();
   }
 
   private List<Transition> transitions() {
@@ -88,6 +89,18 @@ final class SamplingLoop {
     if (bad >= 0) {
       throw new IllegalArgumentException("start must be finite but was not for sample " + bad);
     }
+  }
+
+  private void requireKnown() {
+    SamplingRequest.Known known = request.known();
+    if (known == null) {
+      return;
+    }
+    if (method.startsFromSamples()) {
+      throw new IllegalArgumentException(
+          "known samples must not be given: this method begins with samples");
+    }
+    KnownPart.require(known, batchShape(request.count()));
   }
 
   private static void requireDescribed(Denoiser model) {
@@ -168,17 +181,23 @@ final class SamplingLoop {
   private INDArray batch(int first, int n, NoiseSource.Batch noise) {
     Condition condition = request.condition().slice(first, first + n);
     INDArray x = start(first, n, noise);
-    try (Run run = method.start(method.transitions(model.schedule()), model.schedule())) {
+    try (KnownPart known = known(first, n);
+        Run run = method.start(method.transitions(model.schedule()), model.schedule())) {
       for (int k = 0; k < transitions.size(); k++) {
         INDArray before = x;
         try {
-          x = step(run, first, k, x, condition, noise);
+          x = step(run, first, k, x, condition, known, noise);
         } finally {
           before.close();
         }
       }
     }
     return x;
+  }
+
+  private @Nullable KnownPart known(int first, int n) {
+    SamplingRequest.Known known = request.known();
+    return known == null ? null : KnownPart.of(known, first, batchShape(n));
   }
 
   /** Noise, the given start, or the given clean samples with the first transition's noise. */
@@ -198,14 +217,25 @@ final class SamplingLoop {
   }
 
   private INDArray step(
-      Run run, int first, int k, INDArray x, Condition condition, NoiseSource.Batch noise) {
+      Run run,
+      int first,
+      int k,
+      INDArray x,
+      Condition condition,
+      @Nullable KnownPart known,
+      NoiseSource.Batch noise) {
     Transition step = transitions.get(k);
     Supplier<INDArray> draw = () -> draw(noise, x.shape());
     INDArray seen = run.before(step, x, draw);
-    try (Estimate estimate = estimate(step, seen, condition, first)) {
-      INDArray next = run.step(step, estimate, seen, draw);
+    try (Estimate estimate = estimate(step, seen, condition, first);
+        StepNoise drawn = new StepNoise(draw, known != null)) {
+      INDArray next = run.step(step, estimate, seen, drawn);
       boolean done = false;
       try {
+        if (known != null) {
+          boolean last = k + 1 == transitions.size();
+          known.replaceIn(next, last ? Level.CLEAN : step.to(), drawn);
+        }
         change(next, first, k, noise);
         recorder
             .andThen(request.listener())

@@ -61,6 +61,7 @@ final class SchedulerKeys {
           used("DDPMScheduler", List.of("variance_type"), SPACING, CLIP, THRESHOLD),
           used("DDIMScheduler", List.of("set_alpha_to_one"), SPACING, CLIP, THRESHOLD),
           used("DDIMInverseScheduler", List.of("set_alpha_to_one"), SPACING, CLIP),
+          used("RePaintScheduler", List.of("eta", "clip_sample")),
           used("PNDMScheduler", List.of("skip_prk_steps", "set_alpha_to_one"), SPACING),
           used(
               "EulerDiscreteScheduler",

@@ -9,7 +9,7 @@
  *     <td>ancestral sampling; the variance is beta, the posterior's, or learned (Ho et al. 2020)</td>
  *     <td>1</td><td>1</td><td>every step but the last</td><td>all, or fewer</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DdimSampler}</td>
- *     <td>implicit models (Song et al. 2021)</td>
+ *     <td>implicit models (Song et al. 2021); with jumps RePaint (Lugmayr et al. 2022)</td>
  *     <td>1</td><td>1</td><td>none with eta 0, as DDPM with eta 1</td><td>10 to 100</td></tr>
  *   <tr><td>{@link org.diffusion4j.samplers.DdimInversion}</td>
  *     <td>DDIM in reverse: from samples to their noise</td>

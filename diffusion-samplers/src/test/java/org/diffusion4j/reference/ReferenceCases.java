@@ -34,6 +34,7 @@ public final class ReferenceCases {
           "pipelines",
           "schedulers",
           "schedulers_more",
+          "repaint",
           "diffusers-suite.json");
 
   private ReferenceCases() {}

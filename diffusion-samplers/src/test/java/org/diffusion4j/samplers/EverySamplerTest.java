@@ -294,6 +294,13 @@ class EverySamplerTest {
     }
   }
 
+  @Nested
+  class DdimWithJumps extends AnyPredictionContract {
+    DdimWithJumps() {
+      super(n -> new DdimSampler(n, 1).withJumps(2, 2), 0.1, 0.1);
+    }
+  }
+
   /** Without distillation the clean samples are means, and few steps blur. */
   @Nested
   class Lcm extends AnyPredictionContract {

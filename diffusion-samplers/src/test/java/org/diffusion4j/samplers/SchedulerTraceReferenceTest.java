@@ -39,7 +39,8 @@ class SchedulerTraceReferenceTest {
   private static final Pattern SUM = Pattern.compile("([\\d.]+)\\*x\\+([\\d.]+)\\*t");
 
   /** Folders of another format, which other tests read. */
-  private static final Set<String> NO_TRACES = Set.of("_schedules", "_add_noise", "_saved_configs");
+  private static final Set<String> NO_TRACES =
+      Set.of("_schedules", "_add_noise", "_saved_configs", "repaint");
 
   @TestFactory
   Stream<DynamicTest> steps_areThoseOfTheReference() {

@@ -89,6 +89,34 @@ public final class Elements {
     return x;
   }
 
+  /**
+   * Replaces a share of {@code x} by that of {@code a y + b z}, in place; the mask has the shares.
+   */
+  public static void blend(INDArray x, INDArray mask, double a, INDArray y, double b, INDArray z) {
+    if (!isPlain(x) || !isPlain(mask) || !isPlain(y) || !isPlain(z)) {
+      try (INDArray other = combine(a, y, b, z);
+          INDArray rest = mask.rsub(1)) {
+        x.muli(rest).addi(other.muli(mask));
+      }
+      return;
+    }
+    float ofY = (float) a;
+    float ofZ = (float) b;
+    run(
+        true,
+        (pieces, n) -> {
+          for (int i = 0; i < n; i++) {
+            float share = pieces[1][i];
+            float other = ofY * pieces[2][i] + ofZ * pieces[3][i];
+            pieces[0][i] = share * other + (1 - share) * pieces[0][i];
+          }
+        },
+        x,
+        mask,
+        y,
+        z);
+  }
+
   /** Divides by a number in place. */
   public static void divide(INDArray x, double divisor) {
     if (!isPlain(x)) {

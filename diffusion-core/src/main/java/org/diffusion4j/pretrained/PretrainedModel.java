@@ -161,6 +161,7 @@ public final class PretrainedModel implements AutoCloseable {
    *
    * @param directory the directory, or a symbolic link to it; an existing one is replaced with all
    *     its contents if it is empty or contains a {@code model_index.json}
+   * @throws IllegalStateException if the model was read by {@link #loadFrozen}
    * @throws IOException if it cannot be written, or if the path is something else; an existing
    *     directory is then unchanged
    */

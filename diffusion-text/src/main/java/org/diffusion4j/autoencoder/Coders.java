@@ -133,7 +133,8 @@ final class Coders implements AutoCloseable {
   Map<String, INDArray> weights() {
     if (frozen != null) {
       throw new IllegalStateException(
-          "weights must be those of an autoencoder that can change but this one was loaded frozen");
+          "weights must be those of an autoencoder that can change but this one was loaded frozen;"
+              + " load reads one that can be changed and saved");
     }
     return weights;
   }

@@ -79,8 +79,21 @@ public final class GraphRunner implements AutoCloseable {
     }
     session = new SessionGraph(graph, () -> copy(graph), dropouts);
     frozen = ownsArrays ? Frozen.take() : null;
-    planned =
-        frozen == null ? planned() : PlannedGraph.frozen(graph, dropouts, frozen).orElseThrow();
+    planned = frozen == null ? planned() : planned(frozen);
+  }
+
+  /** Closes the weights if there is no plan. */
+  private GraphExecutor planned(WeightSource source) {
+    boolean done = false;
+    try {
+      GraphExecutor plan = PlannedGraph.frozen(graph, dropouts, source).orElseThrow();
+      done = true;
+      return plan;
+    } finally {
+      if (!done) {
+        source.close();
+      }
+    }
   }
 
   private @Nullable GraphExecutor planned() {
@@ -149,7 +162,7 @@ public final class GraphRunner implements AutoCloseable {
       throw new IllegalStateException(
           what
               + " must be those of a model that can change but this one was loaded frozen;"
-              + " PretrainedModel.load reads one that can");
+              + " load reads one that can be changed and saved");
     }
   }
 

@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SchedulerConfig;
@@ -233,6 +234,20 @@ public final class Samplers {
       case "learned_range" -> DdpmSampler.Variance.LEARNED_RANGE;
       default -> DdpmSampler.Variance.POSTERIOR;
     };
+  }
+
+  /**
+   * Checks that a sampler can start from given samples with a strength ({@link
+   * org.diffusion4j.SamplingRequest.Builder#start(org.nd4j.linalg.api.ndarray.INDArray, double)}),
+   * before what is expensive. A sampler of another library is not checked.
+   *
+   * @param strength in (0, 1]
+   * @throws IllegalArgumentException if it leaves no step, or if the sampler adds no noise
+   */
+  public static void requireStrength(Sampler sampler, NoiseSchedule schedule, double strength) {
+    if (sampler instanceof LoopSampler<?, ?> method) {
+      method.last(schedule, strength);
+    }
   }
 
   /**

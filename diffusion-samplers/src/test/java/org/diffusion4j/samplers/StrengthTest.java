@@ -113,6 +113,10 @@ class StrengthTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new DdimSampler(10).sample(MODEL, request))
         .withMessage("strength must leave at least 1 of 10 steps but was 0.09");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Samplers.requireStrength(new DdimSampler(10), MODEL.schedule(), 0.09))
+        .withMessage("strength must leave at least 1 of 10 steps but was 0.09");
+    Samplers.requireStrength(new DdimSampler(10), MODEL.schedule(), 0.1);
   }
 
   @Test

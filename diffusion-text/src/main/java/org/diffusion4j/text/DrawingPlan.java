@@ -52,17 +52,26 @@ record DrawingPlan(
     Latents latents = Latents.of(parts.autoencoder(), parts.kind().scalesLatents());
     Task task = task(parts, settings);
     int[] size = size(parts, settings, task, latents);
-    int steps = settings.steps.orElse(parts.steps());
+    requireUsed(parts.kind(), task, settings);
     Sampler given = settings.sampler;
+    Sampler sampler =
+        given == null
+            ? Samplers.of(parts.scheduler(), settings.steps.orElse(parts.steps()))
+            : given;
+    double strength =
+        settings.strength.orElse(settings.masks == null ? parts.kind().defaults().strength() : 1);
+    if (task == FROM_IMAGE || settings.masks != null && strength < 1) {
+      Samplers.requireStrength(sampler, parts.network().schedule(), strength);
+    }
     return new DrawingPlan(
         task,
         settings.tiled ? latents.tiled() : latents,
-        given == null ? Samplers.of(parts.scheduler(), steps) : given,
+        sampler,
         size[0],
         size[1],
         guidance(parts, settings),
         settings.imageGuidanceScale.orElse(PipelineKind.IMAGE_GUIDANCE),
-        settings.strength.orElse(settings.masks == null ? parts.kind().defaults().strength() : 1),
+        strength,
         noiseLevel(parts, settings));
   }
 
@@ -87,6 +96,31 @@ record DrawingPlan(
             "clip skip must be 0 for a model without CLIP's encoder but was " + settings.clipSkip);
       }
       clip.withClipSkip(settings.clipSkip);
+    }
+  }
+
+  /** Refuses settings that would have no effect because they are for models of another kind. */
+  private static void requireUsed(PipelineKind kind, Task task, ImageSettings settings) {
+    if (settings.noiseLevel.isPresent() && task != ENLARGE_NOISY) {
+      throw new IllegalArgumentException(
+          "noise level must not be given to a "
+              + kind.mainClass()
+              + " but was "
+              + settings.noiseLevel.getAsInt());
+    }
+    if (settings.imageGuidanceScale.isPresent() && task != EDIT) {
+      throw new IllegalArgumentException(
+          "image guidance scale must not be given to a "
+              + kind.mainClass()
+              + " but was "
+              + settings.imageGuidanceScale.getAsDouble());
+    }
+    if (settings.guidanceRescale > 0 && task == EDIT) {
+      throw new IllegalArgumentException(
+          "guidance rescale must be 0 for a "
+              + kind.mainClass()
+              + " but was "
+              + settings.guidanceRescale);
     }
   }
 

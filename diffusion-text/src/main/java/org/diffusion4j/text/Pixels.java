@@ -2,6 +2,7 @@ package org.diffusion4j.text;
 
 import java.awt.image.BufferedImage;
 import java.util.Arrays;
+import org.diffusion4j.internal.common.Detached;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -13,6 +14,9 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 record Pixels(float[] values, int count, int channels, int height, int width) {
 
+  /** What fits into an array on the heap. */
+  private static final int MOST_VALUES = Integer.MAX_VALUE - 8;
+
   /** A copy of an array. */
   static Pixels of(String what, INDArray array) {
     if (array.wasClosed() || array.dataType() != DataType.FLOAT || array.rank() != 4) {
@@ -23,12 +27,12 @@ record Pixels(float[] values, int count, int channels, int height, int width) {
                   ? "closed"
                   : array.dataType() + " " + Arrays.toString(array.shape())));
     }
-    if (array.length() < 1 || array.length() > Integer.MAX_VALUE - 8) {
+    if (array.length() < 1 || array.length() > MOST_VALUES) {
       throw new IllegalArgumentException(
           what + " must have 1 to 2^31 values but have shape " + Arrays.toString(array.shape()));
     }
     float[] values;
-    try (INDArray copy = array.dup('c')) {
+    try (INDArray copy = Detached.get(() -> array.dup('c'))) {
       values = copy.data().asFloat();
     }
     for (float value : values) {
@@ -44,7 +48,7 @@ record Pixels(float[] values, int count, int channels, int height, int width) {
   static Pixels of(BufferedImage picture) {
     int height = picture.getHeight();
     int width = picture.getWidth();
-    float[] values = new float[3 * height * width];
+    float[] values = new float[length(3, height, width)];
     int[] row = new int[width];
     for (int y = 0; y < height; y++) {
       picture.getRGB(0, y, width, 1, row, 0, width);
@@ -64,7 +68,7 @@ record Pixels(float[] values, int count, int channels, int height, int width) {
   static Pixels maskOf(BufferedImage picture) {
     int height = picture.getHeight();
     int width = picture.getWidth();
-    float[] values = new float[height * width];
+    float[] values = new float[length(1, height, width)];
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) {
         int argb = picture.getRGB(x, y);
@@ -73,6 +77,15 @@ record Pixels(float[] values, int count, int channels, int height, int width) {
       }
     }
     return new Pixels(values, 1, 1, height, width);
+  }
+
+  private static int length(int channels, int height, int width) {
+    long length = (long) channels * height * width;
+    if (length > MOST_VALUES) {
+      throw new IllegalArgumentException(
+          "images must have at most 2^31 values but one has " + width + " x " + height + " pixels");
+    }
+    return (int) length;
   }
 
   long[] shape() {
@@ -90,7 +103,14 @@ record Pixels(float[] values, int count, int channels, int height, int width) {
    */
   INDArray rows(int first, int n, int of) {
     int size = channels * height * width;
-    float[] rows = new float[Math.multiplyExact(n, size)];
+    if ((long) n * size > MOST_VALUES) {
+      throw new IllegalArgumentException(
+          "images of a batch must have at most 2^31 values but have "
+              + (long) n * size
+              + ", with a batch size of "
+              + n);
+    }
+    float[] rows = new float[n * size];
     for (int i = 0; i < n; i++) {
       int from = (int) ((long) (first + i) * count / of);
       System.arraycopy(values, from * size, rows, i * size, size);

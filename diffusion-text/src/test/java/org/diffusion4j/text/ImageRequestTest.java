@@ -74,7 +74,14 @@ class ImageRequestTest {
         "negative prompts must be 1 or one per prompt, 3, but were 2");
     assertRefused(
         () -> request().seeds(1, 2).build(), "seeds must be one per picture, 3, but were 2");
-    assertRefused(() -> request().strength(1.1), "strength must be in [0, 1] but was 1.1");
+    assertRefused(() -> request().strength(1.1), "strength must be in (0, 1] but was 1.1");
+    assertRefused(() -> request().strength(0), "strength must be in (0, 1] but was 0.0");
+    assertRefused(
+        () -> request().image(new Huge()),
+        "images must have at most 2^31 values but one has 30000 x 30000 pixels");
+    assertRefused(
+        () -> request().mask(new Huge().rows(80_000)),
+        "images must have at most 2^31 values but one has 30000 x 80000 pixels");
     assertRefused(
         () -> request().guidanceScale(Double.NaN), "guidance scale must be at least 0 but was NaN");
     assertRefused(
@@ -96,6 +103,31 @@ class ImageRequestTest {
     assertRefused(
         () -> request().images(Nd4j.valueArrayOf(new long[] {1, 3, 8, 8}, Float.NaN)),
         "images must be finite but one value is NaN");
+  }
+
+  /** A picture that is said to be larger than it is. */
+  private static final class Huge extends BufferedImage {
+
+    private int rows = 30_000;
+
+    Huge() {
+      super(1, 1, TYPE_INT_RGB);
+    }
+
+    Huge rows(int n) {
+      rows = n;
+      return this;
+    }
+
+    @Override
+    public int getHeight() {
+      return rows;
+    }
+
+    @Override
+    public int getWidth() {
+      return 30_000;
+    }
   }
 
   private static void assertRefused(Runnable call, String message) {

@@ -13,7 +13,7 @@ final class FloatArrays {
 
   /** A copy of the values, in C order. */
   static float[] of(INDArray array) {
-    try (INDArray copy = array.dup('c')) {
+    try (INDArray copy = Detached.get(() -> array.dup('c'))) {
       return copy.data().asFloat();
     }
   }

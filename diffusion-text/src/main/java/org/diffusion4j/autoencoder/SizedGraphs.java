@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
 import org.diffusion4j.engine.graph.WeightSource;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.nn.FeatureMap;
 import org.diffusion4j.internal.nn.Frozen;
 import org.diffusion4j.internal.nn.GraphRunner;
@@ -85,7 +86,7 @@ final class SizedGraphs implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the autoencoder is closed");
     }
-    Sized graph = graphs.computeIfAbsent(size, this::build);
+    Sized graph = graphs.computeIfAbsent(size, s -> Detached.get(() -> build(s)));
     graph.users++;
     return graph;
   }

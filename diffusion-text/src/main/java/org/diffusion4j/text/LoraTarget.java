@@ -59,8 +59,8 @@ final class LoraTarget {
                     + Arrays.toString(WeightLayout.TORCH.shape(name, weight.shape()))
                     + " but the change is "
                     + layer.shown());
-          } else {
-            found.put(name, layer);
+          } else if (found.put(name, layer) != null) {
+            problems.add(Shown.text(name) + " has two layers");
           }
         });
     return found;

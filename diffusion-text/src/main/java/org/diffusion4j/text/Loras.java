@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.unet.SameDiffDenoiser;
@@ -152,6 +153,10 @@ public final class Loras implements AutoCloseable {
 
   /** Computes the weights that these entries change, from their originals. */
   private void compute(@Nullable Entry... changed) {
+    Detached.run(() -> computeDetached(changed));
+  }
+
+  private void computeDetached(@Nullable Entry... changed) {
     targets.forEach(
         (part, target) -> {
           Set<String> names = new LinkedHashSet<>();

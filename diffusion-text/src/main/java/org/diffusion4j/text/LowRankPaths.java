@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.text.LoraLayer.Matrix;
@@ -20,6 +21,7 @@ final class LowRankPaths implements Layers.Adapter {
 
   private static final String A = ".lora_A.weight";
   private static final String B = ".lora_B.weight";
+  private static final String WEIGHT = ".weight";
 
   private final List<String> modules;
   private final int rank;
@@ -38,13 +40,41 @@ final class LowRankPaths implements Layers.Adapter {
     random = new SplittableRandom(seed);
   }
 
+  /**
+   * Checks the rank, before memory is taken.
+   *
+   * @param shapes of the models' weights by name
+   * @throws IllegalArgumentException if a layer has fewer inputs or outputs than the rank
+   */
+  void require(Map<String, long[]> shapes) {
+    shapes.forEach(
+        (name, shape) -> {
+          if (shape.length == 2 && isAdapted(name) && Math.min(shape[0], shape[1]) < rank) {
+            throw new IllegalArgumentException(
+                "rank must be at most "
+                    + Math.min(shape[0], shape[1])
+                    + ", the least width of "
+                    + Shown.text(name)
+                    + ", but was "
+                    + rank);
+          }
+        });
+  }
+
+  /** Whether a layer gets a path, by its name or that of its weight. */
+  private boolean isAdapted(String name) {
+    String layer =
+        name.endsWith(WEIGHT) ? name.substring(0, name.length() - WEIGHT.length()) : name;
+    return modules.stream().anyMatch(module -> layer.endsWith("." + module));
+  }
+
   static boolean isPath(String weight) {
     return weight.endsWith(A) || weight.endsWith(B);
   }
 
   @Override
   public SDVariable adapt(String name, SDVariable x, SDVariable y, int in, int out) {
-    if (modules.stream().noneMatch(module -> name.endsWith("." + module))) {
+    if (!isAdapted(name)) {
       return y;
     }
     SDVariable[] path = paths.get(name);
@@ -52,7 +82,8 @@ final class LowRankPaths implements Layers.Adapter {
       path =
           new SDVariable[] {
             x.getSameDiff().var(name + A, uniform(in)),
-            x.getSameDiff().var(name + B, Nd4j.create(new float[rank * out], rank, out))
+            x.getSameDiff()
+                .var(name + B, Nd4j.create(new float[Math.multiplyExact(rank, out)], rank, out))
           };
       paths.put(name, path);
     }
@@ -83,6 +114,10 @@ final class LowRankPaths implements Layers.Adapter {
 
   /** The matrices as a LoRA, copied. */
   Lora lora() {
+    return Detached.get(this::copied);
+  }
+
+  private Lora copied() {
     Map<String, Map<String, LoraLayer>> parts = new TreeMap<>();
     paths.forEach(
         (name, path) -> {

@@ -96,7 +96,7 @@ public final class TextDenoiser extends SameDiffDenoiser {
    * @param unet as in {@link #of}
    * @param text as in {@link #of}
    * @param tokenizer as in {@link #of}
-   * @param rank of the matrices, at least 1
+   * @param rank of the matrices, at least 1 and at most the inputs and the outputs of each layer
    * @param seed seed of the matrices
    * @param modules the ends of the names of those layers, such as {@code "to_q"} in the U-Net and
    *     {@code "q_proj"} in the text encoder; by default the projections of the U-Net's attention
@@ -113,7 +113,9 @@ public final class TextDenoiser extends SameDiffDenoiser {
       String... modules) {
     List<String> chosen = modules.length == 0 ? ATTENTION : List.of(modules);
     LowRankPaths paths = new LowRankPaths(chosen, rank, seed);
-    SameDiff graph = new TextDenoiserGraph(unet, text, tokenizer).build(name -> false, paths);
+    TextDenoiserGraph parts = new TextDenoiserGraph(unet, text, tokenizer);
+    paths.require(parts.shapes());
+    SameDiff graph = parts.build(name -> false, paths);
     TextDenoiser denoiser = new TextDenoiser(unet, graph, false, paths);
     boolean done = false;
     try {

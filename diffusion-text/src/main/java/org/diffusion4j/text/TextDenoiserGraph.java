@@ -2,7 +2,9 @@ package org.diffusion4j.text;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Predicate;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.internal.nn.Layers;
@@ -34,6 +36,10 @@ record TextDenoiserGraph(UNet2DConditionModel unet, ClipTextModel text, ClipToke
    * @throws IllegalStateException if the weights exceed memory
    */
   SameDiff build(Predicate<String> trained, Layers.Adapter adapter) {
+    return Detached.get(() -> buildDetached(trained, adapter));
+  }
+
+  private SameDiff buildDetached(Predicate<String> trained, Layers.Adapter adapter) {
     ConditionalUNet net = ConditionalUNet.of(unet.config().toJson());
     requireFit();
     requireTextOnly(net);
@@ -44,6 +50,14 @@ record TextDenoiserGraph(UNet2DConditionModel unet, ClipTextModel text, ClipToke
     SDVariable hidden = text.config().graph().build(layers.within(TEXT), "", ids(layers)).last();
     layers.output(ConditionalUNetGraph.build(layers.within(UNET), net, sample, timestep, hidden));
     return layers.sd;
+  }
+
+  /** The shapes of all weights by name. */
+  Map<String, long[]> shapes() {
+    Map<String, long[]> shapes = new TreeMap<>();
+    unet.config().weightShapes().forEach((name, shape) -> shapes.put(UNET + name, shape));
+    text.config().weightShapes().forEach((name, shape) -> shapes.put(TEXT + name, shape));
+    return shapes;
   }
 
   private Map<String, INDArray> copies() {

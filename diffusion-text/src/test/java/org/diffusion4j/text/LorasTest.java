@@ -17,6 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -94,6 +95,37 @@ class LorasTest {
     }
     assertThat(model.values(request)).isEqualTo(before);
     model.close();
+  }
+
+  @Test
+  void put_withinAWorkspace_keepsCopiesOutsideOfIt() throws IOException {
+    dense("text_encoder." + FC1, 8, 32);
+    Lora lora = lora();
+    INDArray before = weight(FC1).dup();
+    try (Loras loras = Loras.of(unet, text)) {
+      try (MemoryWorkspace workspace =
+          Nd4j.getWorkspaceManager().getAndActivateWorkspace("LorasTest")) {
+        loras.put("a", lora, 1);
+      }
+      try (MemoryWorkspace workspace =
+          Nd4j.getWorkspaceManager().getAndActivateWorkspace("LorasTest")) {
+        Nd4j.valueArrayOf(new long[] {1000}, 7f, DataType.FLOAT);
+      }
+      assertThat(weight(FC1)).isNotEqualTo(before);
+    }
+    assertThat(weight(FC1)).isEqualTo(before);
+  }
+
+  @Test
+  void put_twoLayersForOneWeight_areRefused() throws IOException {
+    dense("text_encoder." + FC1, 8, 32);
+    random("lora_te_" + FC1.replace('.', '_') + ".lora_down.weight", 2, 8);
+    random("lora_te_" + FC1.replace('.', '_') + ".lora_up.weight", 32, 2);
+    try (Loras loras = Loras.of(unet, text)) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> loras.put("x", lora(), 1))
+          .withMessage("LoRA x must fit the model but " + FC1 + ".weight has two layers");
+    }
   }
 
   @Test

@@ -33,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -136,6 +137,15 @@ class TextDenoiserTest {
   }
 
   @Test
+  void denoiser_madeWithinAWorkspace_isNotPartOfIt() {
+    try (MemoryWorkspace workspace =
+            Nd4j.getWorkspaceManager().getAndActivateWorkspace("TextDenoiserTest");
+        TextDenoiser denoiser = TextDenoiser.withLora(unet, text, tokenizer, 2, 1)) {
+      assertThat(denoiser.weights().values()).noneMatch(INDArray::isAttached);
+    }
+  }
+
+  @Test
   void resume_isBitEqual_whenAllIsTrained() throws IOException {
     assertResumes(() -> denoiser(Trained.BOTH));
   }
@@ -194,6 +204,11 @@ class TextDenoiserTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> TextDenoiser.withLora(unet, text, tokenizer, 0, 1))
         .withMessage("rank must be at least 1 but was 0");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> TextDenoiser.withLora(unet, text, tokenizer, 9, 1, "q_proj"))
+        .withMessage(
+            "rank must be at most 8, the least width of"
+                + " text_encoder.text_model.encoder.layers.0.self_attn.q_proj.weight, but was 9");
     try (TextDenoiser denoiser = denoiser(Trained.UNET);
         ClipTextModel deep = ClipTextModel.create(ClipTextModel.Config.of(1002, 77, 8, 2, 2), 1)) {
       assertThatIllegalStateException().isThrownBy(denoiser::lora);

@@ -22,4 +22,13 @@ public final class Detached {
       return work.get();
     }
   }
+
+  /** The same for work without a result. */
+  public static void run(Runnable work) {
+    get(
+        () -> {
+          work.run();
+          return true;
+        });
+  }
 }

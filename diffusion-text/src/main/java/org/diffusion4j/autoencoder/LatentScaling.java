@@ -28,10 +28,7 @@ public record LatentScaling(
    *     standard deviations
    */
   public LatentScaling {
-    if (!(factor > 0 && factor < Double.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException(
-          "scaling factor must be positive and finite but was " + factor);
-    }
+    requireFactor(factor);
     if (shift != null && !Double.isFinite(shift)) {
       throw new IllegalArgumentException("shift factor must be finite but was " + shift);
     }
@@ -47,6 +44,13 @@ public record LatentScaling(
     std = std == null ? null : List.copyOf(std);
     if (std != null && std.stream().anyMatch(s -> !(s > 0 && s < Double.POSITIVE_INFINITY))) {
       throw new IllegalArgumentException("latents std must be positive and finite but was " + std);
+    }
+  }
+
+  static void requireFactor(double factor) {
+    if (!(factor > 0 && factor < Double.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException(
+          "scaling factor must be positive and finite but was " + factor);
     }
   }
 

@@ -51,7 +51,7 @@ public final class VQModel implements Autoencoder {
     private static final String NORM = "norm_type";
 
     /**
-     * @throws IllegalArgumentException if a number is not positive
+     * @throws IllegalArgumentException if a number is not positive and finite
      */
     public Config {
       AutoencoderBlocks.requirePositive("sample size", sampleSize);
@@ -59,6 +59,7 @@ public final class VQModel implements Autoencoder {
       if (codeChannels != null) {
         AutoencoderBlocks.requirePositive("code channels", codeChannels);
       }
+      LatentScaling.requireFactor(scaling);
     }
 
     /**

@@ -120,6 +120,15 @@ public final class ClipTextEncoder implements TextEncoder {
     return new ClipTextEncoder(parts, kind, blocks);
   }
 
+  /**
+   * Whether this was made by {@link #xl}, or by {@link #of}, and leaves out no further blocks.
+   *
+   * @param xl by which of the two
+   */
+  boolean isPlain(boolean xl) {
+    return kind == (xl ? Kind.XL : Kind.STABLE_DIFFUSION) && clipSkip == 0;
+  }
+
   @Override
   public Embeddings encode(List<String> prompts) {
     return encode(prompts, prompts);

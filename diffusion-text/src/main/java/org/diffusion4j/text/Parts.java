@@ -1,5 +1,7 @@
 package org.diffusion4j.text;
 
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.SchedulerConfig;
@@ -29,6 +31,32 @@ record Parts(
   private static final String GUIDANCE = "guidance_scale";
   private static final String FORCE_ZEROS = "force_zeros_for_empty_prompt";
   private static final String MOST_NOISE = "max_noise_level";
+
+  /**
+   * A setting of the pipeline itself that is used.
+   *
+   * @param whole whether it must be an integer
+   */
+  record Setting(String name, boolean whole, double least) {
+
+    boolean accepts(Object value) {
+      return value instanceof Number number
+          && number.doubleValue() >= least
+          && number.doubleValue() <= Integer.MAX_VALUE
+          && (!whole || value instanceof Long);
+    }
+
+    String requirement() {
+      return (whole ? "an integer" : "a number")
+          + String.format(Locale.ROOT, " in [%.0f, %d]", least, Integer.MAX_VALUE);
+    }
+  }
+
+  static final List<Setting> SETTINGS =
+      List.of(
+          new Setting(STEPS, true, 1),
+          new Setting(GUIDANCE, false, 0),
+          new Setting(MOST_NOISE, true, 0));
 
   /** The network's input for an embedded guidance scale. */
   static final String GUIDANCE_INPUT = "timestep_cond";

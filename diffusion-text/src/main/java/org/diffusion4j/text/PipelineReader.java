@@ -85,6 +85,7 @@ final class PipelineReader {
 
   private TextToImage read() throws IOException {
     requireParts();
+    requireNumbers();
     SchedulerConfig scheduler = scheduler();
     SchedulerConfig lowRes =
         kind == PipelineKind.UPSCALE ? index.scheduler(LOW_RES_SCHEDULER) : null;
@@ -140,6 +141,18 @@ final class PipelineReader {
     }
   }
 
+  /** Checks the settings of the pipeline itself that are used. */
+  private void requireNumbers() throws ModelFormatException {
+    for (Parts.Setting setting : Parts.SETTINGS) {
+      Object value = index.entries().get(setting.name());
+      if (value != null && !setting.accepts(value)) {
+        throw new ModelFormatException(
+            index.file(),
+            setting.name() + " must be " + setting.requirement() + " but is " + Shown.text(value));
+      }
+    }
+  }
+
   private void requireConfig(String part) throws IOException {
     if (!index.has(part)) {
       throw index.refuse(part, "library, class");
@@ -180,9 +193,15 @@ final class PipelineReader {
         throw new ModelFormatException(place, String.valueOf(e.getMessage()), e);
       }
     }
-    return kind == PipelineKind.STABLE_DIFFUSION_XL
-        ? ClipTextEncoder.xl(encoders)
-        : encoders.get(0);
+    if (kind != PipelineKind.STABLE_DIFFUSION_XL) {
+      return encoders.get(0);
+    }
+    try {
+      return ClipTextEncoder.xl(encoders);
+    } catch (IllegalArgumentException e) {
+      throw new ModelFormatException(
+          directory.resolve(TOKENIZER + SECOND), String.valueOf(e.getMessage()), e);
+    }
   }
 
   private @Nullable Autoencoder autoencoder() throws IOException {

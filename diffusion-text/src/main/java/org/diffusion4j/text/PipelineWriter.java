@@ -47,6 +47,15 @@ final class PipelineWriter {
           "text encoder must be a ClipTextEncoder to be written but is a "
               + parts.encoder().getClass().getName());
     }
+    boolean xl = parts.kind() == PipelineKind.STABLE_DIFFUSION_XL;
+    if (parts.encoder() instanceof ClipTextEncoder encoder && !encoder.isPlain(xl)) {
+      throw new IllegalArgumentException(
+          "text encoder must be one of ClipTextEncoder."
+              + (xl ? "xl" : "of")
+              + " without clip skip to be written as part of a "
+              + parts.className()
+              + " but is another");
+    }
     ModelIndex.writeDirectory(
         directory, beside -> new PipelineWriter(parts, beside, weights).write(provenance));
   }

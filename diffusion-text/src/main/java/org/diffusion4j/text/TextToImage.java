@@ -195,7 +195,10 @@ public final class TextToImage implements AutoCloseable {
    *
    * @param directory the directory; an existing one is replaced with all its contents if it is
    *     empty or contains a {@code model_index.json}
-   * @throws IllegalArgumentException if the text encoder is not a {@link ClipTextEncoder}
+   * @throws IllegalArgumentException if the text encoder is not a {@link ClipTextEncoder}, or if a
+   *     model of {@link #builder} has one with the settings of Stable Diffusion XL or with clip
+   *     skip
+   * @throws IllegalStateException if this model was read by {@link #loadFrozen}
    * @throws IOException if it cannot be written; an existing directory is then unchanged
    */
   public void save(Path directory) throws IOException {
@@ -218,12 +221,10 @@ public final class TextToImage implements AutoCloseable {
   /** Frees the memory of all parts. */
   @Override
   public void close() {
-    networks.close();
-    if (parts.autoencoder() != null) {
-      parts.autoencoder().close();
-    }
-    if (parts.encoder() != null) {
-      parts.encoder().close();
+    // The others are closed even if one fails.
+    try (TextEncoder encoder = parts.encoder();
+        Autoencoder autoencoder = parts.autoencoder()) {
+      networks.close();
     }
   }
 

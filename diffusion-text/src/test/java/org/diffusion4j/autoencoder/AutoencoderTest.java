@@ -259,6 +259,14 @@ class AutoencoderTest {
   }
 
   @Test
+  void scaling_ofAVqModel_isPositive() {
+    AutoencoderBlocks blocks = AutoencoderBlocks.of(1, 2, 4, List.of(4, 8));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new VQModel.Config(blocks, 16, 8, null, Double.NaN, false))
+        .withMessage("scaling factor must be positive and finite but was NaN");
+  }
+
+  @Test
   void scaling_isInverted() {
     INDArray z = random(2, 2, 3, 3);
     for (LatentScaling scaling :

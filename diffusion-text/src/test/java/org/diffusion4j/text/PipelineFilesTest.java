@@ -177,6 +177,34 @@ class PipelineFilesTest {
         .withMessageContaining("unet");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "num_inference_steps|0|an integer in [1, 2147483647] but is 0",
+        "num_inference_steps|3000000000|an integer in [1, 2147483647] but is 3000000000",
+        "num_inference_steps|2.5|an integer in [1, 2147483647] but is 2.5",
+        "guidance_scale|-1|a number in [0, 2147483647] but is -1",
+        "max_noise_level|\"many\"|an integer in [0, 2147483647] but is many"
+      })
+  void settingsOutOfRange_areNamed(String name, String value, String requirement)
+      throws IOException {
+    Path file = model.resolve("model_index.json");
+    String json = Files.readString(file).trim();
+    Files.writeString(
+        file, json.substring(0, json.length() - 1) + ", \"" + name + "\": " + value + "}");
+    assertRefused("model_index.json", name + " must be " + requirement);
+  }
+
+  @Test
+  void encodersOfDifferentLengths_areNamed() throws IOException {
+    model = Pipelines.whole(Pipelines.MODELS.resolve("sdxl"), folder);
+    change(
+        model.resolve("tokenizer_2/tokenizer_config.json"),
+        json -> json.put("model_max_length", 70L));
+    assertRefused("tokenizer_2", "encoders must have as many tokens as the first, 77, but one");
+  }
+
   @Test
   void foldersWithoutIndex_areNamed() {
     assertThatExceptionOfType(ModelFormatException.class)

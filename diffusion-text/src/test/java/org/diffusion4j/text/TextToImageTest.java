@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.concurrent.Future;
 import org.diffusion4j.CancelToken;
 import org.diffusion4j.Condition;
 import org.diffusion4j.SamplingCancelledException;
+import org.diffusion4j.autoencoder.Autoencoder;
 import org.diffusion4j.samplers.Samplers;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -235,31 +237,92 @@ class TextToImageTest {
     }
   }
 
+  /** The encoder of pixels, with a record of what it encodes. */
+  private static TextEncoder recording(List<String> encoded) {
+    TextEncoder clip = pixels.textEncoder().orElseThrow();
+    return new TextEncoder() {
+      @Override
+      public Condition.Embeddings encode(List<String> prompts) {
+        encoded.addAll(prompts);
+        return clip.encode(prompts);
+      }
+
+      @Override
+      public int tokens() {
+        return clip.tokens();
+      }
+
+      @Override
+      public int width() {
+        return clip.width();
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Test
+  void strengthWithoutAStep_isRefusedBeforeTextsAreEncoded() {
+    List<String> encoded = new ArrayList<>();
+    TextToImage other = TextToImage.builder(pixels.network(), recording(encoded)).build();
+    INDArray image = Nd4j.zeros(1, 3, 8, 8);
+    INDArray mask = Nd4j.ones(1, 1, 8, 8);
+    for (ImageRequest.Builder request :
+        List.of(
+            request("a").images(image).strength(0.1),
+            request("a").images(image).masks(mask).strength(0.1),
+            request("a")
+                .images(image)
+                .strength(0.1)
+                .sampler(Samplers.of(pixels.scheduler(), STEPS)))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> other.generate(request.build()))
+          .withMessage("strength must leave at least 1 of 3 steps but was 0.1");
+    }
+    assertThat(encoded).isEmpty();
+  }
+
+  @Test
+  void save_encodersThatTheDirectoryWouldLose_areRefused() {
+    ClipTextEncoder clip = (ClipTextEncoder) pixels.textEncoder().orElseThrow();
+    for (ClipTextEncoder other : List.of(clip.withClipSkip(1), ClipTextEncoder.xl(List.of(clip)))) {
+      TextToImage model = TextToImage.builder(pixels.network(), other).build();
+      Path directory = folder.resolve("lost");
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> model.save(directory))
+          .withMessage(
+              "text encoder must be one of ClipTextEncoder.of without clip skip to be written as"
+                  + " part of a TextToImagePipeline but is another");
+      assertThat(directory).doesNotExist();
+    }
+  }
+
+  @Test
+  void close_closesTheOtherPartsIfOneFails() throws IOException {
+    TextToImage whole = Pipelines.ofPixels();
+    TextEncoder encoder = whole.textEncoder().orElseThrow();
+    Autoencoder failing =
+        (Autoencoder)
+            Proxy.newProxyInstance(
+                Autoencoder.class.getClassLoader(),
+                new Class<?>[] {Autoencoder.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("latentChannels")) {
+                    return 3;
+                  }
+                  throw new IllegalStateException("closing failed");
+                });
+    TextToImage model = TextToImage.builder(whole.network(), encoder).autoencoder(failing).build();
+    assertThatIllegalStateException().isThrownBy(model::close).withMessage("closing failed");
+    assertThatIllegalStateException().isThrownBy(() -> encoder.encode(List.of("a")));
+    assertThatIllegalStateException().isThrownBy(() -> model.network().weights());
+  }
+
   @Test
   void otherEncoders_encodeTheTextsOfSeveralBatchesOnce() {
     List<String> encoded = new ArrayList<>();
-    TextEncoder clip = pixels.textEncoder().orElseThrow();
-    TextEncoder counting =
-        new TextEncoder() {
-          @Override
-          public Condition.Embeddings encode(List<String> prompts) {
-            encoded.addAll(prompts);
-            return clip.encode(prompts);
-          }
-
-          @Override
-          public int tokens() {
-            return clip.tokens();
-          }
-
-          @Override
-          public int width() {
-            return clip.width();
-          }
-
-          @Override
-          public void close() {}
-        };
+    TextEncoder counting = recording(encoded);
     TextToImage other = TextToImage.builder(pixels.network(), counting).defaults(3, 2).build();
     ImageRequest.Builder request = request("a cat").imagesPerPrompt(5).batchSize(2);
     assertThat(values(other, request)).isEqualTo(values(pixels, request));
@@ -280,7 +343,10 @@ class TextToImageTest {
       assertThat(values(frozen, request)).isEqualTo(values(latent, request));
       ImageRequest.Builder fromImage = request("a cat").images(Nd4j.zeros(1, 3, 16, 16));
       assertThat(values(frozen, fromImage)).isEqualTo(values(latent, fromImage));
-      assertThatIllegalStateException().isThrownBy(() -> frozen.save(folder.resolve("frozen")));
+      assertThatIllegalStateException()
+          .isThrownBy(() -> frozen.save(folder.resolve("frozen")))
+          .withMessageContaining("load reads one that can be changed and saved");
+      assertThat(folder.resolve("frozen")).doesNotExist();
     }
   }
 
@@ -304,7 +370,12 @@ class TextToImageTest {
     assertRefused(
         request("a").image(image).strength(0.1),
         "strength must leave at least 1 of 3 steps but was 0.1");
-    assertRefused(request("a").image(image).strength(0), "strength must be in (0, 1] but was 0.0");
+    assertRefused(
+        request("a").noiseLevel(5),
+        "noise level must not be given to a StableDiffusionPipeline but was 5");
+    assertRefused(
+        request("a").image(image).imageGuidanceScale(1.5),
+        "image guidance scale must not be given to a StableDiffusionPipeline but was 1.5");
     assertRefused(
         request("a").steps(2000), "steps must be at most the schedule's, 1000, but were 2000");
   }

@@ -1,7 +1,11 @@
 package org.diffusion4j.benchmarks;
 
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +15,17 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.autoencoder.AutoencoderBlocks;
+import org.diffusion4j.autoencoder.AutoencoderKL;
+import org.diffusion4j.autoencoder.LatentScaling;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.samplers.Samplers;
+import org.diffusion4j.text.ClipTextEncoder;
+import org.diffusion4j.text.ClipTextModel;
+import org.diffusion4j.text.ClipTokenizer;
+import org.diffusion4j.text.ClipVocabulary;
+import org.diffusion4j.text.ImageRequest;
+import org.diffusion4j.text.TextToImage;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.common.util.ArrayUtil;
@@ -21,15 +35,20 @@ import org.nd4j.linalg.factory.Nd4j;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Predictions of a large network: their time, and the resident memory of this process. */
+/**
+ * Stable Diffusion 1.5 with random weights: the time of its U-Net or of a whole picture, and the
+ * resident memory of this process.
+ */
 @Command(
     name = "LargeModel",
-    description = "Times a large network and prints the memory of this process.",
+    description = "Times Stable Diffusion and prints the memory of this process.",
     mixinStandardHelpOptions = true)
 public final class LargeModel implements Callable<Integer> {
 
   private static final int TIMESTEPS = 1000;
   private static final Net NET = Net.STABLE_DIFFUSION;
+  private static final int VOCABULARY = 49_408;
+  private static final String PROMPT = "a red dragon over a green valley";
 
   /** How a model is read. */
   enum Way {
@@ -49,17 +68,29 @@ public final class LargeModel implements Callable<Integer> {
   private Way way = Way.FROZEN;
 
   @Option(
+      names = "--picture",
+      description = "Draw pictures of 512x512 pixels, instead of predictions of the U-Net.")
+  private boolean picture;
+
+  @Option(
+      names = "--steps",
+      defaultValue = "20",
+      converter = AtLeastOne.class,
+      description = "Sampling steps of a picture; default ${DEFAULT-VALUE}.")
+  private int steps;
+
+  @Option(
       names = "--batch",
       defaultValue = "2",
       converter = AtLeastOne.class,
-      description = "Batch size; default ${DEFAULT-VALUE}.")
+      description = "Batch size of predictions; default ${DEFAULT-VALUE}.")
   private int batch;
 
   @Option(
       names = "--runs",
       defaultValue = "3",
       converter = AtLeastOne.class,
-      description = "How many predictions after the first; default ${DEFAULT-VALUE}.")
+      description = "How many pictures, or predictions after the first; default ${DEFAULT-VALUE}.")
   private int runs;
 
   private final PrintStream out;
@@ -75,23 +106,73 @@ public final class LargeModel implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (create == null) {
-      measure();
+    if (create != null) {
+      create(create);
+    } else if (picture) {
+      draw();
     } else {
-      out.printf("%,d weights%n", RandomWeights.write(NET.config(), create, directory));
+      predict();
     }
     return 0;
   }
 
-  private void measure() throws IOException {
+  /** Writes the whole model, whose tokenizer alone is smaller than the real one. */
+  private void create(DataType type) throws IOException {
+    Path tokens = Files.createTempDirectory("tokenizer");
+    try {
+      ClipVocabulary.learn(List.of(PROMPT), 1, Net.TOKENS).save(tokens);
+      ClipTokenizer tokenizer = ClipTokenizer.read(tokens);
+      ClipTextModel text =
+          ClipTextModel.create(
+              ClipTextModel.Config.of(VOCABULARY, Net.TOKENS, Net.TEXT_WIDTH, 12, 12), 1);
+      AutoencoderBlocks blocks =
+          AutoencoderBlocks.of(3, 4, 32, List.of(128, 256, 512, 512)).withLayersPerBlock(2);
+      AutoencoderKL autoencoder =
+          AutoencoderKL.create(
+              AutoencoderKL.Config.of(blocks, 512).withScaling(LatentScaling.of(0.18215)), 1);
+      SchedulerConfig scheduler = scheduler();
+      try (TextToImage model =
+          TextToImage.builder(
+                  NET.config().create(scheduler.schedule(), scheduler.prediction(), 1),
+                  ClipTextEncoder.of(tokenizer, text))
+              .autoencoder(autoencoder)
+              .scheduler(scheduler)
+              .defaults(20, 7.5)
+              .build()) {
+        model.save(directory, type);
+      }
+    } finally {
+      MoreFiles.deleteRecursively(tokens, RecursiveDeleteOption.ALLOW_INSECURE);
+    }
+  }
+
+  private void draw() throws IOException {
     long start = System.nanoTime();
-    SchedulerConfig scheduler =
-        SchedulerConfig.of(
-            NoiseSchedule.scaledLinear(TIMESTEPS, 0.00085, 0.012), Prediction.EPSILON);
+    try (TextToImage model =
+        way == Way.LOAD ? TextToImage.load(directory) : TextToImage.loadFrozen(directory)) {
+      print("loaded", start, model.network());
+      for (int run = 0; run < runs; run++) {
+        long begin = System.nanoTime();
+        ImageRequest request =
+            ImageRequest.builder(PROMPT).sampler(Samplers.named("ddim", steps)).seed(run).build();
+        BufferedImage drawn = model.generate(request).get(0);
+        print(drawn.getWidth() + " x " + drawn.getHeight() + " picture", begin, model.network());
+      }
+    }
+  }
+
+  private static SchedulerConfig scheduler() {
+    return SchedulerConfig.of(
+        NoiseSchedule.scaledLinear(TIMESTEPS, 0.00085, 0.012), Prediction.EPSILON);
+  }
+
+  private void predict() throws IOException {
+    long start = System.nanoTime();
+    Path unet = directory.resolve("unet");
     try (SameDiffDenoiser model =
             way == Way.LOAD
-                ? PretrainedModel.loadNetwork(directory, scheduler)
-                : PretrainedModel.loadFrozenNetwork(directory, scheduler);
+                ? PretrainedModel.loadNetwork(unet, scheduler())
+                : PretrainedModel.loadFrozenNetwork(unet, scheduler());
         INDArray x = noise(batch, NET.channels(), NET.size(), NET.size());
         INDArray tokens = noise(batch, Net.TOKENS, Net.TEXT_WIDTH);
         INDArray t = Nd4j.valueArrayOf(new long[] {batch}, 500f, DataType.FLOAT)) {

@@ -78,6 +78,8 @@ final class SizedGraphs implements AutoCloseable {
       long[] shape = {x.size(0), y.channels(), y.height(), y.width()};
       return graph.runner.output(Map.of(Graphs.SAMPLE, x), shape);
     } finally {
+      // Large beside the weights, and soon allocated again: between two pictures a U-Net runs long.
+      graph.runner.releaseIdle();
       release(graph);
     }
   }

@@ -71,6 +71,9 @@ final class Drawing {
         requireGoingOn();
         int n = Math.min(settings.batchSize, request.count() - finished);
         try (SamplingResult result = samples(lease.network(), texts, n, noise.batch(finished, n))) {
+          if (parts.autoencoder() != null) {
+            lease.network().releaseWorkspaces(); // They and the decoder's take turns.
+          }
           for (int i = 0; i < n; i++) {
             requireGoingOn();
             try (INDArray row = Masks.rows(result.samples(), i, 1).dup('c');

@@ -66,6 +66,41 @@ public interface NoiseSource {
   }
 
   /**
+   * Noise on the way between two seeds, for a strip of samples from one to the other. Sample {@code
+   * i} gets {@code cos(a) x + sin(a) y} with {@code a = i pi / (2 (count - 1))}, where x and y are
+   * all draws of {@link #seeds seeds(from)} and {@code seeds(to)}. It is standard normal, so it
+   * suits every sampler, also one that draws noise in its steps. The first sample is exactly that
+   * of the seed {@code from}, the last one that of {@code to}.
+   *
+   * @param from any number
+   * @param to any number
+   * @param count number of samples of the whole strip, at least 2; a request may ask for fewer
+   */
+  static NoiseSource between(long from, long to, int count) {
+    if (count < 2) {
+      throw new IllegalArgumentException("count must be at least 2 but was " + count);
+    }
+    return () -> (first, n) -> NoiseBetween.batch(from, to, count, first, n);
+  }
+
+  /**
+   * Interpolates spherically between two given starts, such as the noises of two pictures that an
+   * inversion found: DDIM (Song et al. 2021), appendix D.5. Use it as the start of a deterministic
+   * sampler. Along the arc the norm changes evenly, as the noise that a model knows requires; on a
+   * straight line it would fall.
+   *
+   * @param from FLOAT {@code [1, sampleShape...]}, finite
+   * @param to of the same shape
+   * @param count number of samples, at least 2
+   * @return a new array FLOAT {@code [count, sampleShape...]}, owned by the caller; its first
+   *     sample is {@code from}, its last {@code to}
+   * @throws IllegalArgumentException if a shape, a type or a value does not fit
+   */
+  static INDArray spherical(INDArray from, INDArray to, int count) {
+    return NoiseBetween.spherical(from, to, count);
+  }
+
+  /**
    * The numbers that Python's {@code torch.randn} draws on the CPU after {@code
    * torch.manual_seed(seed)}, with one call for each draw of a batch.
    *

@@ -12,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 class NoiseSourceTest {
 
@@ -103,6 +104,94 @@ class NoiseSourceTest {
     NoiseSource.Run run = NoiseSource.seeds(1, 2, 3).start();
     assertRefused(() -> run.batch(2, 2), "one seed per sample", "are 3 for samples up to 4");
     assertRefused(() -> run.batch(0, 0), "number of samples", "was 0");
+  }
+
+  @Test
+  void between_endsAtBothSeeds_inEveryDraw() {
+    NoiseSource source = NoiseSource.between(3, -8, 5);
+    NoiseSource.Batch all = source.start().batch(0, 5);
+    NoiseSource.Batch middle = source.start().batch(2, 2);
+    NoiseSource.Batch from = batch(3, 0, 1);
+    NoiseSource.Batch to = batch(-8, 0, 1);
+    for (int draw = 0; draw < 3; draw++) {
+      float[] strip = all.next(5, 4).data().asFloat();
+      float[] x = from.next(1, 4).data().asFloat();
+      float[] y = to.next(1, 4).data().asFloat();
+      assertThat(Arrays.copyOf(strip, 4)).containsExactly(x);
+      assertThat(Arrays.copyOfRange(strip, 16, 20)).containsExactly(y);
+      for (int k = 0; k < 4; k++) {
+        double half = Math.sqrt(0.5) * x[k] + Math.sqrt(0.5) * y[k];
+        assertThat((double) strip[8 + k]).isCloseTo(half, within(1e-6));
+      }
+      assertThat(middle.next(2, 4).data().asFloat())
+          .containsExactly(Arrays.copyOfRange(strip, 8, 16));
+    }
+  }
+
+  @Test
+  void between_isStandardNormalOnTheWholeWay() {
+    float[] strip = NoiseSource.between(1, 2, 4).start().batch(0, 4).next(4, 5000).data().asFloat();
+    for (int i = 0; i < 4; i++) {
+      double squares = 0;
+      for (int k = 0; k < 5000; k++) {
+        squares += strip[5000 * i + k] * strip[5000 * i + k];
+      }
+      assertThat(squares / 5000).isCloseTo(1, within(4 * Math.sqrt(2.0 / 5000)));
+    }
+  }
+
+  @Test
+  void between_outOfRange_isRefused() {
+    assertRefused(() -> NoiseSource.between(1, 2, 1), "count must be at least 2 but was 1");
+    assertRefused(
+        () -> NoiseSource.between(1, 2, 3).start().batch(2, 2),
+        "samples between two seeds must be at most 3 but were up to 4");
+  }
+
+  @Test
+  void spherical_keepsNormsAndEnds() {
+    INDArray from = batch(1, 0, 1).next(1, 2, 3);
+    INDArray to = batch(2, 0, 1).next(1, 2, 3).muli(from.norm2Number().doubleValue());
+    to.divi(to.norm2Number().doubleValue()).muli(from.norm2Number().doubleValue());
+    INDArray strip = NoiseSource.spherical(from, to.dup('f'), 7);
+    assertThat(strip.shape()).containsExactly(7, 2, 3);
+    assertThat(strip.slice(0)).isEqualTo(from.slice(0));
+    assertThat(strip.slice(6)).isEqualTo(to.slice(0));
+    double step = strip.slice(1).distance2(strip.slice(0));
+    for (int i = 0; i < 7; i++) {
+      assertThat(strip.slice(i).norm2Number().doubleValue())
+          .isCloseTo(from.norm2Number().doubleValue(), within(1e-5));
+      if (i > 0) {
+        assertThat(strip.slice(i).distance2(strip.slice(i - 1))).isCloseTo(step, within(1e-5));
+      }
+    }
+  }
+
+  @Test
+  void spherical_alongALine_isStraight() {
+    INDArray one = Nd4j.createFromArray(new float[][] {{1, 2}});
+    INDArray three = Nd4j.createFromArray(new float[][] {{3, 6}});
+    assertThat(NoiseSource.spherical(one, three, 3).data().asFloat())
+        .containsExactly(1, 2, 2, 4, 3, 6);
+    assertThat(NoiseSource.spherical(one, one.mul(-1), 3).data().asFloat())
+        .containsExactly(1, 2, 0, 0, -1, -2);
+    assertThat(NoiseSource.spherical(one.mul(0), three, 2).data().asFloat())
+        .containsExactly(0, 0, 3, 6);
+  }
+
+  @Test
+  void spherical_thatDoesNotFit_isRefused() {
+    INDArray pair = Nd4j.createFromArray(new float[][] {{1, 2}});
+    INDArray two = Nd4j.createFromArray(new float[][] {{1, 2}, {3, 4}});
+    assertRefused(
+        () -> NoiseSource.spherical(pair, two, 3),
+        "to must be FLOAT [1, sampleShape...], both of one shape, but was FLOAT [2, 2]");
+    assertRefused(() -> NoiseSource.spherical(two, two, 3), "from must be FLOAT [1, sampleShape");
+    assertRefused(
+        () -> NoiseSource.spherical(pair, pair.castTo(DataType.DOUBLE), 3), "was DOUBLE [1, 2]");
+    assertRefused(
+        () -> NoiseSource.spherical(pair, pair.div(0), 3), "to must be finite but was not");
+    assertRefused(() -> NoiseSource.spherical(pair, pair, 1), "count must be at least 2 but was 1");
   }
 
   @Test

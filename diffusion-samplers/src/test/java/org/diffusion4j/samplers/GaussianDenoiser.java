@@ -4,7 +4,6 @@ import java.util.Arrays;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
-import org.diffusion4j.Prediction;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -35,11 +34,6 @@ record GaussianDenoiser(NoiseSchedule schedule, double[] mean, double[][] covari
     return new long[] {mean.length};
   }
 
-  @Override
-  public Prediction prediction() {
-    return Prediction.SAMPLE;
-  }
-
   /** The derivative of E[x_0 | x_t] with respect to x_t; symmetric. */
   double[][] gain(double alphaBar) {
     int n = mean.length;
@@ -62,16 +56,16 @@ record GaussianDenoiser(NoiseSchedule schedule, double[] mean, double[][] covari
     double alphaBar = schedule.alphaBar((int) t.getFloat(0));
     double[][] gain = gain(alphaBar);
     float[] x = Values.of(xt);
-    float[] x0 = new float[x.length];
+    float[] epsilon = new float[x.length];
     int n = mean.length;
     for (int i = 0; i < x.length; i++) {
       double sum = mean[i % n];
       for (int j = 0; j < n; j++) {
         sum += gain[i % n][j] * (x[i - i % n + j] - Math.sqrt(alphaBar) * mean[j]);
       }
-      x0[i] = (float) sum;
+      epsilon[i] = (float) ((x[i] - Math.sqrt(alphaBar) * sum) / Math.sqrt(1 - alphaBar));
     }
-    return Nd4j.create(x0, xt.shape(), 'c');
+    return Nd4j.create(epsilon, xt.shape(), 'c');
   }
 
   /** The means of the columns of samples. */

@@ -34,7 +34,16 @@ class CookbookTest {
         program.run(i, SameDiffDenoiser.class, model);
       }
     }
-    assertThat(List.of("samples.png", "again.png", "partial.png", "step9.png", "step49.png"))
+    assertThat(
+            List.of(
+                "samples.png",
+                "again.png",
+                "partial.png",
+                "step9.png",
+                "step49.png",
+                "repainted.png",
+                "strip.png",
+                "between.png"))
         .allSatisfy(file -> assertThat(directory.resolve(file)).exists());
   }
 }

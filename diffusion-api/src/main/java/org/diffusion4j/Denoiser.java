@@ -67,4 +67,75 @@ public interface Denoiser {
    * @throws IllegalArgumentException if a shape, a type or the condition is not accepted
    */
   INDArray predict(INDArray xt, INDArray t, Condition condition);
+
+  /** Whether {@link #inputGradient} can be called; by default it cannot. */
+  default boolean isDifferentiable() {
+    return false;
+  }
+
+  /**
+   * The gradient of a loss of the outputs of {@link #predict} with respect to the noisy samples.
+   *
+   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
+   * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
+   * @param condition what the samples should show; the caller closes it
+   * @param loss the loss of each sample's output, summed over the batch
+   * @return a new array of the shape and type of {@code xt}; owned by the caller
+   * @throws IllegalArgumentException if a shape, a type or the condition is not accepted
+   * @throws UnsupportedOperationException unless {@link #isDifferentiable()}
+   */
+  default INDArray inputGradient(INDArray xt, INDArray t, Condition condition, SampleLoss loss) {
+    throw new UnsupportedOperationException(
+        "gradients must be of a differentiable denoiser but this one only predicts");
+  }
+
+  /**
+   * This denoiser with classifier guidance: its noise becomes {@code epsilon - scale sqrt(1 -
+   * alphaBar) gradient}, as in Dhariwal and Nichol 2021, equation 14 and algorithm 2. At scale 1
+   * and with the gradient of {@code log p(y | x_t)} it denoises the distribution of the samples
+   * given y.
+   *
+   * @param gradient of the logarithm of a probability of noisy samples
+   * @param scale finite; 0 has no effect
+   */
+  default Denoiser guidedByClassifier(Gradient gradient, double scale) {
+    return new ClassifierGuidance(this, gradient, scale);
+  }
+
+  /**
+   * This denoiser guided to clean samples of low loss: its noise becomes {@code epsilon + scale
+   * sqrt(1 - alphaBar) gradient}, with the gradient of {@code loss(x_0(x_t))} with respect to x_t:
+   * diffusion posterior sampling (Chung et al. 2023), universal guidance (Bansal et al. 2023),
+   * equation 6. At scale 1 samples have about the density {@code p(x_0) exp(-loss(x_0))}.
+   *
+   * <p>If this denoiser {@linkplain #isDifferentiable() is differentiable}, the gradient is exact
+   * and goes through the network, which costs a backward pass and the memory of training. If not,
+   * the derivative of x_0 with respect to x_t is taken as {@code sqrt(alphaBar)}, that of standard
+   * normal data: the clean samples move by {@code -scale (1 - alphaBar)} times the gradient at x_0,
+   * value by value. For classifier-free guidance as well, put it around this one: {@code
+   * ClassifierFreeGuidance.of(model.guidedByLoss(loss, 1), 3)}; batches then hold the samples
+   * twice.
+   *
+   * @param loss of a clean sample; its index is that within the batch; called by several threads
+   * @param scale finite; 0 has no effect
+   */
+  default Denoiser guidedByLoss(SampleLoss loss, double scale) {
+    return new LossGuidance(this, loss, scale);
+  }
+
+  /** A gradient with respect to noisy samples, such as that of a classifier. */
+  @FunctionalInterface
+  interface Gradient {
+
+    /**
+     * The gradient of {@code log p(y | x_t)} of each sample.
+     *
+     * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; must not be changed
+     * @param t timestep of each sample, FLOAT {@code [n]}
+     * @param condition what the samples should show; the y of a classifier, if it has the model's
+     *     classes
+     * @return a new array of the shape and type of {@code xt}, which guidance closes
+     */
+    INDArray of(INDArray xt, INDArray t, Condition condition);
+  }
 }

@@ -20,6 +20,7 @@ import org.diffusion4j.engine.cpu.CpuEngine;
 import org.diffusion4j.engine.graph.DropoutMasks;
 import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Precision;
+import org.diffusion4j.internal.common.Detached;
 import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.internal.nn.Graphs;
 import org.jspecify.annotations.Nullable;
@@ -363,6 +364,25 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   public Gradients gradients(
       INDArray xt, INDArray t, Condition condition, SampleLoss loss, Dropout dropout) {
     return gradients(xt, t, condition, loss, parameters.keySet(), dropout);
+  }
+
+  /** {@inheritDoc} Frozen models, {@code PretrainedModel.loadFrozen}, only predict. */
+  @Override
+  public boolean isDifferentiable() {
+    return runner.frozen() == null;
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws IllegalStateException if this denoiser is closed or frozen
+   */
+  @Override
+  public INDArray inputGradient(INDArray xt, INDArray t, Condition condition, SampleLoss loss) {
+    try (Gradients gradients = gradients(xt, t, condition, loss, List.of(Graphs.SAMPLE), null)) {
+      INDArray gradient = Objects.requireNonNull(gradients.of().get(Graphs.SAMPLE));
+      return Detached.get(() -> gradient.dup('c'));
+    }
   }
 
   private Gradients gradients(

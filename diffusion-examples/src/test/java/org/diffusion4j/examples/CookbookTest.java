@@ -43,7 +43,8 @@ class CookbookTest {
                 "step49.png",
                 "repainted.png",
                 "strip.png",
-                "between.png"))
+                "between.png",
+                "restyled.png"))
         .allSatisfy(file -> assertThat(directory.resolve(file)).exists());
   }
 }

@@ -230,8 +230,11 @@ public final class GraphRunner implements AutoCloseable {
       Collection<String> of) {
     DropoutMasks masks = dropouts.isEmpty() ? null : dropout;
     requireArrays("gradients");
-    // Between two requests for gradients the weights were probably changed.
-    weightsChanged();
+    // Between two requests for gradients of weights these were probably changed.
+    boolean ofWeights = !of.equals(List.of(Graphs.SAMPLE));
+    if (ofWeights) {
+      weightsChanged();
+    }
     LossGradients gradients =
         Detached.get(
             () ->
@@ -241,7 +244,9 @@ public final class GraphRunner implements AutoCloseable {
         gradients.gradients(),
         () -> {
           gradients.close();
-          weightsChanged();
+          if (ofWeights) {
+            weightsChanged();
+          }
         });
   }
 

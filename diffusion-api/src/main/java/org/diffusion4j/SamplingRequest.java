@@ -161,7 +161,7 @@ public final class SamplingRequest {
   }
 
   /**
-   * The part of the steps that is done, in (0, 1], if {@link #start()} is clean; empty if it is as
+   * The part of the steps that is done, in [0, 1], if {@link #start()} is clean; empty if it is as
    * noisy as the sampler's first step requires, or null.
    */
   public OptionalDouble strength() {
@@ -437,12 +437,13 @@ public final class SamplingRequest {
      * level at which these begin: the first draw from the {@linkplain #noise source of noise}.
      *
      * @param x0 {@code [count, sampleShape...]}; not changed, and must not be closed during the run
-     * @param part in (0, 1]: the closer to 0, the more similar are the results to {@code x0}; with
-     *     1 all steps are done
+     * @param part in [0, 1]: the closer to 0, the more similar are the results to {@code x0}; with
+     *     0 no step is done and they are {@code x0}; with 1 all steps are done, and nothing of
+     *     {@code x0} is left but what the noise schedule leaves at its end
      */
     public Builder start(INDArray x0, double part) {
-      if (!(part > 0 && part <= 1)) {
-        throw new IllegalArgumentException("strength must be in (0, 1] but was " + part);
+      if (!(part >= 0 && part <= 1)) {
+        throw new IllegalArgumentException("strength must be in [0, 1] but was " + part);
       }
       start = Objects.requireNonNull(x0, "start");
       strength = OptionalDouble.of(part);

@@ -111,6 +111,11 @@ final class KnownPart implements AutoCloseable {
     Elements.blend(x, mask, level.signal(), x0, level.noise(), noise.first());
   }
 
+  /** Replaces the known part of samples by its own without noise. */
+  void replaceIn(INDArray x) {
+    Elements.blend(x, mask, 1, x0, 0, x0);
+  }
+
   @Override
   public void close() {
     x0.close();

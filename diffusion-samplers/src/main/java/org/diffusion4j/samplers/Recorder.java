@@ -27,7 +27,7 @@ final class Recorder implements SamplingListener, AutoCloseable {
   /** The number of steps of a run that are kept in a trajectory. */
   static int length(SamplingRequest request, int steps) {
     int every = request.trajectoryEvery();
-    return every == 0 ? 0 : (steps - 1) / every + 1;
+    return every == 0 ? 0 : (steps + every - 1) / every;
   }
 
   @Override

@@ -66,6 +66,9 @@ final class SamplingLoop {
   private List<Transition> transitions() {
     NoiseSchedule schedule = model.schedule();
     OptionalDouble strength = request.strength();
+    if (strength.isPresent() && strength.getAsDouble() == 0 && !method.startsFromSamples()) {
+      return List.of();
+    }
     return strength.isEmpty()
         ? method.transitions(schedule)
         : method.last(schedule, strength.getAsDouble());
@@ -191,6 +194,9 @@ final class SamplingLoop {
           before.close();
         }
       }
+      if (known != null && transitions.isEmpty()) {
+        known.replaceIn(x);
+      }
     }
     return x;
   }
@@ -207,7 +213,7 @@ final class SamplingLoop {
       return draw(noise, batchShape(n));
     }
     INDArray given = rows(start, first, n);
-    if (request.strength().isEmpty()) {
+    if (request.strength().isEmpty() || transitions.isEmpty()) {
       return given.dup('c');
     }
     Level level = transitions.get(0).from();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Runs that start from clean samples and do the last part of the steps. */
 class StrengthTest {
@@ -99,11 +101,43 @@ class StrengthTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, -0.5, 1.01, Double.NaN, Double.POSITIVE_INFINITY})
+  @ValueSource(strings = {"ddim", "ddpm", "heun", "pndm", "dpm++2m", "lcm"})
+  void strength0_returnsTheStart(String name) {
+    INDArray clean = Values.normal(3, COUNT, 2);
+    SamplingRequest.Builder request =
+        SamplingRequest.builder(COUNT).seed(1).batchSize(2).trajectory(3).start(clean, 0);
+    assertThat(sample(Samplers.named(name, 8), request)).isEqualTo(Values.of(clean));
+    INDArray known = Values.normal(4, 1, 2);
+    request.known(known, Nd4j.createFromArray(new float[][] {{1, 0}}));
+    float[] samples = sample(Samplers.named(name, 8), request);
+    for (int i = 0; i < COUNT; i++) {
+      assertThat(samples[2 * i]).isEqualTo(known.getFloat(0, 0));
+      assertThat(samples[2 * i + 1]).isEqualTo(clean.getFloat(i, 1));
+    }
+  }
+
+  /** Exactly where the schedule ends without signal, nearly where it ends with a little. */
+  @Test
+  void strength1_ignoresTheStart() {
+    NoiseSchedule linear = NoiseSchedule.linear(1000);
+    INDArray one = Values.normal(3, COUNT, 2);
+    INDArray other = Values.normal(4, COUNT, 2);
+    for (NoiseSchedule schedule : List.of(linear, linear.withZeroTerminalSnr())) {
+      Denoiser model = MixtureDenoiser.inThePlane(schedule, Prediction.VELOCITY);
+      SamplingRequest.Builder request = SamplingRequest.builder(COUNT).seed(7);
+      Sampler sampler = new DdimSampler(20);
+      float[] first = SamplerMechanics.samples(sampler, model, request.start(one, 1).build());
+      float[] second = SamplerMechanics.samples(sampler, model, request.start(other, 1).build());
+      assertThat(second).containsExactly(first, within(schedule == linear ? 0.1f : 0f));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {-0.5, 1.01, Double.NaN, Double.POSITIVE_INFINITY})
   void strength_outsideOfItsRange_isRefused(double strength) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> SamplingRequest.builder(1).start(Values.normal(3, 1, 2), strength))
-        .withMessage("strength must be in (0, 1] but was " + strength);
+        .withMessage("strength must be in [0, 1] but was " + strength);
   }
 
   @Test

@@ -8,7 +8,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -358,16 +357,22 @@ class PretrainedModelTest {
 
   @Test
   void mutatedConfigs_endInTheLibrarysOwnException() throws IOException {
-    Path path = saved();
-    Random random = new Random(20_261_120);
-    List<Path> files = new ArrayList<>();
-    for (String name :
-        List.of("unet/config.json", "scheduler/scheduler_config.json", "model_index.json")) {
-      files.add(path.resolve(name));
+    Path small = directory.resolve("small");
+    try (Mlp model = Mlp.create(new Mlp.Config(3, 8, 2), NoiseSchedule.linear(50), 5)) {
+      PretrainedModel.of(model).save(small);
     }
+    // A small network does for the files that are the same for all.
+    List<Path> files =
+        List.of(
+            saved().resolve("unet/config.json"),
+            small.resolve("mlp/config.json"),
+            small.resolve("scheduler/scheduler_config.json"),
+            small.resolve("model_index.json"));
+    Random random = new Random(20_261_120);
     int refused = 0;
     for (int i = 0; i < 1500; i++) {
       Path file = files.get(random.nextInt(files.size()));
+      Path path = file.startsWith(small) ? small : directory.resolve("model");
       byte[] original = Files.readAllBytes(file);
       byte[] mutant = mutate(original, random);
       rewrite(file, mutant);

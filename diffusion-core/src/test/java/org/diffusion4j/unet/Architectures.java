@@ -62,7 +62,34 @@ final class Architectures {
     return build(all);
   }
 
-  /** Few U-Nets that have everything between them. */
+  /** Few U-Nets that have, with the {@link #combined} ones, everything of {@link #all}. */
+  static Map<String, UNetConfig> paired() {
+    Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
+    all.put(
+        "no attention, Fourier",
+        tiny().midAttention(false).timeEmbedding(TimeEmbedding.FOURIER).midBlockScale(2));
+    all.put(
+        "one head, sines first, shifted, class timestep",
+        tiny()
+            .attentionHeadDim(null)
+            .flipSinToCos(false)
+            .freqShift(1)
+            .classEmbedding(ClassEmbedding.TIMESTEP));
+    all.put(
+        "residual resampling levels, up blocks of their own, learned times",
+        tiny()
+            .downBlocks(Block.RESNET, Block.RESNET)
+            .upBlocks(Block.ATTENTION, Block.PLAIN)
+            .timeEmbedding(TimeEmbedding.LEARNED)
+            .trainTimesteps(100));
+    all.put(
+        "rectangular images, two layers, class timestep, Fourier",
+        rectangular().classEmbedding(ClassEmbedding.TIMESTEP).timeEmbedding(TimeEmbedding.FOURIER));
+    all.put("one level", tiny().blockOutChannels(8).downBlocks(Block.ATTENTION));
+    return build(all);
+  }
+
+  /** Few U-Nets that have most things between them. */
   static Map<String, UNetConfig> combined() {
     Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
     all.put(

@@ -21,7 +21,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 class PlanEqualsSessionTest {
 
-  @Property(tries = 15, seed = "1", shrinking = ShrinkingMode.OFF)
+  @Property(tries = 10, seed = "1", shrinking = ShrinkingMode.OFF)
   void plan_ofAnySmallUNet_givesWhatTheSessionGives(
       @ForAll("configs") UNetConfig config, @ForAll @IntRange(min = 1, max = 9) int n) {
     Random random = new Random(n);
@@ -61,9 +61,9 @@ class PlanEqualsSessionTest {
     Arbitrary<Sizes> sizes =
         Combinators.combine(
                 Arbitraries.integers().between(1, 3),
-                Arbitraries.of(8, 12, 16, 20, 24),
-                Arbitraries.of(8, 12, 16, 20, 24),
-                Arbitraries.of(8, 12, 16, 20, 24),
+                Arbitraries.of(8, 12, 20),
+                Arbitraries.of(8, 12, 20),
+                Arbitraries.of(8, 12, 20),
                 Arbitraries.integers().between(1, 3),
                 Arbitraries.integers().between(1, 2))
             .as(Sizes::new);

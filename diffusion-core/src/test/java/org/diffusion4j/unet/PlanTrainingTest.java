@@ -18,7 +18,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 class PlanTrainingTest {
 
-  private static final int STEPS = 50;
+  private static final int STEPS = 20;
 
   private static UNet unet() {
     UNetConfig config = Architectures.tiny().downBlocks(Block.PLAIN, Block.ATTENTION).build();

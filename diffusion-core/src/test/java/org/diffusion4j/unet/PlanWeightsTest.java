@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.training.DiffusionTrainer;
@@ -62,6 +64,7 @@ class PlanWeightsTest {
 
   @Test
   void predict_afterWritingAnyWeight_usesIt() {
+    Set<String> kinds = new HashSet<>();
     try (UNet model = unet()) {
       for (String name : model.parameters().keySet()) {
         INDArray before = predict(model, 1, 3);
@@ -73,12 +76,20 @@ class PlanWeightsTest {
           assertThat(PlanAndSession.error(after, before)).as(name).isGreaterThan(1e-4);
         }
         // A model that had the weights from the beginning gives the same bits.
-        try (UNet fresh = unet()) {
-          fresh.parameters().forEach((n, p) -> p.assign(model.parameters().get(n)));
-          assertThat(predict(fresh, 1, 3)).as(name).isEqualTo(after);
+        if (kinds.add(kind(name))) {
+          try (UNet fresh = unet()) {
+            fresh.parameters().forEach((n, p) -> p.assign(model.parameters().get(n)));
+            assertThat(predict(fresh, 1, 3)).as(name).isEqualTo(after);
+          }
         }
       }
     }
+    assertThat(kinds).hasSizeBetween(20, 60);
+  }
+
+  /** Weights of one kind have the same name in blocks of the same class. */
+  private static String kind(String name) {
+    return name.replaceAll("\\b\\d+\\.", "").replaceAll("^(down|up|mid)_blocks?\\.", "");
   }
 
   @Test

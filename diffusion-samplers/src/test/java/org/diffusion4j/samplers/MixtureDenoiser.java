@@ -84,53 +84,74 @@ public record MixtureDenoiser(
     float[] steps = Values.of(t);
     float[] output = new float[x.length];
     double[] point = new double[dimension()];
+    double[] x0 = new double[point.length];
+    Posterior posterior = null;
     for (int i = 0; i < steps.length; i++) {
+      if (posterior == null || steps[i] != steps[i - 1]) {
+        posterior = new Posterior(alphaBar(steps[i]));
+      }
       for (int d = 0; d < point.length; d++) {
         point[d] = x[i * point.length + d];
       }
-      double alphaBar = alphaBar(steps[i]);
-      double[] x0 = x0(point, alphaBar);
+      posterior.mean(point, x0);
       for (int d = 0; d < point.length; d++) {
-        output[i * point.length + d] = (float) output(point[d], x0[d], alphaBar);
+        output[i * point.length + d] = (float) output(point[d], x0[d], posterior.alphaBar);
       }
     }
     return Nd4j.create(output, shape, 'c');
   }
 
-  /** E[x_0 | x_t]: the components' posterior means, weighted by their responsibilities. */
+  /** E[x_0 | x_t]. */
   double[] x0(double[] xt, double alphaBar) {
-    double root = Math.sqrt(alphaBar);
-    int components = weights.length;
-    double[] logs = new double[components];
-    for (int k = 0; k < components; k++) {
-      double variance = variance(k, alphaBar);
-      double squares = 0;
-      for (int d = 0; d < xt.length; d++) {
-        double distance = xt[d] - root * means[k][d];
-        squares += distance * distance;
-      }
-      logs[k] =
-          Math.log(weights[k]) - 0.5 * xt.length * Math.log(variance) - 0.5 * squares / variance;
-    }
-    double max = Arrays.stream(logs).max().orElseThrow();
     double[] x0 = new double[xt.length];
-    double sum = 0;
-    for (int k = 0; k < components; k++) {
-      double weight = Math.exp(logs[k] - max);
-      double gain = root * deviations[k] * deviations[k] / variance(k, alphaBar);
-      for (int d = 0; d < xt.length; d++) {
-        x0[d] += weight * (means[k][d] + gain * (xt[d] - root * means[k][d]));
-      }
-      sum += weight;
-    }
-    for (int d = 0; d < xt.length; d++) {
-      x0[d] /= sum;
-    }
+    new Posterior(alphaBar).mean(xt, x0);
     return x0;
   }
 
-  private double variance(int k, double alphaBar) {
-    return alphaBar * deviations[k] * deviations[k] + 1 - alphaBar;
+  /** E[x_0 | x_t] of a noise level: the components' posterior means, by responsibility. */
+  private final class Posterior {
+
+    final double alphaBar;
+    private final double root;
+    private final double[] variances = new double[weights.length];
+    private final double[] constants = new double[weights.length];
+    private final double[] gains = new double[weights.length];
+    private final double[] logs = new double[weights.length];
+
+    Posterior(double alphaBar) {
+      this.alphaBar = alphaBar;
+      root = Math.sqrt(alphaBar);
+      for (int k = 0; k < weights.length; k++) {
+        variances[k] = alphaBar * deviations[k] * deviations[k] + 1 - alphaBar;
+        constants[k] = Math.log(weights[k]) - 0.5 * dimension() * Math.log(variances[k]);
+        gains[k] = root * deviations[k] * deviations[k] / variances[k];
+      }
+    }
+
+    void mean(double[] xt, double[] x0) {
+      double max = Double.NEGATIVE_INFINITY;
+      for (int k = 0; k < logs.length; k++) {
+        double squares = 0;
+        for (int d = 0; d < xt.length; d++) {
+          double distance = xt[d] - root * means[k][d];
+          squares += distance * distance;
+        }
+        logs[k] = constants[k] - 0.5 * squares / variances[k];
+        max = Math.max(max, logs[k]);
+      }
+      Arrays.fill(x0, 0);
+      double sum = 0;
+      for (int k = 0; k < logs.length; k++) {
+        double weight = Math.exp(logs[k] - max);
+        for (int d = 0; d < xt.length; d++) {
+          x0[d] += weight * (means[k][d] + gains[k] * (xt[d] - root * means[k][d]));
+        }
+        sum += weight;
+      }
+      for (int d = 0; d < xt.length; d++) {
+        x0[d] /= sum;
+      }
+    }
   }
 
   private double output(double xt, double x0, double alphaBar) {

@@ -69,7 +69,7 @@ class TextDenoiserTest {
     Map<String, INDArray> ofUNet = copies(unet.weights());
     Map<String, INDArray> ofText = copies(text.weights());
     try (TextDenoiser denoiser = denoiser(trained)) {
-      Trainer.Report report = train(denoiser, 100);
+      Trainer.Report report = train(denoiser, 50);
       denoiser.copyTo(unet, text);
 
       assertThat(report.meanLoss()).isLessThan(trained == Trained.TEXT_ENCODER ? 2 : 0.8);
@@ -89,7 +89,7 @@ class TextDenoiserTest {
       assertClose(predicted(denoiser, differences()), untrained);
       assertThat(denoiser.parameters().keySet()).allMatch(name -> name.contains(".lora_"));
       double loss = loss(denoiser);
-      train(denoiser, 200);
+      train(denoiser, 100);
       assertThat(loss(denoiser)).isLessThan(0.99 * loss);
 
       Path file = folder.resolve("pytorch_lora_weights.safetensors");
@@ -114,7 +114,7 @@ class TextDenoiserTest {
         DiffusionTrainer trainer = trainer(denoiser).build()) {
       LatentSource latents = LatentSource.of(pictures(8).tokenized(tokenizer), autoencoder, 2);
       assertThat(latents.sampleShape()).containsExactly(3, 4, 4);
-      Trainer.Report report = trainer.train(SampleIterator.of(latents, 4).shuffle(1).build(), 100);
+      Trainer.Report report = trainer.train(SampleIterator.of(latents, 4).shuffle(1).build(), 50);
 
       assertThat(report.meanLoss()).isLessThan(0.8);
     }
@@ -240,7 +240,7 @@ class TextDenoiserTest {
         DiffusionTrainer.builder(denoiser).optimizer(Optimizer.adam(1e-30)).seed(77).build()) {
       trainer.train(
           data(),
-          50,
+          25,
           new TrainingListener() {
             @Override
             public void onStep(Step step) {

@@ -5,6 +5,7 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** {@link SamplingMeters#denoiser}. */
@@ -38,6 +39,17 @@ record MeteredDenoiser(Denoiser denoiser, Calls calls) implements Denoiser {
   @Override
   public OptionalLong predictionBytes(int n) {
     return denoiser.predictionBytes(n);
+  }
+
+  @Override
+  public boolean isDifferentiable() {
+    return denoiser.isDifferentiable();
+  }
+
+  /** Is not counted: it is no prediction. */
+  @Override
+  public INDArray inputGradient(INDArray xt, INDArray t, Condition condition, SampleLoss loss) {
+    return denoiser.inputGradient(xt, t, condition, loss);
   }
 
   @Override

@@ -183,6 +183,8 @@ class SamplingMetersTest {
     Set<Method> asked =
         Arrays.stream(Denoiser.class.getMethods())
             .filter(method -> !Modifier.isStatic(method.getModifiers()))
+            // What makes another denoiser of this one asks this one for predictions.
+            .filter(method -> method.getReturnType() != Denoiser.class)
             .collect(Collectors.toCollection(() -> new TreeSet<>(order)));
     assertThat(asked).hasSizeGreaterThan(5);
     for (Method method : asked) {

@@ -241,11 +241,12 @@ public final class Samplers {
    * org.diffusion4j.SamplingRequest.Builder#start(org.nd4j.linalg.api.ndarray.INDArray, double)}),
    * before what is expensive. A sampler of another library is not checked.
    *
-   * @param strength in (0, 1]
+   * @param strength in [0, 1]; 0 asks for no step
    * @throws IllegalArgumentException if it leaves no step, or if the sampler adds no noise
    */
   public static void requireStrength(Sampler sampler, NoiseSchedule schedule, double strength) {
-    if (sampler instanceof LoopSampler<?, ?> method) {
+    if (sampler instanceof LoopSampler<?, ?> method
+        && (strength > 0 || method.startsFromSamples())) {
       method.last(schedule, strength);
     }
   }

@@ -9,6 +9,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Samples that can be read individually, in any order; {@link SampleIterator} makes batches of
  * them. The sources of this package are immutable and thread-safe. {@code toString()} describes the
  * data: file names, count, shape, classes.
+ *
+ * <p>For a model that is conditioned by pictures, each sample comes with one: its channels are the
+ * last ones of the sample, {@code [channels + pictureChannels, height, width]}. {@link #enlarging}
+ * makes such samples of images.
  */
 public interface SampleSource {
 
@@ -163,6 +167,46 @@ public interface SampleSource {
    */
   default SampleSource windows(int length, int stride) {
     return Windows.of(this, length, stride);
+  }
+
+  /**
+   * These images, each with itself at a lower resolution, enlarged again, as the picture that it
+   * comes with: {@code [2 channels, height, width]}. A model learns to enlarge from them (SR3,
+   * Saharia et al. 2021).
+   *
+   * @param factor between the resolutions, at least 2; a divisor of height and width
+   * @throws IllegalArgumentException if samples are not images, or if the factor does not fit
+   * @see #reduced
+   * @see #enlarged
+   */
+  default SampleSource enlarging(int factor) {
+    return Enlarging.of(this, factor);
+  }
+
+  /**
+   * Pictures at a lower resolution, as {@link #enlarging} reduces them: each pixel is the mean of
+   * {@code factor x factor} pixels.
+   *
+   * @param pictures {@code [n, channels, height, width]}; left unchanged
+   * @param factor at least 2; a divisor of height and width
+   * @return FLOAT {@code [n, channels, height / factor, width / factor]}, owned by the caller
+   * @throws IllegalArgumentException if shape or factor do not fit
+   */
+  static INDArray reduced(INDArray pictures, int factor) {
+    return Enlarging.reduced(pictures, factor);
+  }
+
+  /**
+   * Enlarged pictures, as {@link #enlarging} enlarges them: bicubic (Keys 1981, a = -1/2), clamped
+   * to [-1, 1]. They are the condition of a model that was trained on such samples.
+   *
+   * @param pictures {@code [n, channels, height, width]}, values in [-1, 1]; left unchanged
+   * @param factor at least 2
+   * @return FLOAT {@code [n, channels, factor height, factor width]}, owned by the caller
+   * @throws IllegalArgumentException if shape or factor do not fit
+   */
+  static INDArray enlarged(INDArray pictures, int factor) {
+    return Enlarging.enlarged(pictures, factor);
   }
 
   /**

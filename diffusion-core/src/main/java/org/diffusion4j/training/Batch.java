@@ -16,19 +16,29 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 /**
  * A data set converted for a model: samples of its shape, and what it is conditioned by. Its labels
  * are one-hot classes, embeddings of one or several tokens, or classes followed by an embedding of
- * one token.
+ * one token. Its features are samples, each followed by the channels of a picture if the model
+ * takes pictures.
  */
 final class Batch implements AutoCloseable {
 
   final INDArray x0;
   final Condition condition;
-  private final List<INDArray> embeddings = new ArrayList<>();
+  private final List<INDArray> owned = new ArrayList<>();
 
   Batch(DataSet data, SameDiffDenoiser model) {
-    x0 = samples(data.getFeatures(), model.sampleShape());
+    long[] shape = model.sampleShape();
+    int pictures = pictureChannels(model);
+    INDArray features = features(data.getFeatures(), shape, pictures);
+    x0 = pictures == 0 ? copy(features) : copy(channels(features, 0, shape[0]));
     boolean done = false;
     try {
-      condition = condition(data.getLabels(), model);
+      Condition ofLabels = condition(data.getLabels(), model);
+      condition =
+          pictures == 0
+              ? ofLabels
+              : Condition.several(
+                  ofLabels,
+                  Condition.pictures(own(copy(channels(features, shape[0], shape[0] + pictures)))));
       Condition.Takes.of(model).require(condition, size());
       done = true;
     } finally {
@@ -68,6 +78,30 @@ final class Batch implements AutoCloseable {
         : Condition.several(labels(columns(labels, 0, classes), model), embedded);
   }
 
+  private static int pictureChannels(SameDiffDenoiser model) {
+    int channels = Math.max(0, Condition.Takes.of(model).pictureChannels());
+    if (channels > 0 && model.sampleShape().length != 3) {
+      throw new IllegalArgumentException(
+          "samples must be [channels, height, width] to be followed by pictures but were "
+              + Arrays.toString(model.sampleShape()));
+    }
+    return channels;
+  }
+
+  private static INDArray channels(INDArray features, long from, long to) {
+    return features.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to));
+  }
+
+  private static INDArray copy(INDArray values) {
+    return Nd4j.createUninitialized(DataType.FLOAT, values.shape()).assign(values);
+  }
+
+  /** An array that is closed with this batch. */
+  INDArray own(INDArray array) {
+    owned.add(array);
+    return array;
+  }
+
   private static INDArray columns(INDArray labels, int from, int to) {
     return labels.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to));
   }
@@ -84,7 +118,7 @@ final class Batch implements AutoCloseable {
             vectors.size(0),
             rank == 3 ? vectors.size(1) : 1,
             vectors.size(rank - 1));
-    embeddings.add(tokens);
+    own(tokens);
     tokens.reshape(vectors.shape()).assign(vectors);
     return Condition.embeddings(tokens);
   }
@@ -94,32 +128,36 @@ final class Batch implements AutoCloseable {
   }
 
   /**
-   * Rows with the right number of values are accepted as samples, because many readers return
-   * images as rows.
+   * Samples and pictures as they are given. Rows with the right number of values are accepted,
+   * because many readers return images as rows.
    */
-  private static INDArray samples(@Nullable INDArray features, long[] sampleShape) {
+  private static INDArray features(@Nullable INDArray features, long[] sampleShape, int pictures) {
     long[] shape = new long[sampleShape.length + 1];
     System.arraycopy(sampleShape, 0, shape, 1, sampleShape.length);
+    shape[1] += pictures;
     shape[0] = features == null || features.rank() == 0 ? 0 : features.size(0);
     boolean rows =
         features != null
             && features.rank() == 2
-            && features.size(1) == Arrays.stream(sampleShape).reduce(1, (a, b) -> a * b);
+            && features.size(1) == Arrays.stream(shape).skip(1).reduce(1, (a, b) -> a * b);
     if (features == null
         || shape[0] < 1
         || !features.isR()
         || !(rows || Arrays.equals(features.shape(), shape))) {
-      String expected = Arrays.toString(sampleShape);
+      String expected = Arrays.toString(Arrays.copyOfRange(shape, 1, shape.length));
       throw new IllegalArgumentException(
           "a batch of data must be floating-point [n, "
               + expected.substring(1)
+              + (pictures == 0
+                  ? ""
+                  : ", samples followed by pictures of " + pictures + " channels,")
               + " but was "
               + (features == null
                   ? "missing"
                   : features.dataType() + " " + Arrays.toString(features.shape()))
-              + (features == null ? "" : remedy(features.shape(), sampleShape)));
+              + (features == null || pictures > 0 ? "" : remedy(features.shape(), sampleShape)));
     }
-    return Nd4j.createUninitialized(DataType.FLOAT, shape).assign(features.reshape(shape));
+    return features.reshape(shape);
   }
 
   /** Advice on how to adapt images to the model, or the model to the images. */
@@ -173,33 +211,30 @@ final class Batch implements AutoCloseable {
   }
 
   /**
-   * The condition, which is dropped for some samples: their labels are replaced by {@link
-   * Condition#UNLABELLED}, their embeddings by zeros (Ho and Salimans 2022, algorithm 1).
+   * A condition of this batch, which is dropped for some samples: their labels are replaced by
+   * {@link Condition#UNLABELLED}, their embeddings and pictures by zeros (Ho and Salimans 2022,
+   * algorithm 1).
    *
    * @param probability the probability of dropping a label
-   * @param draws draws one number per sample if there are labels
+   * @param draws draws one number per sample if there is a condition
    */
-  Condition withDropout(double probability, RandomGenerator draws) {
-    if (condition.isNone() || probability == 0) {
-      return condition;
+  Condition withDropout(Condition whole, double probability, RandomGenerator draws) {
+    if (whole.isNone() || probability == 0) {
+      return whole;
     }
     boolean[] dropped = new boolean[size()];
     for (int i = 0; i < dropped.length; i++) {
       dropped[i] = draws.nextDouble() < probability;
     }
-    return Condition.several(
-        condition.parts().stream().map(part -> without(part, dropped)).toList());
+    return Condition.several(whole.parts().stream().map(part -> without(part, dropped)).toList());
   }
 
   private Condition without(Condition part, boolean[] dropped) {
     if (part instanceof Condition.Embeddings given) {
-      Condition.Embeddings kept = (Condition.Embeddings) embedded(given.tokens());
-      for (int i = 0; i < dropped.length; i++) {
-        if (dropped[i]) {
-          kept.tokens().slice(i).assign(0);
-        }
-      }
-      return kept;
+      return Condition.embeddings(without(given.tokens(), dropped));
+    }
+    if (part instanceof Condition.Pictures given) {
+      return Condition.pictures(without(given.pictures(), dropped));
     }
     int[] labels = part.labels();
     for (int i = 0; i < labels.length; i++) {
@@ -208,9 +243,19 @@ final class Batch implements AutoCloseable {
     return Condition.labels(labels);
   }
 
+  private INDArray without(INDArray rows, boolean[] dropped) {
+    INDArray kept = own(copy(rows));
+    for (int i = 0; i < dropped.length; i++) {
+      if (dropped[i]) {
+        kept.slice(i).assign(0);
+      }
+    }
+    return kept;
+  }
+
   @Override
   public void close() {
     x0.close();
-    embeddings.forEach(INDArray::close);
+    owned.forEach(INDArray::close);
   }
 }

@@ -1,6 +1,10 @@
 package org.diffusion4j.training;
 
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Condition.Pictures;
 import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -14,17 +18,26 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *     [0, 1]; 0 for none
  * @param perturbation standard deviation of the additional noise of the input, in [0, 1]; 0 for
  *     none
+ * @param pictureLevel the highest timestep of the noise of the condition's pictures; {@link #CLEAN}
+ *     for none
  */
-record Corruption(double offset, double perturbation) {
+record Corruption(double offset, double perturbation, int pictureLevel) {
+
+  /** The timestep of samples without noise. */
+  static final int CLEAN = -1;
 
   /**
    * Checks the strengths.
    *
-   * @throws IllegalArgumentException if one is not in [0, 1]
+   * @throws IllegalArgumentException if one is not in [0, 1], or if the level is less than -1
    */
   Corruption {
     requireStrength("offset", offset);
     requireStrength("perturbation", perturbation);
+    if (pictureLevel < CLEAN) {
+      throw new IllegalArgumentException(
+          "picture noise must be at least 0 but was " + pictureLevel);
+    }
   }
 
   private static void requireStrength(String what, double strength) {
@@ -35,7 +48,7 @@ record Corruption(double offset, double perturbation) {
 
   /** Standard normal noise: DDPM (Ho et al. 2020), algorithm 1. */
   static Corruption standard() {
-    return new Corruption(0, 0);
+    return new Corruption(0, 0, CLEAN);
   }
 
   /**
@@ -46,7 +59,7 @@ record Corruption(double offset, double perturbation) {
    * @param strength in [0, 1]; 0.1 in the source
    */
   Corruption withOffset(double strength) {
-    return new Corruption(strength, perturbation);
+    return new Corruption(strength, perturbation, pictureLevel);
   }
 
   /**
@@ -57,7 +70,12 @@ record Corruption(double offset, double perturbation) {
    * @param gamma in [0, 1]; 0.1 in the paper
    */
   Corruption withPerturbation(double gamma) {
-    return new Corruption(offset, gamma);
+    return new Corruption(offset, gamma, pictureLevel);
+  }
+
+  /** With conditioning augmentation: noise of random levels on the pictures of the condition. */
+  Corruption withPictures(int mostLevel) {
+    return new Corruption(offset, perturbation, mostLevel);
   }
 
   /**
@@ -91,6 +109,31 @@ record Corruption(double offset, double perturbation) {
     }
   }
 
+  /**
+   * The condition of a batch, with noise on its pictures: draws of q(z_s | z_0) with s uniform in
+   * [0, pictureLevel] for each sample (Ho et al. 2022, Cascaded Diffusion Models, section 4.2).
+   *
+   * @param levels draws s
+   * @param noise of these samples, behind that of {@link #corrupt}
+   * @return with arrays that the batch owns
+   */
+  Condition condition(
+      ForwardProcess process, Batch batch, RandomGenerator levels, NoiseSource.Batch noise) {
+    Optional<Pictures> pictures = batch.condition.part(Pictures.class);
+    if (pictureLevel == CLEAN || pictures.isEmpty()) {
+      return batch.condition;
+    }
+    INDArray clean = pictures.get().pictures();
+    int[] s = levels.ints(batch.size(), 0, pictureLevel + 1).toArray();
+    try (INDArray epsilon = noise.next(clean.shape())) {
+      INDArray noisy = batch.own(process.noisy(clean, epsilon, s));
+      return Condition.several(
+          batch.condition.parts().stream()
+              .map(part -> part instanceof Pictures ? Condition.pictures(noisy) : part)
+              .toList());
+    }
+  }
+
   /** The shape with one value per sample and channel, for broadcasting. */
   private static long[] channels(long[] shape) {
     long[] ones = shape.clone();
@@ -110,6 +153,9 @@ record Corruption(double offset, double perturbation) {
     String settings = offset > 0 ? "offset=" + offset : "";
     if (perturbation > 0) {
       settings += (settings.isEmpty() ? "" : ", ") + "perturbation=" + perturbation;
+    }
+    if (pictureLevel != CLEAN) {
+      settings += (settings.isEmpty() ? "" : ", ") + "pictures=" + pictureLevel;
     }
     return settings.isEmpty() ? "standard" : "standard(" + settings + ")";
   }

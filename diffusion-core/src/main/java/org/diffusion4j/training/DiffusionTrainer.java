@@ -36,7 +36,8 @@ import org.slf4j.LoggerFactory;
  * <p>The labels of a batch are what the model is conditioned by: one-hot rows {@code [n, classes]};
  * for a model that takes embeddings {@code [n, tokens, width]}, or vectors {@code [n, width]} of a
  * single token each; for a model that takes both {@code [n, classes + width]}, the one-hot values
- * first.
+ * first. For a model that takes pictures, the channels of a sample's picture follow those of the
+ * sample: {@code [n, channels + pictureChannels, height, width]}.
  *
  * <p>Random draws depend only on the seed and the number of the step. So training twice with the
  * same data gives the same losses, and resumed training gives the same weights as uninterrupted
@@ -46,6 +47,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(DiffusionTrainer.class);
   private static final long LABELS = 0x1abe15;
+  private static final long PICTURES = 0x91c7;
 
   private final Settings settings;
   private final SameDiffDenoiser model;
@@ -330,7 +332,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
   private Batch batch(DataSet data) {
     INDArray labels = data.getLabels();
-    if (Condition.Takes.of(model).isNothing()
+    Condition.Takes takes = Condition.Takes.of(model);
+    if (takes.classes() == 0
+        && takes.embeddingWidth() == 0
         && labels != null
         && !labels.isEmpty()
         && !labelsWereSeen) {
@@ -344,6 +348,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private TrainingListener.Step step(List<Batch> batches, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
+    RandomGenerator levels = Draws.at(settings.seed() ^ PICTURES, steps);
+    Corruption corruption = settings.corruption();
     long seed = Draws.mix(settings.seed(), steps);
     NoiseSource.Run noise = NoiseSource.perSample(seed).start();
     List<MicroBatch> microBatches = new ArrayList<>();
@@ -353,10 +359,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       for (Batch batch : batches) {
         int n = batch.size();
         int[] t = draws.ints(n, 0, model.schedule().steps()).toArray();
-        Corruption.Noisy noisy =
-            settings.corruption().corrupt(process, batch.x0, t, noise.batch(first, n));
+        NoiseSource.Batch epsilon = noise.batch(first, n);
+        Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, epsilon);
         corrupted.add(noisy);
-        Condition condition = batch.withDropout(settings.labelDropout(), labels);
+        Condition given = corruption.condition(process, batch, levels, epsilon);
+        Condition condition = batch.withDropout(given, settings.labelDropout(), labels);
         Loss.NoisyBatch noisyBatch = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
         microBatches.add(new MicroBatch(noisyBatch, condition, new Dropout(seed, first)));
         first += n;
@@ -545,6 +552,23 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
+    /**
+     * Conditioning augmentation (Ho et al. 2022, Cascaded Diffusion Models, section 4.2): adds
+     * noise to the pictures of the condition, as {@link ForwardProcess#noisy} does, at a timestep
+     * that is uniform in {@code [0, level]} for each sample. So a model that enlarges tolerates
+     * pictures that are not perfect, and one may add noise of such a level to them in sampling.
+     * Unlike the paper's, the model is not told the timestep. By default there is none.
+     *
+     * @param level in [0, T-1]
+     */
+    public Builder pictureNoise(int level) {
+      if (level < 0) {
+        throw new IllegalArgumentException("picture noise must be at least 0 but was " + level);
+      }
+      corruption = corruption.withPictures(level);
+      return this;
+    }
+
     /** Sets the maximum global gradient norm; larger gradients are scaled down to it. */
     public Builder maxGradientNorm(double norm) {
       if (!(norm > 0)) {
@@ -584,8 +608,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
 
     /**
      * Drops the labels of some samples, so that a model with a null class also learns to sample
-     * without labels: Ho and Salimans 2022, algorithm 1. Embeddings are dropped with them: they
-     * become zeros. By default 0.
+     * without labels: Ho and Salimans 2022, algorithm 1. Embeddings and pictures are dropped with
+     * them: they become zeros, so guidance needs {@link
+     * Condition.Pictures#withZerosUnconditional()}. By default 0.
      *
      * @param probability for each sample, in [0, 1)
      */
@@ -644,12 +669,28 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      * The trainer.
      *
      * @throws IllegalArgumentException if the settings do not fit the model: a Fourier time
-     *     embedding, label dropout without a null class, or a loss for other models
+     *     embedding, label dropout without a null class, picture noise without pictures, or a loss
+     *     for other models
      */
     public DiffusionTrainer build() {
+      Condition.Takes takes = Condition.Takes.of(model);
       boolean droppable =
           model.hasNullClass()
-              || (model.classes() == 0 && Condition.Takes.of(model).embeddingWidth() > 0);
+              || (takes.classes() == 0
+                  && (takes.embeddingWidth() > 0 || takes.pictureChannels() > 0));
+      int steps = model.schedule().steps();
+      if (corruption.pictureLevel() >= steps) {
+        throw new IllegalArgumentException(
+            "picture noise must be in [0, "
+                + (steps - 1)
+                + "] but was "
+                + corruption.pictureLevel());
+      }
+      if (corruption.pictureLevel() != Corruption.CLEAN && takes.pictureChannels() == 0) {
+        throw new IllegalArgumentException(
+            "picture noise must be for a model that takes pictures but was "
+                + corruption.pictureLevel());
+      }
       if (labelDropout > 0 && !droppable) {
         throw new IllegalArgumentException(
             "label dropout must be 0 for a model without a null class but was " + labelDropout);

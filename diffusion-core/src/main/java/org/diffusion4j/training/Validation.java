@@ -55,7 +55,8 @@ record Validation(DataSetIterator data, int everySteps) {
           Loss.NoisyBatch noisyBatch =
               new Loss.NoisyBatch(
                   batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());
-          sum += n * loss(model, loss.of(noisyBatch), noisyBatch, batch.condition);
+          Condition condition = corruption.condition(process, batch, draws, noise);
+          sum += n * loss(model, loss.of(noisyBatch), noisyBatch, condition);
           samples += n;
         }
       }

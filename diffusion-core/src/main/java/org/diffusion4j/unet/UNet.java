@@ -21,7 +21,7 @@ public final class UNet extends SameDiffDenoiser {
   private UNet(UNetConfig config, NoiseSchedule schedule, Prediction prediction, long seed) {
     super(
         UNetGraph.build(config, seed),
-        new long[] {config.inChannels(), config.height(), config.width()},
+        new long[] {config.sampleChannels(), config.height(), config.width()},
         schedule,
         prediction,
         GraphTraits.of(
@@ -76,10 +76,10 @@ public final class UNet extends SameDiffDenoiser {
     }
   }
 
-  /** Whether the output has twice as many channels as the input. */
+  /** Whether the output has twice as many channels as a sample. */
   @Override
   public boolean learnsVariance() {
-    return config.outChannels() == 2L * config.inChannels();
+    return config.outChannels() == 2L * config.sampleChannels();
   }
 
   @Override
@@ -92,6 +92,7 @@ public final class UNet extends SameDiffDenoiser {
   public Condition.Takes takes() {
     return config.classes().embedding() == ClassEmbedding.TIMESTEP
         ? Condition.Takes.labels(Condition.Takes.ANY, hasNullClass())
+            .withPictures(config.pictureChannels())
         : super.takes();
   }
 

@@ -229,6 +229,7 @@ public final class UNet1d extends SameDiffDenoiser {
       return new UNetParts(
           Grid.LINE,
           channels,
+          0,
           channels,
           1,
           length,

@@ -31,8 +31,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * The U-Net of Latent Diffusion (Rombach et al. 2022) and Stable Diffusion, which attends to text
  * embeddings, with the structure and the names of diffusers' {@code UNet2DConditionModel}.
  *
- * <p>Its conditions: {@link Condition.Embeddings} of {@link Config#tokens} tokens; class labels, if
- * the network embeds them; and {@link Condition.Inputs}, if it has any of these inputs:
+ * <p>Its conditions: {@link Condition.Embeddings} of {@link Config#tokens} tokens; {@link
+ * Condition.Pictures}, if its input has more channels than its output; class labels, if the network
+ * embeds them; and {@link Condition.Inputs}, if it has any of these inputs:
  *
  * <table>
  * <caption>Further inputs</caption>
@@ -61,7 +62,7 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
       Config config, Layers layers, NoiseSchedule schedule, Prediction prediction, boolean owns) {
     super(
         graph(config.net, layers),
-        new long[] {config.net.inChannels(), config.net.height(), config.net.width()},
+        new long[] {config.net.sampleChannels(), config.net.height(), config.net.width()},
         schedule,
         prediction,
         new GraphTraits(
@@ -156,10 +157,10 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
     return config;
   }
 
-  /** Whether the output has twice as many channels as the input. */
+  /** Whether the output has twice as many channels as a sample. */
   @Override
   public boolean learnsVariance() {
-    return config.net.outChannels() == 2L * config.net.inChannels();
+    return config.net.outChannels() == 2L * config.net.sampleChannels();
   }
 
   @Override
@@ -330,7 +331,10 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
       return with("dropout", probability);
     }
 
-    /** Channels of a sample, with those that an inpainting model gets in addition. */
+    /**
+     * Channels of a sample, and of the pictures that a network gets with it if its input has more
+     * channels than its output: mask and known part of an inpainting model, for example.
+     */
     public int inChannels() {
       return net.inChannels();
     }

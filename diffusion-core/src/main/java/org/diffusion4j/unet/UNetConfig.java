@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
  * The architecture of a {@link UNet}, with the names and the defaults of diffusers' {@code
  * UNet2DModel}. Immutable.
  *
- * @param inChannels channels of the input
+ * <p>If the input has more channels than the output, the further ones are those of {@link
+ * org.diffusion4j.Condition.Pictures} behind the samples' (SR3, Saharia et al. 2021, section 2.2).
+ *
+ * @param inChannels channels of the input: those of a sample, and of the pictures
  * @param outChannels channels of the output
  * @param height of the images in pixels
  * @param width of the images in pixels
@@ -266,10 +269,20 @@ public record UNetConfig(
     UNetRules.require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
   }
 
+  /** The channels of a sample. */
+  public int sampleChannels() {
+    return Math.min(inChannels, outChannels);
+  }
+
+  /** The channels of the pictures that the network gets with each sample; 0 for none. */
+  public int pictureChannels() {
+    return inChannels - sampleChannels();
+  }
+
   /**
    * A builder of a configuration for images of one size.
    *
-   * @param channels of the input and the output, at least 1
+   * @param channels of a sample and of the output, at least 1
    * @param height in pixels; each level but the last halves it
    * @param width in pixels; each level but the last halves it
    */
@@ -334,6 +347,7 @@ public record UNetConfig(
     private final int height;
     private final int width;
     private int outChannels;
+    private int pictureChannels;
     private @Nullable List<Integer> blockOutChannels;
     private @Nullable List<Block> downBlocks;
     private @Nullable List<Block> upBlocks;
@@ -413,9 +427,20 @@ public record UNetConfig(
       return value == null ? OptionalInt.empty() : OptionalInt.of(value);
     }
 
-    /** Sets the channels of the output if they differ from the input's. */
+    /** Sets the channels of the output if they differ from a sample's. */
     public Builder outChannels(int channels) {
       outChannels = channels;
+      return this;
+    }
+
+    /**
+     * Sets the channels of the pictures that the network gets with each sample, as a {@link
+     * org.diffusion4j.Condition}; they follow those of the sample in its input. By default 0.
+     *
+     * @param channels at least 0; above 0 only if the output has the channels of a sample
+     */
+    public Builder pictureChannels(int channels) {
+      pictureChannels = channels;
       return this;
     }
 
@@ -587,8 +612,9 @@ public record UNetConfig(
      * @throws IllegalArgumentException if settings contradict each other; the message names both
      */
     public UNetConfig build() {
+      UNetRules.checkPictures(pictureChannels, inChannels, outChannels);
       return new UNetConfig(
-          inChannels,
+          inChannels + pictureChannels,
           outChannels,
           height,
           width,

@@ -93,9 +93,9 @@ final class UNetGraph {
   }
 
   private SDVariable input() {
-    int channels = config.inChannels();
+    int channels = config.sampleChannels();
     if (config.grid() == Grid.PLANE) {
-      return layers.input(Graphs.SAMPLE, -1, channels, config.height(), config.width());
+      return layers.samples(channels, config.pictureChannels(), config.height(), config.width());
     }
     SDVariable series = layers.input(Graphs.SAMPLE, -1, channels, config.width());
     return layers.sd.reshape(series, -1, channels, config.height(), config.width());

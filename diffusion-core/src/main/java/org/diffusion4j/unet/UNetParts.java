@@ -10,7 +10,8 @@ import org.diffusion4j.unet.UNetConfig.Time;
 /** What {@link UNetGraph} and {@link UNetShapes} build a U-Net from, for images and for series. */
 record UNetParts(
     Grid grid,
-    int inChannels,
+    int sampleChannels,
+    int pictureChannels,
     int outChannels,
     int height,
     int width,
@@ -25,7 +26,8 @@ record UNetParts(
   static UNetParts of(UNetConfig config) {
     return new UNetParts(
         Grid.PLANE,
-        config.inChannels(),
+        config.sampleChannels(),
+        config.pictureChannels(),
         config.outChannels(),
         config.height(),
         config.width(),
@@ -36,6 +38,11 @@ record UNetParts(
         config.classes(),
         config.centerInput(),
         config.dropout());
+  }
+
+  /** The channels of the first convolution's input. */
+  int inChannels() {
+    return sampleChannels + pictureChannels;
   }
 
   /** The width of the embedded timestep. */

@@ -20,6 +20,18 @@ final class UNetRules {
 
   private UNetRules() {}
 
+  static void checkPictures(int pictures, int sample, int out) {
+    require(
+        pictures >= 0 && pictures <= MAX_CHANNELS,
+        "picture channels must be in [0, " + MAX_CHANNELS + "] but were " + pictures);
+    require(
+        pictures == 0 || out == sample,
+        "output channels must be those of a sample, "
+            + sample
+            + ", for a network that takes pictures but were "
+            + out);
+  }
+
   static void checkBlocks(List<Integer> channels, List<Block> down, List<Block> up, int layers) {
     int levels = channels.size();
     require(

@@ -30,6 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Every conditional U-Net that the reference implementation ran: output, loss and gradients, and
@@ -90,21 +91,34 @@ class ConditionalUNetReferenceTest {
 
   private void checkValues(
       UNet2DConditionModel model, Map<String, INDArray> io, Map<String, Object> json) {
-    INDArray x = io.get("x");
+    int channels = (int) model.sampleShape()[0];
+    int pictures = (int) io.get("x").size(1) - channels;
+    INDArray x = channels(io.get("x"), 0, channels);
     INDArray t = io.get("t").castTo(DataType.FLOAT);
     if (t.length() == 1) {
       t = Nd4j.valueArrayOf(new long[] {x.size(0)}, t.getDouble(0), DataType.FLOAT);
     }
-    Condition condition = condition(io);
+    Condition condition =
+        pictures == 0
+            ? condition(io)
+            : Condition.several(
+                condition(io),
+                Condition.pictures(channels(io.get("x"), channels, channels + pictures)));
     assertThat(distance(model.predict(x, t, condition), io.get("output")))
         .as("output")
         .isLessThanOrEqualTo(OUTPUT_TOLERANCE);
     List<String> all = new ArrayList<>(model.parameters().keySet());
     all.addAll(List.of("sample", "encoder_hidden_states"));
+    if (pictures > 0) {
+      all.add("pictures");
+    }
     try (Gradients gradients = model.gradients(x, t, condition, io.get("target"), all)) {
       assertThat(gradients.loss())
           .isCloseTo(((Number) json.get("loss")).doubleValue(), within(LOSS_TOLERANCE));
-      ReferenceGradients.requireSame("x", gradients.of().get("sample"), io.get("grad_x"));
+      INDArray bySample = gradients.of().get("sample");
+      INDArray byInput =
+          pictures == 0 ? bySample : Nd4j.concat(1, bySample, gradients.of().get("pictures"));
+      ReferenceGradients.requireSame("x", byInput, io.get("grad_x"));
       ReferenceGradients.requireSame(
           "encoder_hidden_states",
           gradients.of().get("encoder_hidden_states"),
@@ -112,6 +126,10 @@ class ConditionalUNetReferenceTest {
       dropFrozen(model, json);
       ReferenceGradients.check(gradients.of(), io, json);
     }
+  }
+
+  private static INDArray channels(INDArray images, int from, int to) {
+    return images.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to)).dup('c');
   }
 
   /** Weights that are not trained have no gradient here, and zeros in the reference. */

@@ -30,7 +30,11 @@ class EmbeddingBatchesTest {
         assertThat(tokens(batch.condition).shape()).containsExactly(2, 3, 2);
         assertThat(tokens(batch.condition).data().asFloat())
             .containsExactly(0, 1, 2, 3, 4, 5, 100, 101, 102, 103, 104, 105);
-        assertThat(tokens(batch.withDropout(1, Draws.at(1, 1))).maxNumber().intValue()).isZero();
+        assertThat(
+                tokens(batch.withDropout(batch.condition, 1, Draws.at(1, 1)))
+                    .maxNumber()
+                    .intValue())
+            .isZero();
         assertThat(tokens(batch.condition).maxNumber().intValue()).isEqualTo(105);
       }
     }

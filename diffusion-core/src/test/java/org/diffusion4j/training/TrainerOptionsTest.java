@@ -361,12 +361,12 @@ class TrainerOptionsTest {
     try (UNet model = conditional(true, 0);
         Batch batch = new Batch(new DataSet(images, labels), model)) {
       int dropped = 0;
-      for (int label : batch.withDropout(0.3, Draws.at(1, 2)).labels()) {
+      for (int label : batch.withDropout(batch.condition, 0.3, Draws.at(1, 2)).labels()) {
         dropped += label == Condition.UNLABELLED ? 1 : 0;
         assertThat(label).isIn(1, Condition.UNLABELLED);
       }
       assertThat(dropped).isBetween(250, 350);
-      assertThat(batch.withDropout(0, Draws.at(1, 2))).isEqualTo(batch.condition);
+      assertThat(batch.withDropout(batch.condition, 0, Draws.at(1, 2))).isEqualTo(batch.condition);
     }
   }
 

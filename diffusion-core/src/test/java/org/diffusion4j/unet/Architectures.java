@@ -58,6 +58,7 @@ final class Architectures {
     all.put("centred input", tiny().centerInput(true));
     all.put("sines first, shifted", tiny().flipSinToCos(false).freqShift(1));
     all.put("rectangular images, two layers", rectangular());
+    all.put("pictures, centred", tiny().pictureChannels(2).centerInput(true));
     all.put("one level", tiny().blockOutChannels(8).downBlocks(Block.ATTENTION));
     return build(all);
   }
@@ -93,11 +94,12 @@ final class Architectures {
   static Map<String, UNetConfig> combined() {
     Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
     all.put(
-        "attention, padding 0, class table, centred",
+        "attention, padding 0, class table, centred, pictures",
         tiny()
             .downBlocks(Block.PLAIN, Block.ATTENTION)
             .downsamplePadding(0)
             .classes(3)
+            .pictureChannels(1)
             .centerInput(true));
     all.put(
         "scale and shift, residual resampling, mid-block scale, learned times as classes",

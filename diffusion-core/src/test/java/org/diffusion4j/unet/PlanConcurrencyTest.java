@@ -157,10 +157,16 @@ class PlanConcurrencyTest {
   @MethodSource("architectures")
   void predict_inABatchOfAnySize_givesEachSampleTheSameBits(UNetConfig config) {
     try (UNet model = unet(config)) {
-      INDArray x = samples(MOST, config.inChannels(), config.height(), config.width());
+      INDArray x = samples(MOST, config.sampleChannels(), config.height(), config.width());
       INDArray t = times(MOST).addi(1).divi(2);
       int[] labels = {0, 1, 2, 2, 1, 0, 1, 2, 0};
-      Condition all = model.classes() == 0 ? Condition.none() : Condition.labels(labels);
+      Condition all =
+          Condition.several(
+              model.classes() == 0 ? Condition.none() : Condition.labels(labels),
+              config.pictureChannels() == 0
+                  ? Condition.none()
+                  : Condition.pictures(
+                      samples(MOST, config.pictureChannels(), config.height(), config.width())));
       INDArray expected = model.predict(x, t, all);
       for (int n = 1; n < MOST; n++) {
         Condition some = all.isNone() ? all : all.slice(0, n);

@@ -35,9 +35,10 @@ class PlanEqualsSessionTest {
 
   static Map<String, INDArray> inputs(UNetConfig config, Random random, int n) {
     Map<String, INDArray> inputs = new LinkedHashMap<>();
-    inputs.put(
-        Graphs.SAMPLE,
-        PlanAndSession.gaussian(random, n, config.inChannels(), config.height(), config.width()));
+    inputs.put(Graphs.SAMPLE, images(config.sampleChannels(), config, random, n));
+    if (config.pictureChannels() > 0) {
+      inputs.put(Graphs.PICTURES, images(config.pictureChannels(), config, random, n));
+    }
     inputs.put(Graphs.TIMESTEP, PlanAndSession.times(random, n));
     switch (config.classes().embedding()) {
       case NONE -> {}
@@ -51,6 +52,10 @@ class PlanEqualsSessionTest {
       }
     }
     return inputs;
+  }
+
+  private static INDArray images(int channels, UNetConfig config, Random random, int n) {
+    return PlanAndSession.gaussian(random, n, channels, config.height(), config.width());
   }
 
   /** How large everything is. */
@@ -107,6 +112,7 @@ class PlanEqualsSessionTest {
         .attentionNormGroups(attention[1] == 0 ? null : attention[1])
         .midAttention((switches & 1) == 0)
         .centerInput((switches & 2) != 0)
+        .pictureChannels((switches & 6) / 2)
         .downsamplePadding((switches & 4) / 4)
         .midBlockScale(midScale)
         .timeInjection(injection)

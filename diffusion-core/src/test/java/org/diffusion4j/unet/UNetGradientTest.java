@@ -118,7 +118,11 @@ class UNetGradientTest {
 
   private static Map<String, INDArray> inputs(UNetParts config, Random random) {
     Map<String, INDArray> inputs = new LinkedHashMap<>();
-    inputs.put(Graphs.SAMPLE, DoubleModel.gaussian(random, shape(config, config.inChannels())));
+    inputs.put(Graphs.SAMPLE, DoubleModel.gaussian(random, shape(config, config.sampleChannels())));
+    if (config.pictureChannels() > 0) {
+      inputs.put(
+          Graphs.PICTURES, DoubleModel.gaussian(random, shape(config, config.pictureChannels())));
+    }
     inputs.put(Graphs.TIMESTEP, column(3, 70));
     switch (config.classes().embedding()) {
       case TABLE -> inputs.put(Graphs.CLASS, Nd4j.eye(3).castTo(DataType.DOUBLE).getRows(2, 0));

@@ -28,7 +28,7 @@ class UNetLawsTest {
   void predict_byAnySmallUNet_isAFunctionOfSeedAndSampleAlone(
       @ForAll("configs") UNetConfig config, @ForAll @IntRange(min = 1, max = 3) int n) {
     Random random = new Random(n);
-    long[] shape = {n, config.inChannels(), config.height(), config.width()};
+    long[] shape = {n, config.sampleChannels(), config.height(), config.width()};
     float[] values = new float[(int) (shape[0] * shape[1] * shape[2] * shape[3])];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextGaussian();

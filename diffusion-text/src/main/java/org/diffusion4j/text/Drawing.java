@@ -162,9 +162,7 @@ final class Drawing {
     return Condition.several(all);
   }
 
-  private Denoiser guided(Denoiser network) {
-    Denoiser denoiser =
-        parts.moreChannels() == 0 ? network : new WithPictures(network, parts.channels());
+  private Denoiser guided(Denoiser denoiser) {
     if (!plan.isGuided()) {
       return denoiser;
     }

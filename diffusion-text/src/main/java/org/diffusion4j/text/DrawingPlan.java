@@ -144,7 +144,7 @@ record DrawingPlan(
 
   private static Task task(Parts parts, ImageSettings settings) {
     Task task = wanted(parts.kind(), settings);
-    int more = parts.moreChannels();
+    int more = parts.pictureChannels();
     if (task == REPAINT && more == parts.channels() + 1) {
       return REPAINT_BY_NETWORK;
     }

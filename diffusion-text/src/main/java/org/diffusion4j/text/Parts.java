@@ -71,9 +71,9 @@ record Parts(
         : autoencoder.latentChannels();
   }
 
-  /** The channels of the network's input beside those of a sample. */
-  int moreChannels() {
-    return Math.toIntExact(network.sampleShape()[0]) - channels();
+  /** The channels of the pictures that the network gets with a sample. */
+  int pictureChannels() {
+    return network.takes().pictureChannels();
   }
 
   /** Whether the network has an input. */
@@ -88,11 +88,11 @@ record Parts(
    * @throws IllegalArgumentException if not
    */
   void requireFit() {
-    if (moreChannels() < 0) {
+    if (network.sampleShape()[0] != channels()) {
       throw new IllegalArgumentException(
-          "network must take at least the channels of latents, "
+          "network must be for samples with the channels of latents, "
               + channels()
-              + ", but takes "
+              + ", but is for "
               + network.sampleShape()[0]);
     }
     int width = network.takes().embeddingWidth();

@@ -44,8 +44,7 @@ record TextDenoiserGraph(UNet2DConditionModel unet, ClipTextModel text, ClipToke
     requireFit();
     requireTextOnly(net);
     Layers layers = Layers.tuning(copies(), trained, adapter);
-    SDVariable sample =
-        layers.input(Graphs.SAMPLE, -1, net.inChannels(), net.height(), net.width());
+    SDVariable sample = ConditionalUNetGraph.samples(layers, net);
     SDVariable timestep = layers.input(Graphs.TIMESTEP, -1, 1);
     SDVariable hidden = text.config().graph().build(layers.within(TEXT), "", ids(layers)).last();
     layers.output(ConditionalUNetGraph.build(layers.within(UNET), net, sample, timestep, hidden));

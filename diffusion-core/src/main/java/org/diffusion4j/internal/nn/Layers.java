@@ -406,6 +406,14 @@ public final class Layers {
                 .build());
   }
 
+  /** Samples, followed by the channels of the condition's pictures if there are any. */
+  public SDVariable samples(int channels, int pictures, int height, int width) {
+    SDVariable sample = input(Graphs.SAMPLE, -1, channels, height, width);
+    return pictures == 0
+        ? sample
+        : sd.concat(1, sample, input(Graphs.PICTURES, -1, pictures, height, width));
+  }
+
   public FeatureMap concat(FeatureMap a, FeatureMap b) {
     return a.of(sd.concat(1, a.value(), b.value()), a.channels() + b.channels());
   }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * What {@link ConditionalUNetGraph} builds a U-Net from, read from diffusers' settings. All of it
  * is consistent.
  *
+ * @param inChannels channels of a sample and, if more than {@code outChannels}, of pictures
  * @param levels from the full resolution down
  * @param text the embeddings that cross-attention attends to
  * @param textTime what else is added to the embedded timestep, if anything
@@ -211,6 +212,11 @@ public record ConditionalUNet(
     Layers layers = Layers.withoutArrays();
     ConditionalUNetGraph.build(layers, this);
     return layers.shapes();
+  }
+
+  /** The channels of a sample. */
+  public int sampleChannels() {
+    return Math.min(inChannels, outChannels);
   }
 
   Level deepest() {

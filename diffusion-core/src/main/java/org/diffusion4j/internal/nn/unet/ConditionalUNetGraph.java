@@ -62,14 +62,19 @@ public final class ConditionalUNetGraph {
 
   /** Builds the network with placeholders for its inputs, and sets the graph's output. */
   public static void build(Layers layers, ConditionalUNet net) {
-    SDVariable sample =
-        layers.input(Graphs.SAMPLE, -1, net.inChannels(), net.height(), net.width());
+    SDVariable sample = samples(layers, net);
     SDVariable timestep = layers.input(Graphs.TIMESTEP, -1, 1);
     SDVariable tokens =
         net.readsText()
             ? layers.input(Graphs.EMBEDDINGS, -1, net.text().tokens(), net.text().width())
             : null;
     layers.output(build(layers, net, sample, timestep, tokens));
+  }
+
+  /** The placeholders for samples and pictures, as the network's input. */
+  public static SDVariable samples(Layers layers, ConditionalUNet net) {
+    int channels = net.sampleChannels();
+    return layers.samples(channels, net.inChannels() - channels, net.height(), net.width());
   }
 
   /**

@@ -14,6 +14,20 @@ final class Clothes {
   /** The name of the model, accepted instead of a directory. */
   static final String NAME = "fashion";
 
+  /** The names of its classes, in their order. */
+  static final List<String> CLASSES =
+      List.of(
+          "T-shirt",
+          "Trouser",
+          "Pullover",
+          "Dress",
+          "Coat",
+          "Sandal",
+          "Shirt",
+          "Sneaker",
+          "Bag",
+          "Ankle boot");
+
   private static final BundledModel MODEL =
       new BundledModel(
           NAME,

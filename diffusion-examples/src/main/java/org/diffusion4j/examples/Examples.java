@@ -29,6 +29,8 @@ import picocli.CommandLine.ScopeType;
       TextCommand.class,
       TextTrainingCommand.class,
       CompareCommand.class,
+      ServeCommand.class,
+      LoadCommand.class,
       CustomCommand.class
     })
 public final class Examples {

@@ -3,6 +3,7 @@ package org.diffusion4j.examples;
 import com.fasterxml.jackson.jr.ob.JSON;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -81,7 +82,7 @@ final class LoadCommand extends ExampleCommand {
               several / one);
       return 0;
     } catch (ExecutionException e) {
-      throw new IOException(e.getCause());
+      throw new IOException(String.valueOf(e.getCause().getMessage()), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return 1;
@@ -119,6 +120,8 @@ final class LoadCommand extends ExampleCommand {
         throw new IllegalStateException(
             "the service answered with " + answer.statusCode() + ": " + answer.body());
       }
+    } catch (ConnectException e) {
+      throw new IllegalStateException(url + ": does not answer", e);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {

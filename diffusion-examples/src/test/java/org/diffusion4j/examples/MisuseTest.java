@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,6 +48,10 @@ class MisuseTest {
         "text --prompt x --guidance -1 | --guidance must be in [0, 1000.0] but was -1.0",
         "text --prompt x --count 0 | '--count': must be at least 1 but was 0",
         "train-text | Missing required option: '--data",
+        "serve --port 65536 | --port must be in [0, 65535] but was 65536",
+        "serve --queue 0 | '--queue': must be at least 1 but was 0",
+        "serve --model nowhere | nowhere",
+        "load --callers 0 | '--callers': must be at least 1 but was 0",
         "paint | paint",
         "'' | Missing required subcommand",
       })
@@ -72,6 +78,29 @@ class MisuseTest {
   void generate_missingModel_isNamed() {
     Path model = directory.resolve("model");
     assertFails(Runs.of("generate", "--model", model), FAILED, model.toString());
+  }
+
+  @Test
+  void serve_missingModel_isNamed() {
+    Path model = directory.resolve("model");
+    assertFails(Runs.of("serve", "--port=0", "--model=a=" + model), FAILED, model.toString());
+  }
+
+  @Test
+  void serve_portThatIsTaken_isNamed() throws IOException {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      String port = Integer.toString(taken.getLocalPort());
+      assertFails(Runs.of("serve", "--port", port), FAILED, "port must be free but " + port);
+    }
+  }
+
+  @Test
+  void load_withoutAService_namesItsAddress() throws IOException {
+    String url;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      url = "http://127.0.0.1:" + free.getLocalPort() + "/";
+    }
+    assertFails(Runs.of("load", "--url", url), FAILED, url + ": does not answer");
   }
 
   @Test

@@ -5,6 +5,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -103,14 +104,20 @@ public final class PictureServer implements AutoCloseable {
     queue = new JobQueue(settings.waiting(), settings.batch(), settings.linger());
     meters.waiting(queue);
     painter = new Painter(queue, meters);
-    http =
-        HttpServer.create(
-            new InetSocketAddress(InetAddress.getLoopbackAddress(), settings.port()), 0);
+    http = listen(settings.port());
     threads = new ClientThreads(MOST_THREADS, settings.patience());
     delivery = new Delivery(queue, threads, meters);
     visitor = new Visitor(port());
     http.setExecutor(threads);
     http.createContext("/", this::handle);
+  }
+
+  private static HttpServer listen(int port) throws IOException {
+    try {
+      return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+    } catch (BindException e) {
+      throw new IOException("port must be free but " + port + " is not: " + e.getMessage(), e);
+    }
   }
 
   private static Map<String, PictureModel> byName(List<PictureModel> models) {

@@ -12,6 +12,8 @@ const FRAMES = 13;
 const COUNTS = [1, 4, 9, 16];
 const TEXTS = ['a red heart', 'a smiling cat', 'a green apple', 'the sun', 'a blue fish'];
 const MASK = 255;
+const HOW_TO_BLEND = 'Choose an end, then a picture from those below for it. Blend draws the way between the two.';
+const NO_ANSWER = 'The service does not answer. Is it running?';
 
 let catalogue;
 let running = null; // the AbortController of a request
@@ -41,8 +43,7 @@ function showModel() {
   const pixels = `${m.width} × ${m.height} pixels`;
   $('model-hint').textContent = m.kind === 'classes' ? `${m.classes.length} classes, ${pixels}`
     : m.kind === 'text' ? `Draws texts, ${pixels}` : `One kind of pictures, ${pixels}`;
-  $('class-field').hidden = m.kind !== 'classes';
-  $('prompt-field').hidden = m.kind !== 'text';
+  showFields();
   radios($('classes'), 'class', m.classes.map((name, i) => [i, name]), picked('class') ?? Math.min(7, m.classes.length - 1));
   $('guidance-field').hidden = !m.guided;
   $('guidance').max = Math.min(10, catalogue.limits.guidance);
@@ -54,6 +55,17 @@ function showModel() {
   showValues();
 }
 
+/** Shows the fields that matter for the tab: a picture that is repainted or blended brings the rest. */
+function showFields() {
+  const m = model();
+  $('model-field').hidden = mode !== 'draw';
+  $('class-field').hidden = mode === 'blend' || m.kind !== 'classes';
+  $('prompt-field').hidden = mode === 'blend' || m.kind !== 'text';
+  $('count-field').hidden = mode !== 'draw';
+  $('sampler-field').hidden = mode === 'repaint';
+  $('seed-field').hidden = mode === 'blend';
+}
+
 function showValues() {
   $('steps-value').textContent = $('steps').value;
   const g = Number($('guidance').value);
@@ -63,7 +75,8 @@ function showValues() {
 /** What the form says, as a request. */
 function wanted() {
   const m = model();
-  const body = { model: m.name, sampler: $('sampler').value, steps: Number($('steps').value) };
+  const body = { model: m.name, steps: Number($('steps').value) };
+  if (mode !== 'repaint') body.sampler = $('sampler').value;
   if (m.kind === 'classes') body.class = Number(picked('class'));
   if (m.kind === 'text') body.prompt = $('prompt').value.trim();
   if (m.guided) body.guidance = Number($('guidance').value);
@@ -117,6 +130,7 @@ async function run(path, body, onPreviews, onDone) {
   const mine = running;
   busy(true);
   progress(0, 'Waiting');
+  if ($('stage').getBoundingClientRect().top < 0) $('stage').scrollIntoView();
   try {
     const result = await ask(path, body, (name, data) => {
       if (name === 'waiting') progress(0, data.ahead ? `${data.ahead} before this` : 'Waiting');
@@ -131,7 +145,7 @@ async function run(path, body, onPreviews, onDone) {
   } catch (error) {
     if (mine === running || !mine.signal.aborted) {
       progress(null);
-      if (error.name !== 'AbortError') showError(error.message);
+      if (error.name !== 'AbortError') showError(error instanceof TypeError ? NO_ANSWER : error.message);
     }
     return false;
   } finally {
@@ -179,6 +193,7 @@ function showError(sentence) {
   const target = visible ? place : $('error-all');
   target.textContent = sentence;
   target.closest('.field')?.classList.add('bad');
+  target.scrollIntoView({ block: 'nearest' });
   const input = $(name);
   if (visible && input?.matches('input, select, textarea')) {
     input.setAttribute('aria-invalid', 'true');
@@ -209,14 +224,18 @@ function keep(pictures) {
 }
 
 function showKept() {
-  $('earlier').hidden = kept.length === 0;
-  $('strip').replaceChildren(...kept.map(p => {
+  const offered = mode === 'blend' ? kept.filter(canBlend) : kept;
+  $('earlier').hidden = offered.length === 0;
+  $('strip').replaceChildren(...offered.map(p => {
     const button = tile(p, () => choose(p));
     const current = mode === 'repaint' ? p === chosen : mode === 'blend' && ends.includes(p);
     button.setAttribute('aria-current', String(current));
     return button;
   }));
 }
+
+/** Whether a picture follows from its seed alone; a repainted one has another picture's pixels. */
+const canBlend = p => p.sampler !== 'repaint';
 
 /** What a click on an earlier picture does depends on the tab. */
 function choose(p) {
@@ -251,6 +270,7 @@ function preview(place, png) {
   place.classList.remove('waits');
   const image = place.querySelector('img') ?? place.appendChild(make('img', { alt: 'A picture that is being drawn' }));
   image.src = url(png);
+  return image;
 }
 
 // ---------------------------------------------------------------- one picture
@@ -266,24 +286,30 @@ function open(p) {
   $('download').href = url(p.png);
   $('download').download = `${p.model}-${p.seed}.png`;
   $('copy').textContent = 'Copy as curl';
+  for (const id of ['use-seed', 'to-blend', 'copy']) $(id).hidden = !canBlend(p);
   $('detail').showModal();
 }
 
 function useSeed() {
   const p = shown;
   $('detail').close();
-  select('model', p.model);
-  showModel();
-  if (p.class !== undefined) select('class', p.class);
-  if (p.prompt !== undefined) $('prompt').value = p.prompt;
+  setMode('draw');
+  showSubject(p);
   $('seed').value = p.seed;
   $('steps').value = p.steps;
   $('guidance').value = p.guidance;
   $('sampler').value = p.sampler;
   select('count', 1);
   showValues();
-  setMode('draw');
   $('go').focus();
+}
+
+/** Sets the model, and what the picture shows. */
+function showSubject(p) {
+  select('model', p.model);
+  showModel();
+  if (p.class !== undefined) select('class', p.class);
+  if (p.prompt !== undefined) $('prompt').value = p.prompt;
 }
 
 function select(name, value) {
@@ -306,10 +332,7 @@ const brush = { x: 0, y: 0, down: false, keys: false };
 
 function setChosen(p) {
   chosen = p;
-  select('model', p.model);
-  showModel();
-  if (p.class !== undefined) select('class', p.class);
-  if (p.prompt !== undefined) $('prompt').value = p.prompt;
+  showSubject(p);
   $('repainted').replaceChildren();
   showRepaint();
   clearMask();
@@ -350,10 +373,25 @@ function paint(x, y) {
   }
 }
 
-function paintTo(event) {
+/** Where a pointer is, in pixels of the mask. */
+function pointAt(event) {
   const box = mask.getBoundingClientRect();
-  const x = (event.clientX - box.left) / box.width * mask.width;
-  const y = (event.clientY - box.top) / box.height * mask.height;
+  return [(event.clientX - box.left) / box.width * mask.width, (event.clientY - box.top) / box.height * mask.height];
+}
+
+/** Shows what the brush covers. */
+function showBrush(is) {
+  const ring = $('ring');
+  const r = Number($('brush').value);
+  ring.hidden = !is;
+  ring.style.left = `${(brush.x - r) / mask.width * 100}%`;
+  ring.style.top = `${(brush.y - r) / mask.height * 100}%`;
+  ring.style.width = `${2 * r / mask.width * 100}%`;
+  ring.style.height = `${2 * r / mask.height * 100}%`;
+}
+
+function paintTo(event) {
+  const [x, y] = pointAt(event);
   const n = Math.max(1, Math.ceil(Math.hypot(x - brush.x, y - brush.y)));
   for (let i = 1; i <= n; i++) paint(brush.x + (x - brush.x) * i / n, brush.y + (y - brush.y) * i / n);
   brush.x = x;
@@ -399,6 +437,7 @@ function moveByKey(event) {
   } else {
     return;
   }
+  showBrush(true);
   event.preventDefault();
 }
 
@@ -427,9 +466,12 @@ function setEnd(which, p) {
 }
 
 function showBlend() {
-  ends[0] ??= kept[0] ?? null;
-  ends[1] ??= kept.find(p => p !== ends[0] && p.model === ends[0]?.model) ?? null;
-  const possible = ends[0] !== null && kept.length > 1;
+  for (const i of [0, 1]) {
+    const other = ends[1 - i];
+    ends[i] ??= kept.find(p => canBlend(p) && p !== other && p.model === (other ?? p).model) ?? null;
+  }
+  const possible = ends[0] !== null && ends[1] !== null;
+  if (possible && ends[0].model !== model().name) showSubject(ends[0]);
   $('blend-empty').hidden = possible;
   $('blend-work').hidden = !possible;
   [$('blend-from'), $('blend-to')].forEach((button, i) => {
@@ -438,7 +480,10 @@ function showBlend() {
     button.replaceChildren(...(ends[i] ? [make('img', { src: url(ends[i].png), alt: '' })] : []));
   });
   $('slide').disabled = $('play').disabled = frames.length === 0;
-  if (frames.length === 0) $('between').replaceChildren();
+  if (frames.length === 0) {
+    $('between').replaceChildren();
+    $('blend-hint').textContent = HOW_TO_BLEND;
+  }
   showKept();
 }
 
@@ -453,9 +498,8 @@ async function blend() {
   clearErrors();
   pause();
   if (!ends[0] || !ends[1]) return showError('Two pictures of one model are needed: choose them from those below.');
-  const { model: name, guidance } = ends[0];
-  const body = { model: name, sampler: $('sampler').value, steps: Number($('steps').value), frames: FRAMES, from: endOf(ends[0]), to: endOf(ends[1]) };
-  if (model().guided) body.guidance = Number($('guidance').value) || guidance;
+  const { class: label, prompt, ...how } = wanted();
+  const body = { ...how, frames: FRAMES, from: endOf(ends[0]), to: endOf(ends[1]) };
   await run('api/blend', body,
     previews => preview($('between'), previews[Math.floor(previews.length / 2)]),
     pictures => {
@@ -468,8 +512,12 @@ async function blend() {
 }
 
 function slideTo() {
-  const p = frames[Number($('slide').value)];
-  if (p) preview($('between'), p.png);
+  const i = Number($('slide').value);
+  if (!frames[i]) return;
+  const part = `${Math.round(i / (frames.length - 1) * 100)} % of the way`;
+  preview($('between'), frames[i].png).alt = part;
+  $('slide').setAttribute('aria-valuetext', part);
+  $('blend-hint').textContent = `From seed ${ends[0].seed} to seed ${ends[1].seed}: ${part}`;
 }
 
 function play() {
@@ -508,9 +556,12 @@ function setMode(next, focus = false) {
     $(name).hidden = name !== mode;
     if (focus && name === mode) tab.focus();
   }
-  $('count-field').hidden = mode !== 'draw';
+  showFields();
   busy(false);
-  if (mode === 'repaint') showRepaint();
+  if (mode === 'repaint') {
+    if (chosen) showSubject(chosen);
+    showRepaint();
+  }
   if (mode === 'blend') showBlend();
   showKept();
 }
@@ -579,13 +630,21 @@ function listen() {
   });
   mask.addEventListener('pointerdown', event => {
     mask.setPointerCapture(event.pointerId);
-    const box = mask.getBoundingClientRect();
-    brush.x = (event.clientX - box.left) / box.width * mask.width;
-    brush.y = (event.clientY - box.top) / box.height * mask.height;
+    [brush.x, brush.y] = pointAt(event);
     brush.down = true;
     paint(brush.x, brush.y);
+    showBrush(true);
   });
-  mask.addEventListener('pointermove', event => { if (brush.down) paintTo(event); });
+  mask.addEventListener('pointermove', event => {
+    if (brush.down) paintTo(event);
+    else [brush.x, brush.y] = pointAt(event);
+    showBrush(true);
+  });
+  mask.addEventListener('pointerleave', () => showBrush(false));
+  mask.addEventListener('focus', () => showBrush(true));
+  mask.addEventListener('blur', () => { brush.keys = false; showBrush(false); });
+  $('brush').addEventListener('input', () => showBrush(true));
+  $('brush').addEventListener('change', () => showBrush(false));
   for (const name of ['pointerup', 'pointercancel']) mask.addEventListener(name, () => { brush.down = false; });
   mask.addEventListener('keydown', moveByKey);
   mask.addEventListener('keyup', event => { if (event.key === ' ') brush.keys = false; });
@@ -608,7 +667,7 @@ async function start() {
     catalogue = await response.json();
   } catch {
     state('bad', 'No connection');
-    $('error-all').textContent = 'The service does not answer. Is it running?';
+    $('error-all').textContent = NO_ANSWER;
     return;
   }
   radios($('models'), 'model', catalogue.models.map(m => [m.name, m.name]), catalogue.models[0].name);

@@ -82,7 +82,8 @@ final class LoadCommand extends ExampleCommand {
               several / one);
       return 0;
     } catch (ExecutionException e) {
-      throw new IOException(String.valueOf(e.getCause().getMessage()), e);
+      Throwable cause = e.getCause();
+      throw new IOException(cause == null ? e.getMessage() : cause.getMessage(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return 1;

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import org.diffusion4j.examples.serve.StaticFiles.Content;
@@ -171,8 +172,8 @@ public final class PictureServer implements AutoCloseable {
   private void handle(HttpExchange exchange) {
     try {
       threads.getsOn();
-      visitor.requireOwnHost(exchange.getRequestHeaders());
       secure(exchange.getResponseHeaders());
+      visitor.requireOwnHost(exchange.getRequestHeaders());
       route(exchange);
     } catch (Refusal e) {
       refuse(exchange, e);
@@ -196,7 +197,8 @@ public final class PictureServer implements AutoCloseable {
   }
 
   private void route(HttpExchange exchange) throws IOException {
-    String path = exchange.getRequestURI().getPath();
+    // A URI such as "mailto:x" has no path.
+    String path = Objects.requireNonNullElse(exchange.getRequestURI().getPath(), "");
     Function<Fields, Order> reader = readers().get(path);
     if (reader != null) {
       requireMethod(exchange, "POST");

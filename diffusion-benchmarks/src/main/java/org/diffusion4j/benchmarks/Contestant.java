@@ -24,7 +24,7 @@ enum Contestant {
           "-Xmn8m",
           "-XX:+UseSerialGC",
           // By default arrays may have four times the heap.
-          "-Dorg.bytedeco.javacpp.maxphysicalbytes=" + Runtime.getRuntime().maxMemory() * 4,
+          Memory.OPTION,
           "-Dorg.slf4j.simpleLogger.defaultLogLevel=error")),
 
   LIBTORCH(
@@ -38,7 +38,10 @@ enum Contestant {
       // Without these JavaCPP would search the system for CUDA and for libraries that the jars
       // lack.
       ImmutableList.of(
-          "-Xmx2g", "-Djava.library.path=", "-Dorg.bytedeco.javacpp.platform.extension=-")),
+          "-Xmx2g",
+          Memory.OPTION,
+          "-Djava.library.path=",
+          "-Dorg.bytedeco.javacpp.platform.extension=-")),
 
   ONNXRUNTIME(
       OnnxRuntimeProcess.class,
@@ -90,5 +93,11 @@ enum Contestant {
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Beside the constants, which are made before the static fields of an enum. */
+  private static final class Memory {
+    static final String OPTION =
+        "-Dorg.bytedeco.javacpp.maxphysicalbytes=" + Runtime.getRuntime().maxMemory() * 4;
   }
 }

@@ -195,7 +195,7 @@ final class LibtorchLayers implements PeerLayers<Tensor> {
   }
 
   private Tensor random(String name, int fanIn, long... shape) {
-    return parameter(name, () -> randn(shape).mul(new Scalar(1 / Math.sqrt(fanIn))));
+    return parameter(name, () -> randn(shape).mul_(new Scalar(1 / Math.sqrt(fanIn))));
   }
 
   private Tensor zero(String name, long... shape) {
@@ -208,7 +208,7 @@ final class LibtorchLayers implements PeerLayers<Tensor> {
         absent -> {
           NoGradGuard guard = new NoGradGuard();
           try {
-            return initial.get().detach().clone().set_requires_grad(true).retainReference();
+            return initial.get().set_requires_grad(true).retainReference();
           } finally {
             guard.close();
           }

@@ -10,7 +10,7 @@ const make = (tag, props = {}, ...children) => {
 const MOST_KEPT = 60;
 const FRAMES = 13;
 const COUNTS = [1, 4, 9, 16];
-const TEXTS = ['a red heart', 'a smiling cat', 'a green apple', 'the sun', 'a blue fish'];
+const TEXTS = ['grinning face', 'flag: Austria', 'woman astronaut', 'red heart', 'green apple'];
 const MASK = 255;
 const HOW_TO_BLEND = 'Choose an end, then a picture from those below for it. Blend draws the way between the two.';
 const NO_ANSWER = 'The service does not answer. Is it running?';
@@ -193,12 +193,12 @@ function showError(sentence) {
   const target = visible ? place : $('error-all');
   target.textContent = sentence;
   target.closest('.field')?.classList.add('bad');
-  target.scrollIntoView({ block: 'nearest' });
   const input = $(name);
   if (visible && input?.matches('input, select, textarea')) {
     input.setAttribute('aria-invalid', 'true');
-    input.focus();
+    input.focus({ preventScroll: true });
   }
+  target.scrollIntoView({ block: 'nearest' });
 }
 
 // ---------------------------------------------------------------- pictures
@@ -628,6 +628,8 @@ function listen() {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !running) { event.preventDefault(); go(); }
     if (event.key === 'Escape' && running && !$('detail').open) stop();
   });
+  // Browsers may keep a page that one leaves, with its requests.
+  addEventListener('pagehide', stop);
   mask.addEventListener('pointerdown', event => {
     mask.setPointerCapture(event.pointerId);
     [brush.x, brush.y] = pointAt(event);

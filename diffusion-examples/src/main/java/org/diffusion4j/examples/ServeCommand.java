@@ -95,7 +95,16 @@ final class ServeCommand extends ExampleCommand {
     }
     PretrainedModel model = Clothes.orModel(directory);
     List<String> classes = directory.equals(Path.of(Clothes.NAME)) ? Clothes.CLASSES : List.of();
-    return PictureModel.ofClasses(name, model, classes, ServeCommand::sampler);
+    boolean done = false;
+    try {
+      PictureModel pictures = PictureModel.ofClasses(name, model, classes, ServeCommand::sampler);
+      done = true;
+      return pictures;
+    } finally {
+      if (!done) {
+        model.close();
+      }
+    }
   }
 
   private static Sampler sampler(String name, SchedulerConfig config, int steps) {

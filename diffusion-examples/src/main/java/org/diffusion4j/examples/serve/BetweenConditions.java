@@ -56,11 +56,12 @@ final class BetweenConditions implements Denoiser {
   /** In this form the first and the last prediction are exactly those of their conditions. */
   @Override
   public INDArray predict(INDArray xt, INDArray t, Condition from) {
-    INDArray mixed = model.predict(xt, t, from);
-    try (INDArray other = model.predict(xt, t, to);
+    try (INDArray first = model.predict(xt, t, from);
+        INDArray other = model.predict(xt, t, to);
         INDArray part = Nd4j.create(parts, new long[] {parts.length, 1, 1, 1}, 'c');
-        INDArray rest = part.rsub(1)) {
-      return mixed.muli(rest).addi(other.muli(part));
+        INDArray rest = part.rsub(1);
+        INDArray ofOther = other.muli(part)) {
+      return first.mul(rest).addi(ofOther);
     }
   }
 }

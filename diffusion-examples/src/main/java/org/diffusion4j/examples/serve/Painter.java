@@ -59,7 +59,7 @@ final class Painter implements AutoCloseable {
       } else {
         fail(jobs, Refusal.badRequest(String.valueOf(e.getMessage())));
       }
-    } catch (RuntimeException | OutOfMemoryError | LinkageError e) {
+    } catch (RuntimeException | Error e) { // Nobody else would answer the clients.
       LOG.error("drawing failed", e);
       fail(jobs, new Refusal(Refusal.FAILED, "drawing failed: " + e.getMessage()));
     }

@@ -10,7 +10,7 @@ const make = (tag, props = {}, ...children) => {
 const MOST_KEPT = 60;
 const FRAMES = 13;
 const COUNTS = [1, 4, 9, 16];
-const TEXTS = ['grinning face', 'flag: Austria', 'woman astronaut', 'red heart', 'green apple'];
+const TEXTS = ['grinning face', 'japan flag', 'red apple', 'large blue circle', 'evergreen tree'];
 const MASK = 255;
 const HOW_TO_BLEND = 'Choose an end, then a picture from those below for it. Blend draws the way between the two.';
 const NO_ANSWER = 'The service does not answer. Is it running?';

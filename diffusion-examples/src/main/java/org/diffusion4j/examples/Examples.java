@@ -26,6 +26,7 @@ import picocli.CommandLine.ScopeType;
       InpaintCommand.class,
       RestyleCommand.class,
       InterpolateCommand.class,
+      EnlargeCommand.class,
       TextCommand.class,
       TextTrainingCommand.class,
       CompareCommand.class,

@@ -55,6 +55,8 @@ class RecipesTest {
     assertThat(ImageIO.read(directory.resolve("bags.png").toFile()).getWidth())
         .isGreaterThan(4 * 2 * 32);
     assertThat(directory.resolve("variations.png")).exists();
+    assertThat(ImageIO.read(directory.resolve("enlarged.png").toFile()).getWidth())
+        .isGreaterThan(4 * 2 * 32);
     assertThat(directory.resolve("tuned/provenance.json")).content().contains("tuned on");
     assertThat(directory.resolve("own/graph/config.json")).exists();
     assertThat(directory.resolve("drawing-model/text_encoder/config.json")).exists();

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
@@ -23,10 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Compares samplers, or guidance scales, with the same noise. */
 @Command(
@@ -36,15 +32,11 @@ import picocli.CommandLine.Spec;
       "With --guidances: with each guidance scale, of each class."
     },
     mixinStandardHelpOptions = true)
-final class CompareCommand implements Callable<Integer> {
+final class CompareCommand extends ExampleCommand {
 
   private static final List<Integer> STEPS = List.of(5, 10, 20, 50);
   private static final int SAMPLES = 5;
   private static final int GUIDED_STEPS = 50;
-
-  @SuppressWarnings("NullAway.Init")
-  @Spec
-  private CommandSpec spec;
 
   @Option(
       names = "--model",
@@ -107,7 +99,7 @@ final class CompareCommand implements Callable<Integer> {
       MoreFiles.createParentDirectories(file);
       Pictures.write(file, table.draw());
     }
-    spec.commandLine().getOut().println("written  " + file);
+    out().println("written  " + file);
     return 0;
   }
 
@@ -191,19 +183,13 @@ final class CompareCommand implements Callable<Integer> {
   }
 
   private PictureTable.Row row(String label, String note, List<BufferedImage> cells) {
-    spec.commandLine().getOut().printf(Locale.ROOT, "%-15s %s%n", label, note);
-    spec.commandLine().getOut().flush();
+    out().printf(Locale.ROOT, "%-15s %s%n", label, note);
+    out().flush();
     return new PictureTable.Row(label, note, cells);
   }
 
   private void requireSteps(int count, SameDiffDenoiser denoiser) {
     int total = denoiser.schedule().steps();
     require(count <= total, "--steps must be in [1, " + total + "] but was " + count);
-  }
-
-  private void require(boolean met, String message) {
-    if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
-    }
   }
 }

@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
@@ -20,23 +19,16 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Samples from a saved model. */
 @Command(
     name = "generate",
     description = "Samples from a model directory, written here or by diffusers.",
     mixinStandardHelpOptions = true)
-final class GenerateCommand implements Callable<Integer> {
+final class GenerateCommand extends ExampleCommand {
 
   private static final int FEWER_STEPS = 50;
-
-  @SuppressWarnings("NullAway.Init")
-  @Spec
-  private CommandSpec spec;
 
   @Option(
       names = "--model",
@@ -127,8 +119,7 @@ final class GenerateCommand implements Callable<Integer> {
         steps != null ? steps : method.takesAllSteps() ? total : Math.min(FEWER_STEPS, total);
     condition = condition(denoiser.classes());
     long batches = (count + batch - 1L) / batch;
-    try (Progress progress =
-        new Progress("sampling", batches * chosen, spec.commandLine().getOut())) {
+    try (Progress progress = new Progress("sampling", batches * chosen, out())) {
       SamplingRequest request =
           SamplingRequest.builder(count)
               .seed(seed)
@@ -175,8 +166,7 @@ final class GenerateCommand implements Callable<Integer> {
         writeLabels();
       }
     }
-    spec.commandLine()
-        .getOut()
+    out()
         .printf(
             Locale.ROOT,
             "written  %s, %d samples in %.1f s%n",
@@ -191,12 +181,6 @@ final class GenerateCommand implements Callable<Integer> {
       Path labels =
           file.resolveSibling(file.getFileName().toString().replace(".npy", ".labels.txt"));
       Files.write(labels, Arrays.stream(condition.labels()).mapToObj(Integer::toString).toList());
-    }
-  }
-
-  private void require(boolean met, String message) {
-    if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
     }
   }
 }

@@ -7,7 +7,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.Callable;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.data.ImageFolder;
@@ -18,25 +17,18 @@ import org.diffusion4j.unet.UNetConfig.Block;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Trains on a user's images. */
 @Command(
     name = "images",
     description = "Trains a U-Net on an IDX file or a folder of pictures (PNG, JPEG, WebP, ...).",
     mixinStandardHelpOptions = true)
-final class ImagesCommand implements Callable<Integer> {
+final class ImagesCommand extends ExampleCommand {
 
   private static final int DEFAULT_SIZE = 32;
   private static final int COARSEST = 8;
   private static final int MOST_ATTENDED = 16;
-
-  @SuppressWarnings("NullAway.Init")
-  @Spec
-  private CommandSpec spec;
 
   @Mixin
   private final TrainingOptions training = new TrainingOptions(2000, 32, 1e-3, 0.999, "out/images");
@@ -103,7 +95,7 @@ final class ImagesCommand implements Callable<Integer> {
             training,
             Checkpoints.in(training.out.resolve("checkpoints")).every(Duration.ofMinutes(minutes)),
             Math.min(samplingSteps, timesteps),
-            spec.commandLine().getOut())
+            out())
         .run();
     return 0;
   }
@@ -127,12 +119,6 @@ final class ImagesCommand implements Callable<Integer> {
         size == null && !gray && !classFolders,
         "--size, --gray and --class-folders are for folders but " + data + " is none");
     return labels == null ? IdxImages.read(data) : IdxImages.read(data, labels);
-  }
-
-  private void require(boolean met, String message) {
-    if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
-    }
   }
 
   /** A U-Net that halves images down to a low resolution, with attention there. */

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
+import java.util.Objects;
 import org.diffusion4j.text.ImageRequest;
 import org.diffusion4j.text.Lora;
 import org.diffusion4j.text.Loras;
@@ -13,23 +13,16 @@ import org.diffusion4j.text.TextToImage;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Draws pictures of texts. */
 @Command(
     name = "text",
     description = "Draws pictures of texts with a text-to-image model.",
     mixinStandardHelpOptions = true)
-final class TextCommand implements Callable<Integer> {
+final class TextCommand extends ExampleCommand {
 
   private static final double MOST_GUIDANCE = 1000;
-
-  @SuppressWarnings("NullAway.Init")
-  @Spec
-  private CommandSpec spec;
 
   @Option(
       names = "--model",
@@ -119,14 +112,10 @@ final class TextCommand implements Callable<Integer> {
     require(
         prompt == null || prompts == null,
         "either --prompt or --prompts must be given, but both were");
-    if (prompt != null) {
-      return List.of(prompt);
-    }
-    if (prompts != null) {
-      return Prompts.read(prompts);
-    }
-    throw new ParameterException(
-        spec.commandLine(), "either --prompt or --prompts must be given, but neither was");
+    require(
+        prompt != null || prompts != null,
+        "either --prompt or --prompts must be given, but neither was");
+    return prompt != null ? List.of(prompt) : Prompts.read(Objects.requireNonNull(prompts));
   }
 
   private void draw(TextToImage loaded, String text, Path file) throws IOException {
@@ -144,8 +133,7 @@ final class TextCommand implements Callable<Integer> {
       MoreFiles.createParentDirectories(file);
       Pictures.writeGrid(file, pictures);
     }
-    spec.commandLine()
-        .getOut()
+    out()
         .printf(
             Locale.ROOT,
             "written  %s, %d %s in %.1f s%n",
@@ -153,11 +141,5 @@ final class TextCommand implements Callable<Integer> {
             count,
             count == 1 ? "picture" : "pictures",
             (System.nanoTime() - start) / 1e9);
-  }
-
-  private void require(boolean met, String message) {
-    if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
-    }
   }
 }

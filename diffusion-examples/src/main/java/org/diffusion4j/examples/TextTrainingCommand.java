@@ -2,17 +2,13 @@ package org.diffusion4j.examples;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import org.diffusion4j.text.TextImages;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /** Trains a text-to-image model on a user's pictures. */
 @Command(
@@ -22,13 +18,9 @@ import picocli.CommandLine.Spec;
           + " file metadata.jsonl, whose lines have file_name and text."
     },
     mixinStandardHelpOptions = true)
-final class TextTrainingCommand implements Callable<Integer> {
+final class TextTrainingCommand extends ExampleCommand {
 
   private static final int SIZE = 32;
-
-  @SuppressWarnings("NullAway.Init")
-  @Spec
-  private CommandSpec spec;
 
   @Mixin
   private final TrainingOptions training =
@@ -77,24 +69,14 @@ final class TextTrainingCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (rank != null && from == null) {
-      throw new ParameterException(spec.commandLine(), "--lora must be given with --from");
-    }
-    if (rank != null && half) {
-      throw new ParameterException(spec.commandLine(), "--half must be given without --lora");
-    }
+    require(rank == null || from != null, "--lora must be given with --from");
+    require(rank == null || !half, "--half must be given without --lora");
     TextImages images = TextImages.open(data, SIZE, SIZE);
     if (variant != null) {
       images = images.select(Variants.balanced(images.texts(), variant));
     }
     new TextTraining(
-            images,
-            from,
-            rank,
-            training,
-            minutes,
-            half ? DataType.FLOAT16 : DataType.FLOAT,
-            spec.commandLine().getOut())
+            images, from, rank, training, minutes, half ? DataType.FLOAT16 : DataType.FLOAT, out())
         .run();
     return 0;
   }

@@ -17,6 +17,18 @@ import java.util.List;
  */
 record BundledModel(String name, List<String> files) {
 
+  /** A model that is a U-Net and its scheduler. */
+  static BundledModel ofUNet(String name) {
+    return new BundledModel(
+        name,
+        List.of(
+            "model_index.json",
+            "provenance.json",
+            "scheduler/scheduler_config.json",
+            "unet/config.json",
+            "unet/diffusion_pytorch_model.safetensors"));
+  }
+
   /** Reads a model directory. */
   @FunctionalInterface
   interface Reader<M> {

@@ -28,15 +28,7 @@ final class Clothes {
           "Bag",
           "Ankle boot");
 
-  private static final BundledModel MODEL =
-      new BundledModel(
-          NAME,
-          List.of(
-              "model_index.json",
-              "provenance.json",
-              "scheduler/scheduler_config.json",
-              "unet/config.json",
-              "unet/diffusion_pytorch_model.safetensors"));
+  private static final BundledModel MODEL = BundledModel.ofUNet(NAME);
 
   private Clothes() {}
 

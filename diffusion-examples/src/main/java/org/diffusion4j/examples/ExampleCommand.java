@@ -14,8 +14,13 @@ abstract class ExampleCommand implements Callable<Integer> {
   private CommandSpec spec;
 
   final void require(boolean met, String message) {
+    require(spec, met, message);
+  }
+
+  /** The same for options that several subcommands have. */
+  static void require(CommandSpec of, boolean met, String message) {
     if (!met) {
-      throw new ParameterException(spec.commandLine(), message);
+      throw new ParameterException(of.commandLine(), message);
     }
   }
 

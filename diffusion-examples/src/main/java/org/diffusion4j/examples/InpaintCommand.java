@@ -64,8 +64,7 @@ final class InpaintCommand extends ExampleCommand {
   public Integer call() throws IOException {
     require(out.toString().endsWith(".png"), "--out must end in .png: " + out);
     try (PretrainedModel trained = Clothes.orModel(options.model)) {
-      String misuse = options.misuse(trained.model());
-      require(misuse == null, String.valueOf(misuse));
+      options.requireFit(trained.model());
       try (INDArray known = known(trained.model().sampleShape());
           INDArray pictures = options.pictures(trained)) {
         repaint(trained, pictures, known);

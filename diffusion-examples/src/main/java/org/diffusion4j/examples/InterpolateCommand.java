@@ -68,8 +68,7 @@ final class InterpolateCommand extends ExampleCommand {
         "--picture and --to-picture must be given together");
     long start = System.nanoTime();
     try (PretrainedModel trained = Clothes.orModel(options.model)) {
-      String misuse = options.misuse(trained.model());
-      require(misuse == null, String.valueOf(misuse));
+      options.requireFit(trained.model());
       List<INDArray> strips = strips(trained);
       try (INDArray all = Nd4j.concat(0, strips.toArray(INDArray[]::new))) {
         MoreFiles.createParentDirectories(out);

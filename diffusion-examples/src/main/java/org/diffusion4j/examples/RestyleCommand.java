@@ -54,8 +54,7 @@ final class RestyleCommand extends ExampleCommand {
         "--guidance must be in [0, " + MOST_GUIDANCE + "] but was " + guidance);
     try (PretrainedModel trained = Clothes.orModel(options.model)) {
       SameDiffDenoiser denoiser = trained.model();
-      String misuse = options.misuse(denoiser);
-      require(misuse == null, String.valueOf(misuse));
+      options.requireFit(denoiser);
       require(
           denoiser.hasNullClass(),
           "--model must have classes and a null class but " + options.model + " has not");

@@ -2,7 +2,6 @@ package org.diffusion4j.examples;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.pretrained.PretrainedModel;
 
@@ -16,15 +15,7 @@ final class SmallClothes {
   /** The name of the model, accepted instead of a directory. */
   static final String NAME = "fashion-enlarge";
 
-  private static final BundledModel MODEL =
-      new BundledModel(
-          NAME,
-          List.of(
-              "model_index.json",
-              "provenance.json",
-              "scheduler/scheduler_config.json",
-              "unet/config.json",
-              "unet/diffusion_pytorch_model.safetensors"));
+  private static final BundledModel MODEL = BundledModel.ofUNet(NAME);
 
   private SmallClothes() {}
 

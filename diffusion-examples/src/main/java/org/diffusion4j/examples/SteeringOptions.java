@@ -13,7 +13,9 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The options of the examples that change pictures, and the pictures that they change. */
 final class SteeringOptions {
@@ -22,6 +24,10 @@ final class SteeringOptions {
   private static final int UNLABELLED = 5;
 
   private static final int STEPS = 50;
+
+  @SuppressWarnings("NullAway.Init")
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
 
   @Option(
       names = "--model",
@@ -47,29 +53,26 @@ final class SteeringOptions {
   @Option(names = "--seed", description = "Seed of the noise (${DEFAULT-VALUE}).")
   long seed;
 
-  /**
-   * Refuses options that do not fit a model.
-   *
-   * @return what is wrong, or null
-   */
-  @Nullable String misuse(SameDiffDenoiser denoiser) {
+  /** Refuses options that do not fit a model. */
+  void requireFit(SameDiffDenoiser denoiser) {
     int total = denoiser.schedule().steps();
     int classes = denoiser.classes();
-    Integer one = label;
-    if (given != null && given > total) {
-      return "--steps must be in [1, " + total + "] but was " + given;
-    }
-    if (one != null && classes == 0) {
-      return "--label is for class-conditional models but " + model + " is not";
-    }
-    if (one != null && (one < 0 || one >= classes)) {
-      return "--label must be in [0, " + (classes - 1) + "] but was " + one;
-    }
     long[] shape = denoiser.sampleShape();
-    if (shape.length != 3 || (shape[0] != 1 && shape[0] != 3)) {
-      return "--model must be of pictures but the samples of " + model + " are not";
-    }
-    return null;
+    require(
+        given == null || given <= total, "--steps must be in [1, " + total + "] but was " + given);
+    require(
+        label == null || classes > 0,
+        "--label is for class-conditional models but " + model + " is not");
+    require(
+        label == null || (label >= 0 && label < classes),
+        "--label must be in [0, " + (classes - 1) + "] but was " + label);
+    require(
+        shape.length == 3 && (shape[0] == 1 || shape[0] == 3),
+        "--model must be of pictures but the samples of " + model + " are not");
+  }
+
+  private void require(boolean met, String message) {
+    ExampleCommand.require(spec, met, message);
   }
 
   /** The number of steps for a model. */

@@ -213,13 +213,15 @@ public final class Samplers {
   }
 
   /**
-   * Trajectory consistency sampling with a configuration's steps.
+   * Strategic stochastic sampling of a trajectory consistency model (TCD, Zheng et al. 2024,
+   * algorithm 4) with a configuration's steps. For networks that were distilled for this method.
    *
    * @param config of a {@code TCDScheduler}
    * @param steps in [1, original_inference_steps]
-   * @param eta in [0, 1]
+   * @param eta how far each step goes below the next timestep, in [0, 1]: 0 is deterministic, 1
+   *     goes to the clean samples; gamma in the paper
    */
-  static TcdSampler tcd(SchedulerConfig config, int steps, double eta) {
+  public static Sampler tcd(SchedulerConfig config, int steps, double eta) {
     return new TcdSampler(distilled(config, steps), eta);
   }
 

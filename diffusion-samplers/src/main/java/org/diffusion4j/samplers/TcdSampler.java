@@ -13,7 +13,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * algorithm 4. Each step goes below the next noise level, and noise is added up to it. For networks
  * that were distilled for this method.
  */
-public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options> {
+final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options> {
 
   private static final int DISTILLED = 50;
   private static final double USUAL_ETA = 0.3;
@@ -37,7 +37,7 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
    *
    * @param steps in [1, 50]
    */
-  public TcdSampler(int steps) {
+  TcdSampler(int steps) {
     this(Timesteps.distilled(steps, DISTILLED), USUAL_ETA);
   }
 
@@ -48,7 +48,7 @@ public final class TcdSampler extends LoopSampler<TcdSampler, TcdSampler.Options
    * @param eta how far each step goes below the next timestep, in [0, 1]: 0 is deterministic, 1
    *     goes to the clean samples; gamma in the paper
    */
-  public TcdSampler(Timesteps timesteps, double eta) {
+  TcdSampler(Timesteps timesteps, double eta) {
     this(new Options(timesteps, eta));
   }
 

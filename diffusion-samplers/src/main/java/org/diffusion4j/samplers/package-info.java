@@ -44,7 +44,7 @@
  *   <tr><td>{@link org.diffusion4j.samplers.LcmSampler}</td>
  *     <td>consistency models, distilled (Luo et al. 2023)</td>
  *     <td></td><td>1</td><td>every step but the last</td><td>1 to 8</td></tr>
- *   <tr><td>{@link org.diffusion4j.samplers.TcdSampler}</td>
+ *   <tr><td>{@link org.diffusion4j.samplers.Samplers#tcd}</td>
  *     <td>trajectory consistency models, distilled (Zheng et al. 2024)</td>
  *     <td></td><td>1</td><td>with eta above 0</td><td>1 to 8</td></tr>
  * </table>
@@ -57,6 +57,9 @@
  * SamplingRequest sevens = SamplingRequest.builder(16).condition(Condition.label(7, 16)).build();
  * SamplingResult result = new DdimSampler(50).sample(guided, sevens);
  * }</pre>
+ *
+ * <p>{@link org.diffusion4j.samplers.ProbabilityFlow} is the view of a denoiser as a score: the
+ * score itself, the likelihood of samples, and the way from samples to noise and back.
  *
  * <p>All samplers share a loop: it starts from a batch of noise; each step calls the denoiser,
  * computes the clean samples, corrects them (for example by clipping) and applies the sampler's

@@ -154,7 +154,7 @@ public record MixtureDenoiser(
     }
   }
 
-  private double output(double xt, double x0, double alphaBar) {
+  double output(double xt, double x0, double alphaBar) {
     double epsilon = (xt - Math.sqrt(alphaBar) * x0) / Math.sqrt(1 - alphaBar);
     return switch (prediction) {
       case EPSILON -> epsilon;

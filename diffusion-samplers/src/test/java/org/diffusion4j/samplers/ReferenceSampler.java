@@ -188,7 +188,7 @@ public final class ReferenceSampler {
         return ((LmsSampler) Samplers.of(config, n)).withOrder((int) argument("order", 4));
       }
       case "TCDScheduler" -> {
-        return Samplers.tcd(config, n, argument("eta", 0.3));
+        return (TcdSampler) Samplers.tcd(config, n, argument("eta", 0.3));
       }
       default -> {
         return (LoopSampler<?, ?>) Samplers.of(config, n);

@@ -2,6 +2,7 @@ package org.diffusion4j.data;
 
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /**
@@ -62,6 +63,19 @@ public interface SampleIterator extends DataSetIterator, AutoCloseable {
    * @throws IllegalArgumentException if the data have no such position
    */
   void seek(Position position);
+
+  /**
+   * Passes over the next batch. The data are not read if the iterator can do without.
+   *
+   * @return the number of its samples
+   * @throws java.util.NoSuchElementException at the end of an epoch
+   */
+  default int skip() {
+    DataSet next = next();
+    int size = next.numExamples();
+    Samples.close(next);
+    return size;
+  }
 
   /**
    * A description of the data and the settings, without the location of files: iterators with equal

@@ -88,6 +88,16 @@ final class SourceIterator implements SampleIterator {
     return take(number);
   }
 
+  @Override
+  public int skip() {
+    if (!hasNext()) {
+      throw new NoSuchElementException("epoch " + epoch + " has no more batches");
+    }
+    int n = Math.min(batchSize, order.length - position);
+    position += n;
+    return n;
+  }
+
   private DataSet take(int most) {
     int n = Math.min(most, order.length - position);
     if (n > batchSize) {

@@ -222,11 +222,17 @@ final class Batch implements AutoCloseable {
     if (whole.isNone() || probability == 0) {
       return whole;
     }
-    boolean[] dropped = new boolean[size()];
-    for (int i = 0; i < dropped.length; i++) {
+    boolean[] dropped = dropped(size(), probability, draws);
+    return Condition.several(whole.parts().stream().map(part -> without(part, dropped)).toList());
+  }
+
+  /** Which of n samples lose their labels. */
+  static boolean[] dropped(int n, double probability, RandomGenerator draws) {
+    boolean[] dropped = new boolean[n];
+    for (int i = 0; i < n; i++) {
       dropped[i] = draws.nextDouble() < probability;
     }
-    return Condition.several(whole.parts().stream().map(part -> without(part, dropped)).toList());
+    return dropped;
   }
 
   private Condition without(Condition part, boolean[] dropped) {

@@ -134,6 +134,13 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
     }
   }
 
+  /** Draws what {@link #condition} draws for a batch, for one that is computed elsewhere. */
+  void skip(int n, boolean pictures, RandomGenerator levels) {
+    if (pictureLevel != CLEAN && pictures) {
+      levels.ints(n, 0, pictureLevel + 1).forEach(level -> {});
+    }
+  }
+
   /** The shape with one value per sample and channel, for broadcasting. */
   private static long[] channels(long[] shape) {
     long[] ones = shape.clone();

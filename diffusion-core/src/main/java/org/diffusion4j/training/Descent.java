@@ -1,6 +1,7 @@
 package org.diffusion4j.training;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.diffusion4j.Trainer.TrainingException;
@@ -27,10 +28,20 @@ final class Descent implements AutoCloseable {
   private final Optimizer.Run optimizer;
   private final List<INDArray> weights;
   private final List<INDArray> lastGood = new ArrayList<>();
+  private final @Nullable Exchange exchange;
   private @Nullable GradientSum sum;
 
-  Descent(SameDiffDenoiser model, Loss loss, Optimizer optimizer, double maxNorm) {
+  /**
+   * @param exchange with the other processes of the training, if there are any
+   */
+  Descent(
+      SameDiffDenoiser model,
+      Loss loss,
+      Optimizer optimizer,
+      double maxNorm,
+      @Nullable Exchange exchange) {
     this.model = model;
+    this.exchange = exchange;
     this.loss = loss;
     this.maxNorm = maxNorm;
     this.optimizer = optimizer.start(model.parameters());
@@ -56,37 +67,74 @@ final class Descent implements AutoCloseable {
   record Outcome(double loss, double[] losses, double norm, double learningRate) {}
 
   /**
+   * The batches of a step.
+   *
+   * @param sizes the number of samples of each
+   * @param first number of the first batch that this process computes
+   * @param own the batches that this process computes, one after another
+   */
+  record Batches(int[] sizes, int first, List<MicroBatch> own) {
+
+    /** All batches of a step, computed here. */
+    static Batches of(List<MicroBatch> all) {
+      return new Batches(all.stream().mapToInt(MicroBatch::size).toArray(), 0, all);
+    }
+
+    int samples() {
+      return Arrays.stream(sizes).sum();
+    }
+
+    private double share(int batch) {
+      return (double) sizes[batch] / samples();
+    }
+  }
+
+  /**
    * Performs a step.
    *
-   * @param microBatches parts of the batch, weighted by their sizes
+   * @param batches parts of the step's samples, weighted by their sizes
    * @param where step, batch and learning rate, for messages
    */
-  Outcome step(List<MicroBatch> microBatches, Where where) {
-    double[] losses = new double[microBatches.stream().mapToInt(MicroBatch::size).sum()];
+  Outcome step(Batches batches, Where where) {
+    double[] losses = new double[batches.samples()];
     double rate = optimizer.learningRate();
-    if (microBatches.size() == 1) {
-      try (Gradients gradients = gradients(microBatches.get(0))) {
+    if (batches.sizes.length == 1) {
+      try (Gradients gradients = gradients(batches.own.get(0))) {
         copyLosses(gradients, losses, 0);
         double norm = descend(gradients.loss(), gradients.of(), where);
         return new Outcome(gradients.loss(), losses, norm, rate);
       }
     }
-    GradientSum total = sum == null ? new GradientSum(model.parameters()) : sum;
-    sum = total;
+    double[] means = new double[batches.sizes.length];
+    Map<String, INDArray> total = sum(batches, means, losses, where.step);
     double mean = 0;
-    int first = 0;
-    for (MicroBatch microBatch : microBatches) {
-      double share = (double) microBatch.size() / losses.length;
-      try (Gradients gradients = gradients(microBatch)) {
-        copyLosses(gradients, losses, first);
-        total.add(first == 0, gradients.of(), (float) share);
-        mean += share * gradients.loss();
-      }
-      first += microBatch.size();
+    for (int i = 0; i < means.length; i++) {
+      mean += batches.share(i) * means[i];
     }
-    double norm = descend(mean, total.of(), where);
+    double norm = descend(mean, total, where);
     model.weightsChanged();
     return new Outcome(mean, losses, norm, rate);
+  }
+
+  /** The gradient of a step; sets the loss of each batch and of each sample. */
+  private Map<String, INDArray> sum(Batches batches, double[] means, double[] losses, long step) {
+    GradientSum total = sum == null ? new GradientSum(model.parameters()) : sum;
+    sum = total;
+    total.clear();
+    int batch = batches.first;
+    int sample = Arrays.stream(batches.sizes, 0, batch).sum();
+    for (MicroBatch microBatch : batches.own) {
+      try (Gradients gradients = gradients(microBatch)) {
+        copyLosses(gradients, losses, sample);
+        total.add(batch, gradients.of(), (float) batches.share(batch));
+        means[batch] = gradients.loss();
+      }
+      sample += microBatch.size();
+      batch++;
+    }
+    return exchange == null
+        ? total.total()
+        : exchange.sum(step, batches.sizes, means, losses, total);
   }
 
   /**

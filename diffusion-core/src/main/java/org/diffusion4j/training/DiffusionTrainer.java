@@ -1,11 +1,16 @@
 package org.diffusion4j.training;
 
+import com.google.common.primitives.Ints;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.IntConsumer;
 import java.util.function.ObjLongConsumer;
 import java.util.random.RandomGenerator;
 import org.diffusion4j.CancelToken;
@@ -17,7 +22,10 @@ import org.diffusion4j.Trainer;
 import org.diffusion4j.Trainer.TrainingException;
 import org.diffusion4j.TrainingListener;
 import org.diffusion4j.engine.cpu.Address;
+import org.diffusion4j.engine.cpu.CpuEngine;
+import org.diffusion4j.engine.cpu.WeightLoops;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +63,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final Descent descent;
   private final @Nullable WeightAverage average;
   private final @Nullable Saver saver;
+  private final @Nullable Exchange exchange;
   private final Feed feed;
   private final LossStatistics losses = new LossStatistics();
   private long steps;
@@ -76,7 +85,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
     feed = new Feed(model.classes() > 0);
     process = new ForwardProcess(model.schedule());
-    descent = new Descent(model, settings.loss(), settings.optimizer(), settings.maxGradientNorm());
+    Peers peers = settings.peers();
+    exchange = peers == null ? null : new Exchange(peers, settings.accumulation());
+    descent =
+        new Descent(
+            model, settings.loss(), settings.optimizer(), settings.maxGradientNorm(), exchange);
     average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
     saver =
         checkpoints == null
@@ -187,7 +200,15 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
           "a checkpoint must be of a completed step but step " + steps + " failed");
     }
     Saver to = requireSaver();
-    outsideOfWorkspaces(() -> to.saveIfNew(steps, TrainingListener.NONE));
+    if (savesHere()) {
+      outsideOfWorkspaces(() -> to.saveIfNew(steps, TrainingListener.NONE));
+    }
+  }
+
+  /** Of several processes the first writes the checkpoints. */
+  private boolean savesHere() {
+    Peers peers = settings.peers();
+    return saver != null && (peers == null || peers.rank() == 0);
   }
 
   private static void outsideOfWorkspaces(Runnable work) {
@@ -276,13 +297,17 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       requireClasses(data);
     }
     feed.open(data);
+    if (exchange != null && steps < end) {
+      exchange.agree(facts(data));
+    }
     Tally tally = new Tally((int) Math.min(Integer.MAX_VALUE, Math.max(0, end - steps)));
     boolean cancelled = isCancelled();
     while (steps < end && !cancelled) {
       List<Batch> batches = new ArrayList<>();
+      int[] sizes = new int[settings.accumulation()];
       try {
-        if (fetch(batches, listener)) {
-          TrainingListener.Step step = step(batches, tally);
+        if (fetch(batches, sizes, listener)) {
+          TrainingListener.Step step = step(batches, sizes, tally);
           tally.add(step);
           listener.onStep(step);
           afterStep(listener);
@@ -292,8 +317,8 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       }
       cancelled = isCancelled();
     }
-    if (saver != null) {
-      saver.saveIfNew(steps, listener);
+    if (savesHere()) {
+      requireSaver().saveIfNew(steps, listener);
     }
     return tally.report(cancelled && steps < end);
   }
@@ -313,11 +338,33 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return Thread.currentThread().isInterrupted() || (token != null && token.isCancelled());
   }
 
-  /** Takes the batches of a step; none if the thread was interrupted. */
-  private boolean fetch(List<Batch> batches, TrainingListener listener) {
+  /** What must be the same in all processes of a training. */
+  private Map<String, String> facts(DataSetIterator data) {
+    Map<String, String> facts = new TreeMap<>(settings.described());
+    facts.put("library", Provenance.ofThisLibrary().toString());
+    facts.put("processor's instructions", CpuEngine.instructions());
+    facts.put("step", Long.toString(steps));
+    facts.put("weights", WeightLoops.checksum(List.copyOf(model.parameters().values())));
+    facts.put("data", Feed.description(data));
+    return facts;
+  }
+
+  /**
+   * Takes the batches of a step that are computed here; none if the thread was interrupted.
+   *
+   * @param sizes gets the sizes of all batches of the step
+   */
+  private boolean fetch(List<Batch> batches, int[] sizes, TrainingListener listener) {
+    IntConsumer atEndOfEpoch = epoch -> listener.onEpoch(epoch, losses.endEpoch());
     try {
-      for (int i = 0; i < settings.accumulation(); i++) {
-        batches.add(feed.next(this::batch, epoch -> listener.onEpoch(epoch, losses.endEpoch())));
+      for (int i = 0; i < sizes.length; i++) {
+        if (isOurs(i)) {
+          Batch next = feed.next(this::batch, atEndOfEpoch);
+          batches.add(next);
+          sizes[i] = next.size();
+        } else {
+          sizes[i] = feed.skip(atEndOfEpoch);
+        }
       }
       return true;
     } catch (RuntimeException e) {
@@ -328,6 +375,14 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       }
       throw e;
     }
+  }
+
+  private int firstBatch() {
+    return exchange == null ? 0 : exchange.first();
+  }
+
+  private boolean isOurs(int batch) {
+    return exchange == null || (batch >= exchange.first() && batch < exchange.end());
   }
 
   private Batch batch(DataSet data) {
@@ -344,8 +399,13 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Batch(data, model);
   }
 
-  /** Performs a step; keeps the first batch and removes it from the list. */
-  private TrainingListener.Step step(List<Batch> batches, Tally tally) {
+  /**
+   * Performs a step; keeps the first batch and removes it from the list.
+   *
+   * @param batches those that are computed here
+   * @param sizes of all batches of the step
+   */
+  private TrainingListener.Step step(List<Batch> batches, int[] sizes, Tally tally) {
     RandomGenerator draws = Draws.at(settings.seed(), steps);
     RandomGenerator labels = Draws.at(settings.seed() ^ LABELS, steps);
     RandomGenerator levels = Draws.at(settings.seed() ^ PICTURES, steps);
@@ -354,22 +414,35 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     NoiseSource.Run noise = NoiseSource.perSample(seed).start();
     List<MicroBatch> microBatches = new ArrayList<>();
     List<Corruption.Noisy> corrupted = new ArrayList<>();
+    Condition typical = batches.get(0).condition;
+    int[] allT = new int[0];
     int first = 0;
     try {
-      for (Batch batch : batches) {
-        int n = batch.size();
+      for (int i = 0; i < sizes.length; i++) {
+        int n = sizes[i];
         int[] t = draws.ints(n, 0, model.schedule().steps()).toArray();
-        NoiseSource.Batch epsilon = noise.batch(first, n);
-        Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, epsilon);
-        corrupted.add(noisy);
-        Condition given = corruption.condition(process, batch, levels, epsilon);
-        Condition condition = batch.withDropout(given, settings.labelDropout(), labels);
-        Loss.NoisyBatch noisyBatch = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
-        microBatches.add(new MicroBatch(noisyBatch, condition, new Dropout(seed, first)));
+        if (isOurs(i)) {
+          Batch batch = batches.get(microBatches.size());
+          NoiseSource.Batch epsilon = noise.batch(first, n);
+          Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, epsilon);
+          corrupted.add(noisy);
+          Condition given = corruption.condition(process, batch, levels, epsilon);
+          Condition condition = batch.withDropout(given, settings.labelDropout(), labels);
+          Loss.NoisyBatch noisyBatch = noisyBatch(batch.x0, noisy.noise(), noisy.xt(), t);
+          microBatches.add(new MicroBatch(noisyBatch, condition, new Dropout(seed, first)));
+        } else {
+          // Draw the same numbers: the batches of a data set have the same kind of condition.
+          corruption.skip(n, typical.part(Condition.Pictures.class).isPresent(), levels);
+          if (!typical.isNone() && settings.labelDropout() > 0) {
+            Batch.dropped(n, settings.labelDropout(), labels);
+          }
+        }
+        allT = Ints.concat(allT, t);
         first += n;
       }
       Descent.Where where = where();
-      TrainingListener.Step done = descend(microBatches, tally);
+      TrainingListener.Step done =
+          descend(new Descent.Batches(sizes, firstBatch(), microBatches), allT, tally);
       closeLastStep();
       lastStep = new LastStep(batches.remove(0), corrupted.remove(0), microBatches.get(0), where);
       return done;
@@ -387,7 +460,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     try (INDArray xt = process.noisy(x0, noise, t)) {
       Dropout dropout = new Dropout(Draws.mix(settings.seed(), steps), 0);
       MicroBatch microBatch = new MicroBatch(noisyBatch(x0, noise, xt, t), condition, dropout);
-      return descend(List.of(microBatch), new Tally(1));
+      return descend(Descent.Batches.of(List.of(microBatch)), t, new Tally(1));
     }
   }
 
@@ -402,11 +475,11 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     return new Descent.Where(steps, feed.batch(), feed.epoch(), descent.optimizer().learningRate());
   }
 
-  private TrainingListener.Step descend(List<MicroBatch> microBatches, Tally tally) {
+  private TrainingListener.Step descend(Descent.Batches batches, int[] t, Tally tally) {
     failed = true;
     Descent.Outcome outcome;
     try {
-      outcome = descent.step(microBatches, where());
+      outcome = descent.step(batches, where());
     } catch (TrainingException e) {
       throw withWayBack(e);
     }
@@ -414,10 +487,6 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (average != null) {
       average.update(steps);
     }
-    int[] t =
-        microBatches.stream()
-            .flatMapToInt(microBatch -> Arrays.stream(microBatch.batch().t()))
-            .toArray();
     losses.add(outcome.loss(), outcome.losses(), t, model.schedule().steps());
     feed.mark();
     return new TrainingListener.Step(
@@ -437,16 +506,16 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (validation != null && steps % validation.everySteps() == 0) {
       double loss = loss(validation);
       listener.onValidation(steps, loss);
-      if (saver != null) {
-        saver.saveIfBest(steps, loss, listener);
+      if (savesHere()) {
+        requireSaver().saveIfBest(steps, loss, listener);
       }
     }
     Settings.Preview preview = settings.preview();
     if (preview != null && steps % preview.everySteps() == 0) {
       show(preview);
     }
-    if (saver != null) {
-      saver.saveIfDue(steps, listener);
+    if (savesHere()) {
+      requireSaver().saveIfDue(steps, listener);
     }
   }
 
@@ -495,6 +564,32 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     }
   }
 
+  /**
+   * The processes that train one model together. Each computes some of the batches of a step, whose
+   * gradients are then summed over all processes, and each makes the same step. So all have the
+   * weights that one process would have with the same {@linkplain Builder#accumulation number of
+   * batches}, bit by bit, if they compute with the same number of threads.
+   */
+  public interface Peers {
+
+    /** The number of this process, in [0, size). */
+    int rank();
+
+    /** The number of processes, at least 1. */
+    int size();
+
+    /**
+     * Sends a message to each process, and receives one of each. Processes call this equally often;
+     * a call ends when all have.
+     *
+     * @param messages one for each process, this one included, by rank; they may be read until the
+     *     next call
+     * @return the messages of all processes to this one, by rank, valid until the next call
+     * @throws UncheckedIOException naming the process that is lost or does not answer
+     */
+    ByteBuffer[] exchange(ByteBuffer[] messages);
+  }
+
   /** Builds a trainer. */
   public static final class Builder {
 
@@ -510,6 +605,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     private @Nullable Validation validation;
     private Settings.@Nullable Preview preview;
     private @Nullable CancelToken cancelToken;
+    private @Nullable Peers peers;
     private long seed;
 
     private Builder(SameDiffDenoiser model) {
@@ -659,6 +755,20 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       return this;
     }
 
+    /**
+     * Trains together with other processes, which have the same settings, data and initial weights;
+     * what differs is named in the first {@code train}. Process r of R computes the batches {@code
+     * floor(r S / R)} to {@code floor((r + 1) S / R) - 1} of the S of a step. All get the same
+     * losses; each validates on its own; only process 0 writes checkpoints, and all resume from
+     * them.
+     *
+     * @param processes at most as many as {@link #accumulation} has batches
+     */
+    public Builder peers(Peers processes) {
+      peers = Objects.requireNonNull(processes, "peers");
+      return this;
+    }
+
     /** Sets the seed of the timesteps, the noise and the dropped labels; by default 0. */
     public Builder seed(long number) {
       seed = number;
@@ -709,6 +819,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
               validation,
               preview,
               cancelToken,
+              peers,
               seed);
       return Detached.get(() -> new DiffusionTrainer(settings));
     }

@@ -73,6 +73,27 @@ final class Feed {
    * @param atEndOfEpoch called with the number of an epoch that has ended
    */
   <B> B next(Function<DataSet, B> taken, IntConsumer atEndOfEpoch) {
+    B made = take(atNext(atEndOfEpoch), taken);
+    batch++;
+    return made;
+  }
+
+  /**
+   * Passes over the next batch, which need not be read.
+   *
+   * @param atEndOfEpoch as for {@link #next}
+   * @return the number of its samples
+   */
+  int skip(IntConsumer atEndOfEpoch) {
+    DataSetIterator source = atNext(atEndOfEpoch);
+    int size =
+        source instanceof SampleIterator samples ? samples.skip() : source.next().numExamples();
+    batch++;
+    return size;
+  }
+
+  /** The data, which have another batch. */
+  private DataSetIterator atNext(IntConsumer atEndOfEpoch) {
     DataSetIterator source = Objects.requireNonNull(data, "data");
     if (!source.hasNext()) {
       if (!source.resetSupported()) {
@@ -88,9 +109,7 @@ final class Feed {
         throw new IllegalArgumentException("data must hold at least one batch but is empty");
       }
     }
-    B made = take(source, taken);
-    batch++;
-    return made;
+    return source;
   }
 
   /** Converts the next batch and frees it. */
@@ -145,7 +164,8 @@ final class Feed {
     return state;
   }
 
-  private static String description(@Nullable DataSetIterator source) {
+  /** Describes data; those of other iterators are unknown. */
+  static String description(@Nullable DataSetIterator source) {
     return source instanceof SampleIterator resumable ? resumable.description() : NOT_RESUMABLE;
   }
 

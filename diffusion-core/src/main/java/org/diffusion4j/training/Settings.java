@@ -23,6 +23,7 @@ record Settings(
     @Nullable Validation validation,
     @Nullable Preview preview,
     @Nullable CancelToken cancelToken,
+    DiffusionTrainer.@Nullable Peers peers,
     long seed) {
 
   /** The preview function and how often it is called. */

@@ -33,6 +33,11 @@ public final class CpuEngine implements Engine {
     return isAvailable() ? Optional.of(new CpuEngine(weights)) : Optional.empty();
   }
 
+  /** The processor's instructions that kernels use; with others, results differ in last bits. */
+  public static String instructions() {
+    return Integer.toHexString(dnnl.dnnl_get_effective_cpu_isa());
+  }
+
   /** Whether this processor is faster with a precision than with float. */
   public static boolean isFast(Precision precision) {
     return switch (precision) {

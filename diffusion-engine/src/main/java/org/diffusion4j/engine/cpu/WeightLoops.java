@@ -1,9 +1,12 @@
 package org.diffusion4j.engine.cpu;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.zip.CRC32C;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -113,6 +116,19 @@ public final class WeightLoops {
       s0 += (double) a[i] * a[i];
     }
     return s0 + s1 + s2 + s3;
+  }
+
+  /** A checksum of the bits of all values, in their order. */
+  public static String checksum(List<INDArray> arrays) {
+    CRC32C sum = new CRC32C();
+    ByteBuffer bytes = ByteBuffer.allocate(CHUNK * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (Piece piece : pieces(List.of(arrays))) {
+      long address = Address.of(arrays.get(piece.array)) + piece.start * Float.BYTES;
+      bytes.clear().limit(piece.length * Float.BYTES);
+      bytes.asFloatBuffer().put(Address.floats(address, piece.length));
+      sum.update(bytes);
+    }
+    return Long.toHexString(sum.getValue());
   }
 
   /** {@code to = from}. */

@@ -35,11 +35,12 @@ record BundledModel(String name, List<String> files) {
     M read(Path directory) throws IOException;
   }
 
-  /** Reads the model of a directory, or this model by its name. */
+  /**
+   * Reads the model of a directory, or this model by its name, also beside a directory of that
+   * name: {@code ./name} is the directory.
+   */
   <M> M orModel(Path directory, Reader<M> reader) throws IOException {
-    return directory.equals(Path.of(name)) && !Files.exists(directory)
-        ? copy(reader)
-        : reader.read(directory);
+    return directory.equals(Path.of(name)) ? copy(reader) : reader.read(directory);
   }
 
   private <M> M copy(Reader<M> reader) throws IOException {

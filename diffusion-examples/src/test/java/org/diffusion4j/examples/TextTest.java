@@ -46,6 +46,21 @@ class TextTest {
   }
 
   @Test
+  void nameOfTheBundledModel_isNotADirectory() throws IOException {
+    Path beside = Files.createDirectory(Path.of(Emoji.NAME));
+    try {
+      Path file = directory.resolve("heart.png");
+      Runs run =
+          Runs.of("text", "--model=emoji", "--prompt=a red heart", "--steps=1", "--out", file);
+      assertThat(run.exitCode()).as(run.err()).isZero();
+      assertThat(Runs.of("text", "--model=./emoji", "--prompt=a red heart").err())
+          .contains("emoji");
+    } finally {
+      Files.delete(beside);
+    }
+  }
+
+  @Test
   void prompt_becomesAGridOfPictures() throws IOException {
     Path file = directory.resolve("new/folder/square.png");
     Runs run =

@@ -1,5 +1,8 @@
 package org.diffusion4j.examples.serve;
 
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -16,6 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  * neither sends nor reads, is interrupted, which closes the connection.
  */
 final class ClientThreads implements Executor, AutoCloseable {
+
+  /** A client that reads slowly gets on with each piece of so many bytes. */
+  private static final int PIECE = 4096;
 
   private final Duration patience;
   private final ThreadPoolExecutor pool;
@@ -70,6 +76,19 @@ final class ClientThreads implements Executor, AutoCloseable {
   /** Says that the current thread gets on with its client. */
   void getsOn() {
     seen.computeIfPresent(Thread.currentThread(), (thread, at) -> System.nanoTime());
+  }
+
+  /** A stream to a client, each piece of which shows that the client gets on. */
+  OutputStream watched(OutputStream out) {
+    return new FilterOutputStream(out) {
+      @Override
+      public void write(byte[] bytes, int offset, int length) throws IOException {
+        for (int done = 0; done < length; done += PIECE) {
+          out.write(bytes, offset + done, Math.min(PIECE, length - done));
+          getsOn();
+        }
+      }
+    };
   }
 
   private void interruptIdle() {

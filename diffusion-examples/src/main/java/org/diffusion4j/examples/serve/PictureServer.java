@@ -6,6 +6,7 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.BindException;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -166,12 +167,20 @@ public final class PictureServer implements AutoCloseable {
 
   /** The address of its page. */
   public String url() {
-    return "http://127.0.0.1:" + port() + "/";
+    return url(http.getAddress());
+  }
+
+  static String url(InetSocketAddress bound) {
+    InetAddress address = bound.getAddress();
+    // The only loopback address of IPv6, in the short form in which clients name the host.
+    String host = address instanceof Inet6Address ? "[::1]" : address.getHostAddress();
+    return "http://" + host + ":" + bound.getPort() + "/";
   }
 
   private void handle(HttpExchange exchange) {
     try {
       threads.getsOn();
+      exchange.setStreams(null, threads.watched(exchange.getResponseBody()));
       secure(exchange.getResponseHeaders());
       visitor.requireOwnHost(exchange.getRequestHeaders());
       route(exchange);

@@ -6,6 +6,7 @@ import static org.diffusion4j.examples.serve.TestService.GENERATE;
 import static org.diffusion4j.examples.serve.TestService.settings;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.http.HttpResponse;
@@ -41,6 +42,17 @@ class PictureServerLifeTest {
   private static void awaitWaiting(TestService service, int number) throws Exception {
     while (!service.get("/health").body().contains("\"waiting\":" + number)) {
       Thread.sleep(5);
+    }
+  }
+
+  @Test
+  void url_isTheAddressThatIsBound() throws Exception {
+    assertThat(PictureServer.url(new InetSocketAddress("127.0.0.1", 8080)))
+        .isEqualTo("http://127.0.0.1:8080/");
+    assertThat(PictureServer.url(new InetSocketAddress("::1", 8080)))
+        .isEqualTo("http://[::1]:8080/");
+    try (TestService service = new TestService(model)) {
+      assertThat(service.get("/health").statusCode()).isEqualTo(200);
     }
   }
 

@@ -100,7 +100,7 @@ final class TestService implements AutoCloseable {
   }
 
   private URI uri(String path) {
-    return URI.create("http://127.0.0.1:" + port() + path);
+    return URI.create(server.url()).resolve(path);
   }
 
   /** A connection on which a request was sent, and nothing read. */

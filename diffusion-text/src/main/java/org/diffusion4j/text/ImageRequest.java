@@ -295,15 +295,13 @@ public final class ImageRequest {
 
     /**
      * Sets which part of the steps is done when a picture is given to start from: with 1 hardly
-     * anything of it remains. By default 0.8, for a mask 1, for Stable Diffusion XL 0.3.
+     * anything of it remains, with 0 it is returned, as the autoencoder encodes and decodes it. By
+     * default 0.8, for a mask 1, for Stable Diffusion XL 0.3.
      *
-     * @param part in (0, 1]; it must leave at least one step
+     * @param part in [0, 1]; if it is not 0, it must leave at least one step
      */
     public Builder strength(double part) {
-      if (!(part > 0 && part <= 1)) {
-        throw new IllegalArgumentException("strength must be in (0, 1] but was " + part);
-      }
-      settings.strength = OptionalDouble.of(part);
+      settings.strength = OptionalDouble.of(unit("strength", part));
       return this;
     }
 

@@ -74,8 +74,8 @@ class ImageRequestTest {
         "negative prompts must be 1 or one per prompt, 3, but were 2");
     assertRefused(
         () -> request().seeds(1, 2).build(), "seeds must be one per picture, 3, but were 2");
-    assertRefused(() -> request().strength(1.1), "strength must be in (0, 1] but was 1.1");
-    assertRefused(() -> request().strength(0), "strength must be in (0, 1] but was 0.0");
+    assertRefused(() -> request().strength(1.1), "strength must be in [0, 1] but was 1.1");
+    assertRefused(() -> request().strength(-0.1), "strength must be in [0, 1] but was -0.1");
     assertRefused(
         () -> request().image(new Huge()),
         "images must have at most 2^31 values but one has 30000 x 30000 pixels");

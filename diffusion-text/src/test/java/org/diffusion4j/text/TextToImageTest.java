@@ -195,6 +195,30 @@ class TextToImageTest {
   }
 
   @Test
+  void strength0_returnsThePicture() {
+    INDArray image = Nd4j.rand(1, 3, 8, 8).muli(2).subi(1);
+    INDArray mask = Nd4j.ones(1, 1, 8, 8);
+    float[] original = image.dup('c').data().asFloat();
+    assertThat(values(pixels, request("a").images(image).strength(0))).isEqualTo(original);
+    assertThat(values(pixels, request("a").images(image).masks(mask).strength(0)))
+        .isEqualTo(original);
+  }
+
+  @Test
+  void strength0_ofALatentModel_encodesAndDecodesThePicture() {
+    INDArray image = Nd4j.rand(1, 3, 16, 16).muli(2).subi(1);
+    ImageRequest.Listener none =
+        (step, previews) -> {
+          throw new AssertionError("there was a step");
+        };
+    float[] made = values(latent, request("a").images(image).strength(0).listener(none));
+    assertThat(made).hasSize(3 * 16 * 16);
+    assertThat(values(latent, request("another").steps(7).images(image).strength(0)))
+        .isEqualTo(made);
+    assertThat(values(latent, request("a").images(image.neg()).strength(0))).isNotEqualTo(made);
+  }
+
+  @Test
   void repainting_keepsWhatIsNotInTheMask() {
     INDArray image = Nd4j.rand(1, 3, 8, 8).muli(2).subi(1);
     float[] mask = new float[64];

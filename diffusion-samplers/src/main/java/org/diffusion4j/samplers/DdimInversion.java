@@ -8,6 +8,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.NoiseSource;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.internal.common.Elements;
@@ -18,6 +19,11 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 /**
  * DDIM inversion (Song et al. 2021, section 4.3): converts samples, the request's start, to the
  * noise from which {@link DdimSampler} with eta 0 and the same timesteps reproduces them.
+ *
+ * <p>Of clean samples a model that predicts x_0 tells nothing about their noise: {@code (x_0 - x_0)
+ * / 0}. For such a model take the samples as a little noisy, {@link #withInitialAlphaBar}, for
+ * example with {@code schedule.alphaBar(0)}, and sample with the same {@link
+ * DdimSampler#withFinalAlphaBar}.
  */
 public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversion.Options> {
 
@@ -100,6 +106,16 @@ public final class DdimInversion extends LoopSampler<DdimInversion, DdimInversio
       strip.get(NDArrayIndex.interval(0, 1)).assign(from);
       strip.get(NDArrayIndex.interval(count - 1, count)).assign(to);
       return strip;
+    }
+  }
+
+  @Override
+  void requireFits(Denoiser model) {
+    if (model.prediction() == Prediction.SAMPLE && options.initialAlphaBar == 1) {
+      throw new IllegalArgumentException(
+          "initial alphaBar must be below 1 for a denoiser that predicts samples, such as "
+              + model.schedule().alphaBar(0)
+              + ", that of timestep 0, but was 1: clean samples have no noise that it could find");
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSource;
@@ -186,14 +187,53 @@ class DdimInversionTest {
 
   @Test
   void sample_ofCleanSamplesWithAModelOfThemIsRefused() {
+    boolean[] asked = {false};
+    Denoiser model =
+        FunctionDenoiser.of(
+            THOUSAND,
+            Prediction.SAMPLE,
+            (x, t, c) -> {
+              asked[0] = true;
+              return x.dup();
+            },
+            1);
+    for (DdimInversion inversion :
+        List.of(
+            new DdimInversion(Timesteps.of(5, Spacing.LEADING)),
+            new DdimInversion(Timesteps.of(5, Spacing.LEADING)).withIterations(2))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> inversion.sample(model, from(Values.column(1))))
+          .withMessageStartingWith(
+              "initial alphaBar must be below 1 for a denoiser that predicts samples, such as "
+                  + THOUSAND.alphaBar(0));
+    }
+    assertThat(asked[0]).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0.1", "3, 0.03"})
+  void inversionOfAModelOfSamples_fromTimestep0_returnsTheStart(int iterations, float tolerance) {
     Denoiser model = MixtureDenoiser.twoModes(THOUSAND, Prediction.SAMPLE);
-    DdimInversion inversion = new DdimInversion(Timesteps.of(5, Spacing.LEADING));
-    SamplingRequest request = from(Values.column(1));
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> inversion.sample(model, request))
-        .withMessage("alphaBar must be in [0, 1) but was 1.0");
-    assertThat(SamplerMechanics.samples(inversion.withInitialAlphaBar(0.9999), model, request)[0])
-        .isFinite();
+    double alphaBar = THOUSAND.alphaBar(0);
+    Timesteps timesteps = Timesteps.of(500, Spacing.LEADING);
+    float[] samples =
+        SamplerMechanics.samples(
+            new DdimSampler(timesteps, 0).withFinalAlphaBar(alphaBar),
+            model,
+            SamplingRequest.builder(100).batchSize(100).seed(8).build());
+    float[] noise =
+        SamplerMechanics.samples(
+            new DdimInversion(timesteps).withInitialAlphaBar(alphaBar).withIterations(iterations),
+            model,
+            from(Values.column(samples)));
+    float[] again =
+        SamplerMechanics.samples(
+            new DdimSampler(timesteps, 0).withFinalAlphaBar(alphaBar),
+            model,
+            from(Values.column(noise)));
+    for (int i = 0; i < samples.length; i++) {
+      assertThat(again[i]).isCloseTo(samples[i], within(tolerance));
+    }
   }
 
   @ParameterizedTest

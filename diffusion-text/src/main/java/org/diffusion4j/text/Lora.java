@@ -30,8 +30,9 @@ public final class Lora {
    * alpha is the rank unless the metadata say otherwise.
    *
    * @param path a safetensors file, or a directory with {@code pytorch_lora_weights.safetensors}
-   * @throws org.diffusion4j.ModelFormatException if it is missing, damaged, no safetensors file, or
-   *     has tensors of other formats; the message names it
+   * @throws org.diffusion4j.ModelFormatException if it is missing, damaged, no safetensors file,
+   *     has tensors of other formats, or a rank above the inputs or the outputs of a layer; the
+   *     message names it
    * @throws IOException if it cannot be read
    */
   public static Lora load(Path path) throws IOException {

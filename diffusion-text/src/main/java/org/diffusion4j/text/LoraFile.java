@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.diffusion4j.ModelFormatException;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.common.Shown;
 import org.diffusion4j.internal.files.Safetensors;
 import org.diffusion4j.text.LoraLayer.Matrix;
@@ -98,6 +100,7 @@ final class LoraFile {
           file,
           "layer " + Shown.text(module) + " must have a matrix " + (up == null ? "up" : "down"));
     }
+    requireRank(file, down, tensors.shape(down), tensors.shape(up));
     Matrix matrix = matrix(file, tensors, down);
     double rank = matrix.shape().length == 0 ? 1 : matrix.shape()[0];
     String own = names.get(LoraKey.Kind.ALPHA);
@@ -110,6 +113,25 @@ final class LoraFile {
           file, "layer " + Shown.text(module) + ": " + e.getMessage(), e);
     }
     return layer;
+  }
+
+  /** A rank above the smaller side of a layer would only take memory and time. */
+  private static void requireRank(Path file, String name, long[] down, long[] up)
+      throws ModelFormatException {
+    if (down.length < 2 || up.length < 2) {
+      return; // No matrices: LoraLayer refuses them.
+    }
+    long in = NativeMemory.product(Arrays.copyOfRange(down, 1, down.length));
+    long most = Math.min(in, up[0]);
+    if (down[0] > most) {
+      throw new ModelFormatException(
+          file,
+          Shown.text(name)
+              + " must have at most the rank "
+              + most
+              + ", the smaller side of its layer, but has "
+              + down[0]);
+    }
   }
 
   private static Matrix matrix(Path file, Safetensors tensors, String name) throws IOException {

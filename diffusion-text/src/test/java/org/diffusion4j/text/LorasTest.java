@@ -213,6 +213,34 @@ class LorasTest {
         .hasMessageContaining(message);
   }
 
+  @Test
+  void load_rankAboveTheSmallerSideOfALayer_isRefused() throws IOException {
+    String linear = "text_encoder." + FC1 + ".lora_A.weight";
+    random(linear, 8, 8);
+    random("text_encoder." + FC1 + ".lora_B.weight", 32, 8);
+    String convolution = "unet.conv_in.lora_A.weight";
+    random(convolution, 5, 4, 3, 3);
+    random("unet.conv_in.lora_B.weight", 5, 5, 1, 1);
+    assertThat(lora().layers()).isEqualTo(2);
+
+    tensors.remove(linear);
+    random(linear, 9, 8);
+    assertThatThrownBy(this::lora)
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining(
+            "lora.safetensors: "
+                + linear
+                + " must have at most the rank 8, the smaller side of its"
+                + " layer, but has 9");
+    tensors.remove(linear);
+    random(linear, 8, 8);
+    random(convolution, 6, 4, 3, 3);
+    assertThatThrownBy(this::lora)
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining(convolution + " must have at most the rank 5")
+        .hasMessageContaining("but has 6");
+  }
+
   private Lora lora() throws IOException {
     Path file = folder.resolve("lora.safetensors");
     Safetensors.write(file, tensors, Map.of());

@@ -90,6 +90,17 @@ public interface Denoiser {
   }
 
   /**
+   * The peak native memory of {@link #inputGradient} in bytes, excluding the weights, the arguments
+   * and the result.
+   *
+   * @param n batch size, at least 1
+   * @return empty if unknown
+   */
+  default OptionalLong inputGradientBytes(int n) {
+    return OptionalLong.empty();
+  }
+
+  /**
    * This denoiser with classifier guidance: its noise becomes {@code epsilon - scale sqrt(1 -
    * alphaBar) gradient}, as in Dhariwal and Nichol 2021, equation 14 and algorithm 2. At scale 1
    * and with the gradient of {@code log p(y | x_t)} it denoises the distribution of the samples

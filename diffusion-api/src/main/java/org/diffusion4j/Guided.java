@@ -150,12 +150,17 @@ abstract class Guided implements Denoiser {
     return model.takes();
   }
 
-  /** {@inheritDoc} Without what the gradient takes. */
+  /** {@inheritDoc} Without what a gradient takes that the caller supplies. */
   @Override
-  public OptionalLong predictionBytes(int n) {
-    OptionalLong once = model.predictionBytes(n);
+  public final OptionalLong predictionBytes(int n) {
+    OptionalLong once = modelBytes(n);
     long arrays = (long) Float.BYTES * n * (size + outputSize());
     return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + arrays);
+  }
+
+  /** What the model's part of a prediction takes, in bytes. */
+  OptionalLong modelBytes(int n) {
+    return model.predictionBytes(n);
   }
 
   @Override

@@ -106,9 +106,8 @@ final class LossGuidance extends Guided {
     };
   }
 
-  /** {@inheritDoc} Empty with a gradient through the network. */
   @Override
-  public OptionalLong predictionBytes(int n) {
-    return model.isDifferentiable() ? OptionalLong.empty() : super.predictionBytes(n);
+  OptionalLong modelBytes(int n) {
+    return model.isDifferentiable() ? model.inputGradientBytes(n) : super.modelBytes(n);
   }
 }

@@ -21,6 +21,7 @@ import org.diffusion4j.engine.graph.DropoutMasks;
 import org.diffusion4j.engine.graph.LossGradients;
 import org.diffusion4j.engine.graph.Precision;
 import org.diffusion4j.internal.common.Detached;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.diffusion4j.internal.nn.GraphRunner;
 import org.diffusion4j.internal.nn.Graphs;
 import org.jspecify.annotations.Nullable;
@@ -383,6 +384,19 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
       INDArray gradient = Objects.requireNonNull(gradients.of().get(Graphs.SAMPLE));
       return Detached.get(() -> gradient.dup('c'));
     }
+  }
+
+  /** {@inheritDoc} As for {@link #predictionBytes}; empty if this denoiser is frozen. */
+  @Override
+  public OptionalLong inputGradientBytes(int n) {
+    OptionalLong plan =
+        isDifferentiable() ? bytes(n, 0, Set.of(Graphs.SAMPLE)) : OptionalLong.empty();
+    return plan.isEmpty()
+        ? plan
+        : OptionalLong.of(
+            NativeMemory.sum(
+                plan.getAsLong(),
+                NativeMemory.product(Float.BYTES, NativeMemory.product(batch(n, sampleShape)))));
   }
 
   private Gradients gradients(

@@ -2,6 +2,7 @@ package org.diffusion4j.pretrained;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,6 +21,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.SampleLoss;
 import org.diffusion4j.internal.files.DiffusersFormat;
 import org.diffusion4j.internal.files.Safetensors;
 import org.diffusion4j.unet.Mlp;
@@ -117,6 +119,35 @@ class FrozenModelTest {
         assertThat(predict(frozen.model(), n)).isEqualTo(predict(loaded.model(), n));
       }
       assertThat(frozen.model().parameterCount()).isEqualTo(loaded.model().parameterCount());
+    }
+  }
+
+  @Test
+  void frozenModel_isNotDifferentiable() throws IOException {
+    Path directory = directory(new Mlp.Config(6, 40, 2, 0, false, 0), DataType.FLOAT);
+    SampleLoss loss =
+        (i, x0, gradient) -> {
+          gradient[0] = 1;
+          return x0[0];
+        };
+    try (PretrainedModel loaded = PretrainedModel.load(directory);
+        PretrainedModel frozen = PretrainedModel.loadFrozen(directory);
+        INDArray x = Nd4j.ones(DataType.FLOAT, 2, 6);
+        INDArray t = Nd4j.valueArrayOf(new long[] {2}, 40f, DataType.FLOAT)) {
+      assertThat(loaded.model().isDifferentiable()).isTrue();
+      assertThat(loaded.model().inputGradientBytes(2)).isPresent();
+      assertThat(frozen.model().isDifferentiable()).isFalse();
+      assertThat(frozen.model().inputGradientBytes(2)).isEmpty();
+      assertThatIllegalStateException()
+          .isThrownBy(() -> frozen.model().inputGradient(x, t, Condition.none(), loss))
+          .withMessageContaining("frozen");
+      try (INDArray plain = frozen.model().predict(x, t, Condition.none());
+          INDArray guided = frozen.model().guidedByLoss(loss, 1).predict(x, t, Condition.none())) {
+        double alphaBar = NoiseSchedule.cosine(100).alphaBar(40);
+        assertThat(guided.getDouble(0, 0) - plain.getDouble(0, 0))
+            .as("with sqrt(alphaBar) for the derivative of the network")
+            .isCloseTo(Math.sqrt((1 - alphaBar) * alphaBar), within(1e-5));
+      }
     }
   }
 

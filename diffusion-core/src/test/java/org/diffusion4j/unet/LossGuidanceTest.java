@@ -1,6 +1,7 @@
 package org.diffusion4j.unet;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
@@ -14,6 +15,7 @@ import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.samplers.DdimSampler;
 import org.diffusion4j.samplers.X0Correction;
@@ -130,6 +132,42 @@ class LossGuidanceTest {
       double before = distance(sampler.sample(model, request).samples());
       double after = distance(sampler.sample(guided, request).samples());
       assertThat(after).isLessThan(0.5 * before);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void inputGradientBytes_areWhatAGradientTakes(Supplier<SameDiffDenoiser> make) {
+    try (SameDiffDenoiser model = make.get();
+        INDArray x = normal(3, 2, model.sampleShape())) {
+      model.inputGradient(x, times(2), Condition.none(), BRIGHTNESS).close();
+      if (model.runner().isPlanned()) {
+        assertThat(model.inputGradientBytes(2))
+            .hasValue(model.planBytes() + Float.BYTES * x.length());
+      } else {
+        assertThat(model.inputGradientBytes(2)).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void memoryLimit_dividesGuidedSamples() {
+    UNetConfig config = Architectures.tiny().dropout(0.1).build();
+    try (SameDiffDenoiser model = UNet.create(config, NoiseSchedule.linear(1000), 1)) {
+      Denoiser guided = model.guidedByLoss(BRIGHTNESS, 200);
+      SamplingRequest.Builder request = SamplingRequest.builder(3).seed(1);
+      long ofOne = guided.predictionBytes(1).orElseThrow();
+      assertThat(ofOne).isGreaterThan(model.predictionBytes(1).orElseThrow());
+      DdimSampler sampler = new DdimSampler(2);
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> sampler.sample(guided, request.memoryLimit(ofOne).build()))
+          .withMessageStartingWith("memory limit must be at least");
+      try (SamplingResult one =
+              sampler.sample(guided, request.memoryLimit(ofOne + 256 * (16 + 8)).build());
+          SamplingResult all = sampler.sample(guided, SamplingRequest.builder(3).seed(1).build())) {
+        assertThat(one.denoiserCalls()).isGreaterThan(all.denoiserCalls());
+        assertThat(one.samples().equalsWithEps(all.samples(), 1e-4)).isTrue();
+      }
     }
   }
 

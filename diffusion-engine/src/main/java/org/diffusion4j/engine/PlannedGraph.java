@@ -223,13 +223,21 @@ public final class PlannedGraph implements GraphExecutor {
   @Override
   public OptionalLong bytes(
       Map<String, long[]> inputs, Map<String, long[]> results, Collection<String> of) {
-    boolean drops = !source.dropouts().isEmpty();
+    // Gradients of weights are those of a training step; those of inputs are without dropout.
+    boolean drops = !source.dropouts().isEmpty() && !inputs.keySet().containsAll(of);
     Goal goal =
         of.isEmpty()
             ? Goal.forward(results.keySet(), Precision.FLOAT32)
             : Goal.gradients(results.keySet().iterator().next(), of, drops);
     BatchShapes shapes = new BatchShapes(source::placeholder);
     results.forEach(shapes::result);
+    for (String wanted : of) {
+      long[] input = inputs.get(wanted);
+      if (input != null) {
+        requireBatched(wanted);
+        shapes.result(NodeGraph.gradientName(wanted), input);
+      }
+    }
     inputs.forEach(shapes::input);
     Division division =
         Division.of(

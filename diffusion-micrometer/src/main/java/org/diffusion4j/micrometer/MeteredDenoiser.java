@@ -53,6 +53,11 @@ record MeteredDenoiser(Denoiser denoiser, Calls calls) implements Denoiser {
   }
 
   @Override
+  public OptionalLong inputGradientBytes(int n) {
+    return denoiser.inputGradientBytes(n);
+  }
+
+  @Override
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
     try (Calls.Call call = calls.begin()) {
       try {

@@ -33,6 +33,9 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * Condition#none()} for all samples, {@link Condition#UNLABELLED} for one. Models trained with
  * label dropout do. Only the prediction is guided; a learned variance is that of the condition.
  *
+ * <p>It is not {@linkplain Denoiser#isDifferentiable differentiable}: for guidance by a loss as
+ * well, put it around {@link Denoiser#guidedByLoss}.
+ *
  * <p>Immutable, and thread-safe if the model is. It does not own the model.
  */
 public final class ClassifierFreeGuidance implements Denoiser {

@@ -8,6 +8,7 @@ import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.internal.common.Elements;
+import org.diffusion4j.internal.common.NativeMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -45,6 +46,11 @@ final class ImageGuidance implements Denoiser {
   }
 
   @Override
+  public boolean learnsVariance() {
+    return model.learnsVariance();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return model.takes();
   }
@@ -52,11 +58,8 @@ final class ImageGuidance implements Denoiser {
   @Override
   public OptionalLong predictionBytes(int n) {
     OptionalLong once = model.predictionBytes(n);
-    long sample = Float.BYTES;
-    for (long size : sampleShape()) {
-      sample *= size;
-    }
-    return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + 4L * n * sample);
+    long output = NativeMemory.product(sampleShape()) * (learnsVariance() ? 2 : 1) * Float.BYTES;
+    return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + 4L * n * output);
   }
 
   /** The new array {@code u + textScale (c - i) + imageScale (i - u)}. */

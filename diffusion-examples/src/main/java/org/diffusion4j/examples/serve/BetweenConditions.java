@@ -1,5 +1,6 @@
 package org.diffusion4j.examples.serve;
 
+import java.util.OptionalLong;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
@@ -51,6 +52,17 @@ final class BetweenConditions implements Denoiser {
   @Override
   public Condition.Takes takes() {
     return model.takes();
+  }
+
+  /** {@inheritDoc} It includes the other prediction and a copy. */
+  @Override
+  public OptionalLong predictionBytes(int n) {
+    OptionalLong once = model.predictionBytes(n);
+    long output = (long) Float.BYTES * n * (learnsVariance() ? 2 : 1);
+    for (long side : sampleShape()) {
+      output *= side;
+    }
+    return once.isEmpty() ? once : OptionalLong.of(once.getAsLong() + 2 * output);
   }
 
   /** In this form the first and the last prediction are exactly those of their conditions. */

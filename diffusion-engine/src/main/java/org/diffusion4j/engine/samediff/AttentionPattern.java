@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.diffusion4j.engine.samediff.Patterns.Group;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,23 +1,14 @@
 package org.diffusion4j.engine.samediff;
 
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import org.diffusion4j.engine.graph.Nd4jOp;
 import org.diffusion4j.engine.graph.Precision;
-import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
-import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
-import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
-import org.diffusion4j.engine.samediff.Patterns.Group;
 
 /** Converts the operations of a SameDiff graph to nodes: groups first, then single operations. */
 final class GraphReader {
 
-  private final OpReader single;
   private final GroupReader groups;
 
   GraphReader(Reading reading, Nd4jOp.LocalGradient localGradient, Precision precision) {
@@ -39,7 +30,7 @@ final class GraphReader {
       boolean drops) {
     ImageOps images = new ImageOps(reading, precision);
     Nd4jReader nd4j = new Nd4jReader(reading, localGradient);
-    single = new OpReader(reading, images, nd4j, dropouts, drops);
+    OpReader single = new OpReader(reading, images, nd4j, dropouts, drops);
     groups = new GroupReader(reading, single, images);
   }
 
@@ -55,54 +46,31 @@ final class GraphReader {
    * @param of names of the values by which the results will be differentiated
    */
   void read(Ops ops, Collection<String> kept, Collection<String> of) {
-    Map<Op, Runnable> found = new HashMap<>();
-    Set<Op> hidden = new HashSet<>();
-    match(ops, new Patterns(ops, Set.copyOf(kept), ops.dependents(of)), found, hidden);
-    for (Op op : ops.ordered()) {
-      Runnable group = found.get(op);
-      if (group != null) {
-        group.run();
-      } else if (!hidden.contains(op)) {
-        single.read(op);
-      }
-    }
+    Claims claims = new Claims();
+    match(ops, new Patterns(ops, Set.copyOf(kept), ops.dependents(of)), claims);
+    claims.run(ops, groups::operation);
   }
 
-  private void match(Ops ops, Patterns patterns, Map<Op, Runnable> found, Set<Op> hidden) {
+  private void match(Ops ops, Patterns patterns, Claims claims) {
     for (Op op : ops.ordered()) {
-      if (op.is("reshape")) {
-        Optional<GroupNormMatch> match = patterns.groupNorm(op);
-        match.ifPresent(m -> claim(m.group(), () -> groups.groupNorm(m), found, hidden));
-      } else if (op.is("multiply")) {
-        Optional<GeluMatch> match = patterns.gelu(op);
-        match.ifPresent(m -> claim(m.group(), () -> groups.gelu(m), found, hidden));
-      } else if (op.is("reduce_mean")) {
-        Optional<LayerNormMatch> match = LayerNormPattern.match(ops, patterns, op);
-        match.ifPresent(m -> claim(m.group(), () -> groups.layerNorm(m), found, hidden));
-      } else if (op.is("softmax")) {
+      GraphWalk.claim(op, ops, patterns, claims, groups);
+      if (op.is("softmax")) {
         patterns
             .imageAttention(op)
-            .ifPresent(m -> claim(m.group(), () -> groups.attention(m), found, hidden));
+            .ifPresent(m -> claims.add(m.group(), () -> groups.attention(m)));
         AttentionPattern.match(ops, patterns, op)
-            .ifPresent(m -> claim(m.group(), () -> groups.attention(m, ops), found, hidden));
+            .ifPresent(m -> claims.add(m.group(), () -> groups.attention(m, ops)));
       }
     }
     for (Op op : ops.ordered()) {
-      if (op.is("add") && !hidden.contains(op)) {
+      if (op.is("add") && claims.isFree(op)) {
         patterns
             .sumWith("conv2d", op)
-            .ifPresent(m -> claim(m.group(), () -> groups.convolutionSum(m, op), found, hidden));
+            .ifPresent(m -> claims.add(m.group(), () -> groups.convolutionSum(m, op)));
         patterns
             .sumWith("matmul", op)
-            .ifPresent(m -> claim(m.group(), () -> groups.dense(m, op), found, hidden));
+            .ifPresent(m -> claims.add(m.group(), () -> groups.dense(m, op)));
       }
-    }
-  }
-
-  private static void claim(Group group, Runnable emit, Map<Op, Runnable> found, Set<Op> hidden) {
-    if (group.members().stream().noneMatch(hidden::contains)) {
-      hidden.addAll(group.members());
-      found.put(group.last(), emit);
     }
   }
 }

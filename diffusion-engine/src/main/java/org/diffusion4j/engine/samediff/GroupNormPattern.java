@@ -1,11 +1,10 @@
 package org.diffusion4j.engine.samediff;
 
+import com.google.common.primitives.Longs;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.diffusion4j.engine.samediff.Patterns.Group;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Recognises group normalisation written out in elementary operations, with the bias before it and
@@ -19,33 +18,6 @@ final class GroupNormPattern {
   GroupNormPattern(Ops ops, Patterns patterns) {
     this.ops = ops;
     this.patterns = patterns;
-  }
-
-  /** The inputs and the settings of a group norm. */
-  record GroupNormMatch(
-      Group group,
-      String x,
-      @Nullable String bias,
-      String gamma,
-      String beta,
-      @Nullable String scale,
-      @Nullable String shift,
-      int groups,
-      long groupSize,
-      double eps,
-      boolean silu) {
-
-    /** The same norm with more before or after it. */
-    private GroupNormMatch extended(
-        Group to,
-        String from,
-        @Nullable String added,
-        @Nullable String scaledBy,
-        @Nullable String shiftedBy,
-        boolean activated) {
-      return new GroupNormMatch(
-          to, from, added, gamma, beta, scaledBy, shiftedBy, groups, groupSize, eps, activated);
-    }
   }
 
   /** Matches {@code Layers.groupNorm}, starting at its first reshape. */
@@ -92,6 +64,7 @@ final class GroupNormPattern {
             null,
             (int) start.integers()[2],
             start.integers()[3],
+            Longs.asList(image.integers()).subList(1, image.integers().length),
             eps.scalar(),
             false);
     return Optional.of(withSilu(withScaleAndShift(withBias(plain))));
@@ -99,7 +72,7 @@ final class GroupNormPattern {
 
   /** Extends the match by an addition of a value per channel before it. */
   private GroupNormMatch withBias(GroupNormMatch match) {
-    Op sum = ops.producer(match.x, "add");
+    Op sum = ops.producer(match.x(), "add");
     Op bias = sum == null ? null : ops.producer(sum.in().get(1), "reshape");
     if (sum == null || bias == null || !perChannel(bias)) {
       return match;
@@ -107,7 +80,7 @@ final class GroupNormPattern {
     return extended(
         match,
         List.of(sum, bias),
-        match.group.last(),
+        match.group().last(),
         group -> match.extended(group, sum.in().get(0), bias.in().get(0), null, null, false));
   }
 
@@ -119,7 +92,7 @@ final class GroupNormPattern {
 
   /** Extends the match by {@code Layers.scaleShift}: {@code y (1 + scale) + shift}. */
   private GroupNormMatch withScaleAndShift(GroupNormMatch match) {
-    Trail trail = new Trail(ops, match.group.last());
+    Trail trail = new Trail(ops, match.group().last());
     Op zeros = trail.to("zeroslike");
     Op expanded = trail.to("add");
     Op scaled = trail.to("multiply");
@@ -128,23 +101,23 @@ final class GroupNormPattern {
     boolean matches =
         trail.holds(expanded.in().get(0).equals(zeros.result()))
             && trail.holds(
-                scaled.in().equals(List.of(match.group.last().result(), expanded.result())))
+                scaled.in().equals(List.of(match.group().last().result(), expanded.result())))
             && trail.holds(perChannel(shift));
     if (!matches) {
       return match;
     }
-    trail.members.remove(match.group.last());
+    trail.members.remove(match.group().last());
     return extended(
         match,
         List.copyOf(trail.members),
         shifted,
         group ->
             match.extended(
-                group, match.x, match.bias, expanded.in().get(1), shift.in().get(0), false));
+                group, match.x(), match.bias(), expanded.in().get(1), shift.in().get(0), false));
   }
 
   private GroupNormMatch withSilu(GroupNormMatch match) {
-    Op silu = ops.consumer(match.group.last().result(), "swish");
+    Op silu = ops.consumer(match.group().last().result(), "swish");
     if (silu == null) {
       return match;
     }
@@ -152,7 +125,8 @@ final class GroupNormPattern {
         match,
         List.of(silu),
         silu,
-        group -> match.extended(group, match.x, match.bias, match.scale, match.shift, true));
+        group ->
+            match.extended(group, match.x(), match.bias(), match.scale(), match.shift(), true));
   }
 
   private interface Rebuild {
@@ -160,7 +134,7 @@ final class GroupNormPattern {
   }
 
   private GroupNormMatch extended(GroupNormMatch match, List<Op> more, Op last, Rebuild rebuild) {
-    Set<Op> members = new HashSet<>(match.group.members());
+    Set<Op> members = new HashSet<>(match.group().members());
     members.addAll(more);
     return patterns.closed(members, last) ? rebuild.with(new Group(members, last)) : match;
   }

@@ -14,16 +14,13 @@ import org.diffusion4j.engine.graph.UnplannableException;
 import org.diffusion4j.engine.graph.Value;
 import org.diffusion4j.engine.samediff.AttentionPattern.AttentionMatch;
 import org.diffusion4j.engine.samediff.AttentionPattern.Operand;
-import org.diffusion4j.engine.samediff.GroupNormPattern.GroupNormMatch;
-import org.diffusion4j.engine.samediff.LayerNormPattern.LayerNormMatch;
-import org.diffusion4j.engine.samediff.Patterns.GeluMatch;
 import org.diffusion4j.engine.samediff.Patterns.ImageAttentionMatch;
 import org.diffusion4j.engine.samediff.Patterns.SumMatch;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 
-/** Converts the groups of operations that {@link Patterns} found to nodes. */
-final class GroupReader {
+/** Converts operations, and the groups of them that {@link Patterns} found, to nodes. */
+final class GroupReader implements GraphWalk.Visitor {
 
   private final Reading reading;
   private final OpReader single;
@@ -35,7 +32,13 @@ final class GroupReader {
     this.images = images;
   }
 
-  void groupNorm(GroupNormMatch m) {
+  @Override
+  public void operation(Op op) {
+    single.read(op);
+  }
+
+  @Override
+  public void groupNorm(GroupNormMatch m) {
     Value x = reading.image(reading.value(m.x()));
     long channels = x.rank() == 4 ? x.size(1) : 0;
     boolean fits =
@@ -47,7 +50,7 @@ final class GroupReader {
     if (!fits) {
       throw new UnplannableException(m.x() + " is normalised in no way that is known");
     }
-    Value y = Value.activation(m.group().last().result(), x.shape());
+    Value y = Value.activation(m.group().result(), x.shape());
     reading.add(
         GroupNorm.of(
             new GroupNorm.Inputs(
@@ -75,7 +78,8 @@ final class GroupReader {
     return value.view(name, image.size(0), image.size(1));
   }
 
-  void layerNorm(LayerNormMatch m) {
+  @Override
+  public void layerNorm(LayerNormMatch m) {
     Value x = reading.plain(reading.value(m.x()));
     Value gamma = reading.value(m.gamma());
     Value beta = reading.value(m.beta());
@@ -88,12 +92,13 @@ final class GroupReader {
     if (!fits) {
       throw new UnplannableException(m.x() + " is normalised in no way that is known");
     }
-    reading.add(LayerNorm.of(m.group().last().result(), x, gamma, beta, m.eps()));
+    reading.add(LayerNorm.of(m.group().result(), x, gamma, beta, m.eps()));
   }
 
-  void gelu(GeluMatch m) {
+  @Override
+  public void gelu(GeluMatch m) {
     Value x = reading.value(m.x());
-    String result = m.group().last().result();
+    String result = m.group().result();
     reading.add(new Activation(result, m.kind(), x, x.likeThis(result)));
   }
 
@@ -101,7 +106,7 @@ final class GroupReader {
     Value q = reading.image(reading.value(m.q()));
     Value k = reading.image(reading.value(m.k()));
     Value v = reading.image(reading.value(m.v()));
-    String name = m.group().last().result();
+    String name = m.group().result();
     if (q.rank() != 4 || !q.sameShape(k) || !q.sameShape(v) || q.size(1) % m.headChannels() != 0) {
       throw new UnplannableException(name + " is no attention that is known");
     }
@@ -180,7 +185,7 @@ final class GroupReader {
 
   /** The result of an attention as matrices of a shape, stored as the graph has it. */
   private static Matrices result(AttentionMatch m, long[] shape) {
-    String name = m.group().last().result();
+    String name = m.group().result();
     List<Integer> order = m.order();
     if (order == null) {
       return Matrices.of(Value.plain(name, DataType.FLOAT, shape));

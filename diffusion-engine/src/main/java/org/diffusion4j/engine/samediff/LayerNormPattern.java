@@ -2,7 +2,6 @@ package org.diffusion4j.engine.samediff;
 
 import java.util.List;
 import java.util.Optional;
-import org.diffusion4j.engine.samediff.Patterns.Group;
 
 /**
  * Finds layer normalisations written in elementary operations, because ND4J's own has no epsilon:
@@ -16,12 +15,6 @@ import org.diffusion4j.engine.samediff.Patterns.Group;
 final class LayerNormPattern {
 
   private LayerNormPattern() {}
-
-  /**
-   * @param dimension the number of the dimension over which the values are normalised
-   */
-  record LayerNormMatch(
-      Group group, String x, String gamma, String beta, double eps, int dimension) {}
 
   /** Matches by the mean of x. */
   static Optional<LayerNormMatch> match(Ops ops, Patterns patterns, Op mean) {

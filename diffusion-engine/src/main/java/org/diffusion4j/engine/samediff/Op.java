@@ -7,23 +7,25 @@ import org.nd4j.linalg.api.ops.CustomOp;
 import org.nd4j.linalg.api.ops.ScalarOp;
 
 /** An operation of a SameDiff graph: its kind and the names of its inputs and outputs. */
-record Op(String kind, DifferentialFunction function, List<String> in, List<String> out) {
+public record Op(String kind, DifferentialFunction function, List<String> in, List<String> out) {
 
-  Op {
+  public Op {
     in = List.copyOf(in);
     out = List.copyOf(out);
   }
 
-  String result() {
+  /** The name of the first output. */
+  public String result() {
     return out.get(0);
   }
 
-  boolean is(String name) {
+  /** Whether it is of a kind. */
+  public boolean is(String name) {
     return kind.equals(name);
   }
 
   /** The integer settings; empty if it has none. */
-  long[] integers() {
+  public long[] integers() {
     return function instanceof CustomOp custom ? custom.iArgs() : new long[0];
   }
 
@@ -43,7 +45,7 @@ record Op(String kind, DifferentialFunction function, List<String> in, List<Stri
   }
 
   /** The scalar of a scalar operation. */
-  double scalar() {
+  public double scalar() {
     return ((ScalarOp) function).scalar().getDouble(0);
   }
 }

@@ -38,9 +38,6 @@ final class Patterns {
     return !kept.contains(name) && ops.consumers(name).equals(List.of(reader));
   }
 
-  /** Operations that become one node; the last computes the group's result. */
-  record Group(Set<Op> members, Op last) {}
-
   /** Whether no operation outside reads an inner result, except that of the last operation. */
   boolean closed(Set<Op> members, Op last) {
     for (Op op : members) {
@@ -56,12 +53,9 @@ final class Patterns {
   }
 
   /** {@code Layers.groupNorm} and what stands around it, by its first reshape. */
-  Optional<GroupNormPattern.GroupNormMatch> groupNorm(Op start) {
+  Optional<GroupNormMatch> groupNorm(Op start) {
     return new GroupNormPattern(ops, this).match(start);
   }
-
-  /** The name of what a GELU reads, and which one it is. */
-  record GeluMatch(Group group, String x, Activation.Kind kind) {}
 
   /** A GELU written out, by its last product: {@code (0.5 x) (f(x) + 1)}. */
   Optional<GeluMatch> gelu(Op product) {

@@ -48,6 +48,22 @@ public final class HostBytes {
     }
   }
 
+  /**
+   * The bytes of an array that {@linkplain #isRowMajor is row-major}, without a copy, in native
+   * byte order. They are valid while the array is reachable and open.
+   *
+   * @throws IllegalArgumentException if there are 2 GiB or more
+   */
+  public static ByteBuffer view(INDArray array) {
+    long length = array.length() * array.dataType().width();
+    if (length > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("array must have less than 2 GiB but had " + length);
+    }
+    Nd4j.getAffinityManager().ensureLocation(array, AffinityManager.Location.HOST);
+    BytePointer start = new BytePointer(array.data().pointer());
+    return start.capacity(length).asByteBuffer().order(ByteOrder.nativeOrder());
+  }
+
   private static void forEach(INDArray array, Piece piece) throws IOException {
     BytePointer start = new BytePointer(array.data().pointer());
     long length = array.length() * array.dataType().width();
@@ -63,7 +79,7 @@ public final class HostBytes {
   }
 
   /** Whether the elements are in C order from the start of the array's buffer. */
-  private static boolean isRowMajor(INDArray array) {
+  public static boolean isRowMajor(INDArray array) {
     if (array.offset() != 0) {
       return false;
     }

@@ -526,8 +526,21 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
   }
 
   /** The shape of an output, without the batch. */
-  long[] outputShape() {
-    return outputShape;
+  public long[] outputShape() {
+    return outputShape.clone();
+  }
+
+  /**
+   * The graph, with the placeholders and the output that this class describes. It belongs to this
+   * denoiser and must not be changed.
+   *
+   * @throws IllegalStateException if this denoiser is closed, or if it only predicts ({@code
+   *     PretrainedModel.loadFrozen})
+   */
+  public SameDiff graph() {
+    runner.requireArrays("the graph");
+    runner.requireOpen();
+    return graph;
   }
 
   /**

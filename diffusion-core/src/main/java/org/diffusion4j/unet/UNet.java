@@ -83,7 +83,7 @@ public final class UNet extends SameDiffDenoiser {
   }
 
   @Override
-  long[] outputShape() {
+  public long[] outputShape() {
     return new long[] {config.outChannels(), config.height(), config.width()};
   }
 

@@ -164,7 +164,7 @@ public final class UNet2DConditionModel extends SameDiffDenoiser {
   }
 
   @Override
-  long[] outputShape() {
+  public long[] outputShape() {
     return new long[] {config.net.outChannels(), config.net.height(), config.net.width()};
   }
 

@@ -59,8 +59,10 @@ public interface Denoiser {
   /**
    * The prediction for noisy samples.
    *
-   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
-   * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
+   * @param xt noisy samples in the scale of the {@link #schedule}'s process, FLOAT {@code [n,
+   *     sampleShape...]}; left unchanged
+   * @param t {@linkplain NoiseSchedule#time time} of each sample, FLOAT {@code [n]}; the timestep,
+   *     in [0, T-1], of a schedule in discrete time
    * @param condition what the samples should show; the caller closes it
    * @return a new array of the shape and type of {@code xt}, with twice the channels if {@link
    *     #learnsVariance()}; owned by the caller
@@ -76,8 +78,9 @@ public interface Denoiser {
   /**
    * The gradient of a loss of the outputs of {@link #predict} with respect to the noisy samples.
    *
-   * @param xt noisy samples, FLOAT {@code [n, sampleShape...]}; left unchanged
-   * @param t timestep of each sample, FLOAT {@code [n]}, in [0, T-1]
+   * @param xt noisy samples in the scale of the {@link #schedule}'s process, FLOAT {@code [n,
+   *     sampleShape...]}; left unchanged
+   * @param t {@linkplain NoiseSchedule#time time} of each sample, FLOAT {@code [n]}
    * @param condition what the samples should show; the caller closes it
    * @param loss the loss of each sample's output, summed over the batch
    * @return a new array of the shape and type of {@code xt}; owned by the caller
@@ -101,10 +104,9 @@ public interface Denoiser {
   }
 
   /**
-   * This denoiser with classifier guidance: its noise becomes {@code epsilon - scale sqrt(1 -
-   * alphaBar) gradient}, as in Dhariwal and Nichol 2021, equation 14 and algorithm 2. At scale 1
-   * and with the gradient of {@code log p(y | x_t)} it denoises the distribution of the samples
-   * given y.
+   * This denoiser with classifier guidance: its noise becomes {@code epsilon - scale noise
+   * gradient}, as in Dhariwal and Nichol 2021, equation 14 and algorithm 2. At scale 1 and with the
+   * gradient of {@code log p(y | x_t)} it denoises the distribution of the samples given y.
    *
    * @param gradient of the logarithm of a probability of noisy samples
    * @param scale finite; 0 has no effect
@@ -115,9 +117,9 @@ public interface Denoiser {
 
   /**
    * This denoiser guided to clean samples of low loss: its noise becomes {@code epsilon + scale
-   * sqrt(1 - alphaBar) gradient}, with the gradient of {@code loss(x_0(x_t))} with respect to x_t:
-   * diffusion posterior sampling (Chung et al. 2023), universal guidance (Bansal et al. 2023),
-   * equation 6. At scale 1 samples have about the density {@code p(x_0) exp(-loss(x_0))}.
+   * noise gradient}, with the gradient of {@code loss(x_0(x_t))} with respect to x_t: diffusion
+   * posterior sampling (Chung et al. 2023), universal guidance (Bansal et al. 2023), equation 6. At
+   * scale 1 samples have about the density {@code p(x_0) exp(-loss(x_0))}.
    *
    * <p>If this denoiser {@linkplain #isDifferentiable() is differentiable}, the gradient is exact
    * and goes through the network, which costs a backward pass and the memory of training. If not,

@@ -46,12 +46,8 @@ abstract class Guided implements Denoiser {
     if (level.signal() == 0) {
       return; // nothing follows from noise alone
     }
-    double ofGradient =
-        switch (prediction()) {
-          case EPSILON -> -scale * level.noise();
-          case SAMPLE -> scale * level.noise() * level.sigma();
-          case VELOCITY -> -scale * level.sigma();
-        };
+    // The output's derivative with respect to epsilon at a given x_t is determinant / signal.
+    double ofGradient = -scale * level.noise() * prediction().determinant(level) / level.signal();
     for (int k = 0; k < size; k++) {
       output[start + k] += (float) (ofGradient * gradient[from + k]);
     }
@@ -62,18 +58,12 @@ abstract class Guided implements Denoiser {
     return learnsVariance() ? 2 * size : size;
   }
 
-  /** The noise level at a timestep; between two, the logarithm of sigma is linear. */
+  /** The noise level at a time. */
   final Level level(double t) {
-    int below = (int) t;
-    Level low = Level.of(schedule().alphaBar(below));
-    if (t == below) {
-      return low;
-    }
-    Level high = Level.of(schedule().alphaBar(below + 1));
-    double share = t - below;
-    return high.signal() == 0
-        ? low
-        : Level.ofSigma(Math.exp(-(1 - share) * low.lambda() - share * high.lambda()));
+    NoiseSchedule schedule = schedule();
+    return schedule.isContinuous() || t != Math.rint(t)
+        ? schedule.levelOfSigma(schedule.sigmaOfTime(t))
+        : schedule.level((int) t);
   }
 
   static SamplingException notFinite(String what, int sample, double t) {

@@ -53,8 +53,8 @@ final class LossGuidance extends Guided {
   }
 
   /**
-   * With sqrt(alphaBar) as the derivative of the clean samples with respect to x_t. For standard
-   * normal data this is exact.
+   * With {@code signal / (signal^2 + noise^2)} as the derivative of the clean samples with respect
+   * to x_t. For standard normal data this is exact.
    */
   private float[] withoutNetwork(INDArray xt, float[] times, INDArray t, Condition condition) {
     float[] x = values(xt);
@@ -65,7 +65,7 @@ final class LossGuidance extends Guided {
       float[] slope = new float[size];
       loss.of(i, x0(x, i * size, prediction, level), slope);
       for (int k = 0; k < slope.length; k++) {
-        slope[k] *= (float) -level.signal();
+        slope[k] *= (float) (-level.signal() / (level.scale() * level.scale()));
         requireFinite(slope[k], i, times[i]);
       }
       move(output, i * outputSize(), level, slope, 0);
@@ -90,20 +90,12 @@ final class LossGuidance extends Guided {
 
   /** The factor of x_t in the clean sample: {@link Prediction#x0}. */
   private double x0OfX(Level level) {
-    return switch (prediction()) {
-      case EPSILON -> 1 / level.signal();
-      case SAMPLE -> 0;
-      case VELOCITY -> level.signal();
-    };
+    return prediction().ofEpsilon(level) / prediction().determinant(level);
   }
 
   /** The factor of the output in the clean sample. */
   private double x0OfOutput(Level level) {
-    return switch (prediction()) {
-      case EPSILON -> -level.sigma();
-      case SAMPLE -> 1;
-      case VELOCITY -> -level.noise();
-    };
+    return -level.noise() / prediction().determinant(level);
   }
 
   @Override

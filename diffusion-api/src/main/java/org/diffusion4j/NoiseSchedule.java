@@ -1,7 +1,14 @@
 package org.diffusion4j;
 
 /**
- * How much noise each of the {@code T} steps of the forward process adds.
+ * A noise process {@code x_t = signal x_0 + noise epsilon} in {@code T} steps: how much noise each
+ * adds, how samples are scaled, and what a denoiser is told about the noise.
+ *
+ * <p>All processes with the same {@linkplain #sigma noise levels} are one up to the scale of x_t.
+ * Therefore beta, alpha and alphaBar are those of the process in the scale that preserves variance,
+ * whatever its own scale, and {@link #level} has the own scale. Schedules of betas are in discrete
+ * time and preserve variance. Those of {@link #varianceExploding}, {@link #edm}, {@link #flow} and
+ * {@link #trigonometric} are in continuous time; their steps are only a grid.
  *
  * <p>Schedules are immutable and compute in double precision. Every method throws {@link
  * IllegalArgumentException} for a timestep outside its range.
@@ -39,7 +46,7 @@ public interface NoiseSchedule {
   /**
    * The noise level {@code sqrt((1 - alphaBar) / alphaBar)} of k-diffusion and EDM.
    *
-   * @param t in [-1, T-1]
+   * @param t in [-1, T-1]; infinity where no signal remains
    */
   default double sigma(int t) {
     return Math.sqrt((1 - alphaBar(t)) / alphaBar(t));
@@ -71,6 +78,50 @@ public interface NoiseSchedule {
    */
   default double posteriorVariance(int t) {
     return beta(t) * (1 - alphaBar(t - 1)) / (1 - alphaBar(t));
+  }
+
+  /**
+   * The noise level at step {@code t}, in the scale of the process.
+   *
+   * @param t in [-1, T-1]
+   */
+  default Level level(int t) {
+    return Level.of(alphaBar(t));
+  }
+
+  /**
+   * The noise level of the process at which {@code noise / signal} is sigma. By default it
+   * preserves variance.
+   *
+   * @param sigma at least 0; infinity is noise alone
+   */
+  default Level levelOfSigma(double sigma) {
+    return Level.ofSigma(sigma);
+  }
+
+  /** Whether denoisers are told any time, not only about the timesteps 0 to T-1. */
+  default boolean isContinuous() {
+    return false;
+  }
+
+  /**
+   * What a denoiser is told about a noise level, the t of {@link Denoiser#predict}. In discrete
+   * time the timestep in [0, T-1], with the logarithm of sigma interpolated linearly between
+   * timesteps.
+   *
+   * @param sigma positive
+   */
+  default double time(double sigma) {
+    return DiscreteTime.of(this, sigma);
+  }
+
+  /**
+   * The noise level of which a denoiser is told a time: the inverse of {@link #time}.
+   *
+   * @param time in the range of {@link #time}
+   */
+  default double sigmaOfTime(double time) {
+    return DiscreteTime.sigma(this, time);
   }
 
   /**
@@ -189,16 +240,82 @@ public interface NoiseSchedule {
   }
 
   /**
-   * A noise level: {@code x = signal x_0 + noise epsilon}, with {@code signal^2 + noise^2 = 1}.
-   * DPM-Solver calls the factors alpha_t and sigma_t.
+   * The process that explodes variance, {@code x_t = x_0 + sigma epsilon}, with {@code sigma(t)} in
+   * geometric progression: SMLD, Song et al. 2021, section 3.4 and appendix C. Denoisers are told
+   * sigma.
    *
-   * @param signal {@code sqrt(alphaBar)}, in [0, 1]
-   * @param noise {@code sqrt(1 - alphaBar)}, in [0, 1]
+   * @param steps T, at least 2
+   * @param sigmaMin sigma of step 0, positive
+   * @param sigmaMax sigma of step T-1, greater; about the greatest distance between two data
+   */
+  static NoiseSchedule varianceExploding(int steps, double sigmaMin, double sigmaMax) {
+    return new VarianceExploding(steps, sigmaMin, sigmaMax);
+  }
+
+  /** {@link #edm(int, double, double, double)} with sigma from 0.002 to 80 and sigma_data 0.5. */
+  static NoiseSchedule edm(int steps) {
+    return edm(steps, 0.002, 80, 0.5);
+  }
+
+  /**
+   * The process of EDM (Karras et al. 2022) in the scale of its networks' inputs: {@code x_t = c_in
+   * (x_0 + sigma epsilon)} with {@code c_in = 1 / sqrt(sigma^2 + sigma_data^2)}, so that x_t has
+   * variance 1 at every level if the data have deviation sigma_data. The noise levels are those of
+   * equation 5 with rho 7. Denoisers are told {@code c_noise = log(sigma) / 4}; with {@link
+   * Prediction#EDM} they return the F of equation 7, from which c_skip and c_out give x_0.
+   *
+   * @param steps T, at least 2
+   * @param sigmaMin sigma of step 0, positive
+   * @param sigmaMax sigma of step T-1, greater
+   * @param sigmaData deviation of the data, positive
+   */
+  static NoiseSchedule edm(int steps, double sigmaMin, double sigmaMax, double sigmaData) {
+    return new EdmProcess(steps, sigmaMin, sigmaMax, sigmaData, EdmProcess.QUARTER);
+  }
+
+  /**
+   * The straight paths of flow matching and rectified flow, {@code x_s = (1 - s) x_0 + s epsilon}
+   * with {@code s = (t + 1) / T}: Lipman et al. 2023, section 4; Liu et al. 2023. Denoisers are
+   * told {@code T s}, in (0, T]. With {@link Prediction#FLOW} they return the velocity of x_s.
+   *
+   * @param steps T, at least 2
+   */
+  static NoiseSchedule flow(int steps) {
+    return new FlowProcess(steps);
+  }
+
+  /**
+   * The process {@code x_s = cos(s pi / 2) x_0 + sin(s pi / 2) epsilon} with {@code s = (t + 1) /
+   * T} in continuous time: Salimans and Ho 2022, section 4. Denoisers are told s, in (0, 1].
+   *
+   * @param steps T, at least 2
+   */
+  static NoiseSchedule trigonometric(int steps) {
+    return new TrigonometricProcess(steps);
+  }
+
+  /**
+   * A noise level: {@code x = signal x_0 + noise epsilon}. DPM-Solver calls the factors alpha_t and
+   * sigma_t. In the scale that preserves variance, {@code signal^2 + noise^2 = 1}.
+   *
+   * @param signal at least 0; {@code sqrt(alphaBar)} in the scale that preserves variance
+   * @param noise at least 0; {@code sqrt(1 - alphaBar)} in that scale
    */
   record Level(double signal, double noise) {
 
     /** No noise. */
     public static final Level CLEAN = new Level(1, 0);
+
+    /** Noise alone, in the scale that preserves variance. */
+    static final Level PURE = new Level(0, 1);
+
+    /**
+     * The alphaBar that stands for 0 where sigma must be finite: the smallest number of half
+     * precision.
+     */
+    static final double LEAST_ALPHA_BAR = 0x1p-24;
+
+    private static final double ROUNDING = 1e-12;
 
     /**
      * The level with a value of {@link NoiseSchedule#alphaBar}.
@@ -212,16 +329,28 @@ public interface NoiseSchedule {
     /**
      * The level at which {@code noise / signal} is sigma.
      *
-     * @param sigma at least 0
+     * @param sigma at least 0; infinity is noise alone
      */
     public static Level ofSigma(double sigma) {
+      if (sigma == Double.POSITIVE_INFINITY) {
+        return PURE;
+      }
       double signal = 1 / Math.sqrt(1 + sigma * sigma);
       return new Level(signal, sigma * signal);
     }
 
-    /** The fraction of signal in the variance, {@code signal^2}. */
+    /** The fraction of signal in the variance, {@code signal^2 / (signal^2 + noise^2)}. */
     public double alphaBar() {
-      return signal * signal;
+      return signal * signal / (signal * signal + noise * noise);
+    }
+
+    /**
+     * The deviation {@code sqrt(signal^2 + noise^2)} of samples of data of variance 1: exactly 1 if
+     * the scale preserves variance.
+     */
+    public double scale() {
+      double squares = signal * signal + noise * noise;
+      return Math.abs(squares - 1) < ROUNDING ? 1 : Math.sqrt(squares);
     }
 
     /** The noise level of k-diffusion and EDM, {@code noise / signal}. */

@@ -31,8 +31,12 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   private static final Set<String> DDPM_ENDS =
       Set.of(
           "DDPMScheduler",
+          "DDPMParallelScheduler",
           "DDIMScheduler",
+          "DDIMParallelScheduler",
           "DDIMInverseScheduler",
+          "SASolverScheduler",
+          "UnCLIPScheduler",
           "RePaintScheduler",
           "PNDMScheduler",
           "EulerDiscreteScheduler",
@@ -49,6 +53,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
           "HeunDiscreteScheduler",
           "KDPM2DiscreteScheduler",
           "KDPM2AncestralDiscreteScheduler",
+          "DPMSolverSDEScheduler",
           "LCMScheduler",
           "TCDScheduler");
 
@@ -67,13 +72,18 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
   }
 
   /**
-   * The settings of a {@code DDPMScheduler} for a schedule, without clipping.
+   * The settings of a {@code DDPMScheduler} for a schedule, without clipping; for a process in
+   * continuous time those of its scheduler, such as {@code EDMEulerScheduler}.
    *
    * @param schedule written by name and end points if diffusers has a name for it, otherwise as a
    *     list of betas
    * @param prediction what the model predicts
+   * @throws IllegalArgumentException for a process in continuous time that is not of this library
    */
   public static SchedulerConfig of(NoiseSchedule schedule, Prediction prediction) {
+    if (schedule.isContinuous()) {
+      return ProcessConfig.of(schedule, prediction);
+    }
     Map<String, @Nullable Object> settings = new TreeMap<>();
     int steps = schedule.steps();
     double first = schedule.beta(0);
@@ -143,24 +153,26 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
 
   /**
    * The schedule: {@code beta_schedule} linear, scaled_linear, squaredcos_cap_v2 or sigmoid, or
-   * {@code trained_betas}; with zero terminal SNR if {@code rescale_betas_zero_snr} is true.
+   * {@code trained_betas}; with zero terminal SNR if {@code rescale_betas_zero_snr} is true. For
+   * the schedulers of EDM, consistency models, flow matching, {@code ScoreSdeVeScheduler} and
+   * {@code IPNDMScheduler} it is their process in continuous time.
    */
   public NoiseSchedule schedule() {
+    if (ProcessConfig.CLASSES.contains(className)) {
+      return ProcessConfig.schedule(this, steps());
+    }
     boolean latent = LATENT_ENDS.contains(className);
     if (!latent && !DDPM_ENDS.contains(className)) {
       Set<String> supported = new TreeSet<>(DDPM_ENDS);
       supported.addAll(LATENT_ENDS);
+      supported.addAll(ProcessConfig.CLASSES);
       throw new IllegalArgumentException(
           "scheduler must be one of "
               + Shown.list(supported)
               + " but was "
               + Shown.text(className));
     }
-    int steps = integer("num_train_timesteps", DEFAULT_STEPS);
-    if (steps < 1 || steps > MAX_STEPS) {
-      throw new IllegalArgumentException(
-          "num_train_timesteps must be in [1, " + MAX_STEPS + "] but was " + steps);
-    }
+    int steps = steps();
     double first = number("beta_start", latent ? 0.00085 : 1e-4);
     double last = number("beta_end", latent ? 0.012 : 0.02);
     NoiseSchedule schedule;
@@ -168,8 +180,7 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
     if (betas != null) {
       schedule = trained(betas, steps);
     } else {
-      String name =
-          text("beta_schedule", SCALED_LINEAR.contains(className) ? "scaled_linear" : "linear");
+      String name = text("beta_schedule", betaSchedule());
       schedule =
           switch (name) {
             case "linear" -> NoiseSchedule.linear(steps, first, last);
@@ -184,6 +195,23 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
           };
     }
     return flag("rescale_betas_zero_snr", false) ? schedule.withZeroTerminalSnr() : schedule;
+  }
+
+  private int steps() {
+    int steps =
+        integer("num_train_timesteps", ProcessConfig.STEPS.getOrDefault(className, DEFAULT_STEPS));
+    if (steps < 1 || steps > MAX_STEPS) {
+      throw new IllegalArgumentException(
+          "num_train_timesteps must be in [1, " + MAX_STEPS + "] but was " + steps);
+    }
+    return steps;
+  }
+
+  private String betaSchedule() {
+    if (className.equals("UnCLIPScheduler")) {
+      return "squaredcos_cap_v2";
+    }
+    return SCALED_LINEAR.contains(className) ? "scaled_linear" : "linear";
   }
 
   private static NoiseSchedule trained(Object betas, int steps) {
@@ -212,25 +240,36 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
         : NoiseSchedule.ofBetas(values);
   }
 
-  /** What the model predicts: {@code prediction_type}. */
+  /**
+   * What the model predicts: {@code prediction_type} epsilon, sample, v_prediction or
+   * flow_prediction, and beyond diffusers noise, edm or score. For the schedulers of EDM and
+   * consistency models epsilon is {@link Prediction#EDM}, and the predicted noise is noise.
+   */
   public Prediction prediction() {
-    String name = text("prediction_type", "epsilon");
+    String name = text("prediction_type", ProcessConfig.predictionName(className));
     return switch (name) {
-      case "epsilon" -> Prediction.EPSILON;
+      case "epsilon" -> ProcessConfig.EDM.contains(className) ? Prediction.EDM : Prediction.EPSILON;
       case "sample" -> Prediction.SAMPLE;
       case "v_prediction" -> Prediction.VELOCITY;
+      case "flow_prediction" -> Prediction.FLOW;
+      case "noise" -> Prediction.EPSILON;
+      case "edm" -> Prediction.EDM;
+      case "score" -> Prediction.SCORE;
       default ->
           throw new IllegalArgumentException(
-              "prediction_type must be epsilon, sample or v_prediction but was "
+              "prediction_type must be epsilon, sample, v_prediction or flow_prediction but was "
                   + Shown.text(name));
     };
   }
 
-  private static String predictionName(Prediction prediction) {
+  static String predictionName(Prediction prediction) {
     return switch (prediction) {
       case EPSILON -> "epsilon";
       case SAMPLE -> "sample";
       case VELOCITY -> "v_prediction";
+      case FLOW -> "flow_prediction";
+      case EDM -> "edm";
+      case SCORE -> "score";
     };
   }
 

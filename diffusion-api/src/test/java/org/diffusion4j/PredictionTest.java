@@ -40,6 +40,9 @@ class PredictionTest {
       case EPSILON -> batch(type, EPSILON);
       case SAMPLE -> batch(type, X0);
       case VELOCITY -> batch(type, velocity);
+      case EDM -> batch(type, velocity).negi();
+      case FLOW -> batch(type, EPSILON).subi(batch(type, X0));
+      case SCORE -> batch(type, EPSILON).divi(-Math.sqrt(1 - alphaBar));
     };
   }
 
@@ -47,7 +50,10 @@ class PredictionTest {
   @CsvSource({
     "EPSILON, 1e-6", "EPSILON, 0.3", "EPSILON, 0.999999",
     "SAMPLE, 1e-6", "SAMPLE, 0.3", "SAMPLE, 0.999999",
-    "VELOCITY, 1e-6", "VELOCITY, 0.3", "VELOCITY, 0.999999"
+    "VELOCITY, 1e-6", "VELOCITY, 0.3", "VELOCITY, 0.999999",
+    "EDM, 1e-6", "EDM, 0.3", "EDM, 0.999999",
+    "FLOW, 1e-6", "FLOW, 0.3", "FLOW, 0.999999",
+    "SCORE, 1e-6", "SCORE, 0.3", "SCORE, 0.999999"
   })
   void exactOutput_givesTheSampleAndTheNoise(Prediction prediction, double alphaBar) {
     for (DataType type : new DataType[] {DataType.DOUBLE, DataType.FLOAT}) {

@@ -180,7 +180,7 @@ final class Descent implements AutoCloseable {
 
   private Gradients gradients(MicroBatch microBatch) {
     Loss.NoisyBatch batch = microBatch.batch();
-    try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()))) {
+    try (INDArray time = Nd4j.createFromArray(batch.times())) {
       return model.gradients(
           batch.xt(), time, microBatch.condition(), loss.of(batch), microBatch.dropout());
     }

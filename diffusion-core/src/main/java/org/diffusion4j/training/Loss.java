@@ -2,6 +2,7 @@ package org.diffusion4j.training;
 
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.internal.common.Shown;
@@ -91,8 +92,17 @@ public interface Loss {
       return switch (prediction) {
         case EPSILON -> Floats.of(noise);
         case SAMPLE -> Floats.of(x0);
-        case VELOCITY -> velocity();
+        default -> combination();
       };
+    }
+
+    /** What the model is told about each sample: {@link NoiseSchedule#time}. */
+    float[] times() {
+      float[] times = Floats.of(t);
+      for (int i = 0; schedule.isContinuous() && i < t.length; i++) {
+        times[i] = (float) schedule.time(schedule.sigma(t[i]));
+      }
+      return times;
     }
 
     /** Contains only the shape of an array. */
@@ -101,19 +111,19 @@ public interface Loss {
       return "NoisyBatch[x0=" + Shown.array(x0) + ", t=" + t.length + " timesteps]";
     }
 
-    /** {@code sqrt(alphaBar_t) epsilon - sqrt(1 - alphaBar_t) x_0}: Salimans and Ho 2022. */
-    private float[] velocity() {
-      float[] velocity = Floats.of(noise);
+    private float[] combination() {
+      float[] target = Floats.of(noise);
       float[] clean = Floats.of(x0);
       int length = clean.length / t.length;
       for (int i = 0; i < t.length; i++) {
-        float ofSignal = (float) Math.sqrt(schedule.alphaBar(t[i]));
-        float ofNoise = (float) Math.sqrt(1 - schedule.alphaBar(t[i]));
+        Level level = schedule.level(t[i]);
+        float ofEpsilon = (float) prediction.ofEpsilon(level);
+        float ofX0 = (float) prediction.ofX0(level);
         for (int k = i * length; k < (i + 1) * length; k++) {
-          velocity[k] = ofSignal * velocity[k] - ofNoise * clean[k];
+          target[k] = ofEpsilon * target[k] + ofX0 * clean[k];
         }
       }
-      return velocity;
+      return target;
     }
   }
 

@@ -21,7 +21,7 @@ record MeanSquaredErrorLoss(Weighting weighting) implements Loss {
               + this);
     }
     for (int t = 0; t < model.schedule().steps(); t++) {
-      Weightings.at(weighting, model.prediction(), model.schedule(), t);
+      Weightings.at(weighting, model.prediction(), model.schedule().level(t), t);
     }
   }
 
@@ -29,7 +29,8 @@ record MeanSquaredErrorLoss(Weighting weighting) implements Loss {
   public SampleLoss of(NoisyBatch batch) {
     double[] weights =
         Arrays.stream(batch.t())
-            .mapToDouble(t -> Weightings.at(weighting, batch.prediction(), batch.schedule(), t))
+            .mapToDouble(
+                t -> Weightings.at(weighting, batch.prediction(), batch.schedule().level(t), t))
             .toArray();
     return SampleLoss.meanSquaredError(batch.target(), weights);
   }

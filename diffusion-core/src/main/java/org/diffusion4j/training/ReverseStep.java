@@ -2,6 +2,7 @@ package org.diffusion4j.training;
 
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 
 /**
@@ -21,30 +22,23 @@ final class ReverseStep {
 
   ReverseStep(NoiseSchedule schedule, Prediction prediction, int t) {
     this.t = t;
-    double alphaBar = schedule.alphaBar(t);
-    double signal = Math.sqrt(alphaBar);
-    double noise = Math.sqrt(1 - alphaBar);
-    switch (prediction) {
-      case EPSILON -> {
-        if (alphaBar == 0) {
-          throw new IllegalArgumentException(
-              "alphaBar must be above 0 for the bound of a model that predicts EPSILON but was 0 at"
-                  + " timestep "
-                  + t);
-        }
-        xtShare = 1 / signal;
-        outputShare = -noise / signal;
-      }
-      case SAMPLE -> {
-        xtShare = 0;
-        outputShare = 1;
-      }
-      case VELOCITY -> {
-        xtShare = signal;
-        outputShare = -noise;
-      }
-      default -> throw new IllegalArgumentException("prediction was " + prediction);
+    Level level = schedule.level(t);
+    if (level.scale() != 1) {
+      throw new IllegalArgumentException(
+          "the bound must be of a process that preserves variance but this was " + schedule);
     }
+    double determinant =
+        level.signal() * prediction.ofEpsilon(level) - level.noise() * prediction.ofX0(level);
+    if (determinant == 0) {
+      throw new IllegalArgumentException(
+          "alphaBar must be above 0 for the bound of a model that predicts "
+              + prediction
+              + " but was 0 at timestep "
+              + t);
+    }
+    xtShare = prediction.ofEpsilon(level) / determinant;
+    outputShare = -level.noise() / determinant;
+    double alphaBar = schedule.alphaBar(t);
     x0Share = Math.sqrt(schedule.alphaBar(t - 1)) * schedule.beta(t) / (1 - alphaBar);
     // The variance of timestep 0 is 0; the authors of Improved DDPM replace its logarithm by the
     // next one.

@@ -70,7 +70,7 @@ record Validation(DataSetIterator data, int everySteps) {
   private static double loss(
       SameDiffDenoiser model, SampleLoss loss, Loss.NoisyBatch batch, Condition condition) {
     float[] outputs;
-    try (INDArray time = Nd4j.createFromArray(Floats.of(batch.t()));
+    try (INDArray time = Nd4j.createFromArray(batch.times());
         INDArray output = model.predict(batch.xt(), time, condition)) {
       outputs = Floats.of(output);
     }

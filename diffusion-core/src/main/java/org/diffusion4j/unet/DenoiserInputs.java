@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.diffusion4j.Condition;
+import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +35,7 @@ final class DenoiserInputs implements AutoCloseable {
       @Nullable Dropout step) {
     requireSamples(xt, model.sampleShape());
     int n = Math.toIntExact(xt.size(0));
-    requireTimesteps(t, n, model.schedule().steps());
+    requireTimes(t, n, model.schedule());
     Condition.Takes.of(model).require(condition, n);
     placeholders.put(Graphs.SAMPLE, xt);
     placeholders.put(Graphs.TIMESTEP, t.reshape(n, 1));
@@ -66,16 +67,19 @@ final class DenoiserInputs implements AutoCloseable {
     }
   }
 
-  private static void requireTimesteps(INDArray t, int n, int steps) {
+  private static void requireTimes(INDArray t, int n, NoiseSchedule schedule) {
     if (t.dataType() != DataType.FLOAT || t.rank() != 1 || t.size(0) != n) {
       throw new IllegalArgumentException(
           "timesteps must be FLOAT [" + n + "] but were " + describe(t));
     }
+    int last = schedule.steps() - 1;
     for (int i = 0; i < n; i++) {
-      float timestep = t.getFloat(i);
-      if (!(timestep >= 0 && timestep <= steps - 1)) {
-        throw new IllegalArgumentException(
-            "timestep must be in [0, " + (steps - 1) + "] but was " + timestep);
+      float time = t.getFloat(i);
+      if (schedule.isContinuous() && !Float.isFinite(time)) {
+        throw new IllegalArgumentException("time must be finite but was " + time);
+      }
+      if (!schedule.isContinuous() && !(time >= 0 && time <= last)) {
+        throw new IllegalArgumentException("timestep must be in [0, " + last + "] but was " + time);
       }
     }
   }

@@ -66,6 +66,11 @@ class HybridLossTest {
           case EPSILON -> (xt - Math.sqrt(1 - alphaBar) * output[i]) / Math.sqrt(alphaBar);
           case SAMPLE -> output[i];
           case VELOCITY -> Math.sqrt(alphaBar) * xt - Math.sqrt(1 - alphaBar) * output[i];
+          case EDM -> Math.sqrt(alphaBar) * xt + Math.sqrt(1 - alphaBar) * output[i];
+          case FLOW ->
+              (xt - Math.sqrt(1 - alphaBar) * output[i])
+                  / (Math.sqrt(alphaBar) + Math.sqrt(1 - alphaBar));
+          case SCORE -> (xt + (1 - alphaBar) * output[i]) / Math.sqrt(alphaBar);
         };
     double share = (output[LENGTH + i] + 1) / 2;
     double posterior = SCHEDULE.posteriorVariance(Math.max(1, t));

@@ -38,6 +38,9 @@ class MeanSquaredErrorLossTest {
       case EPSILON -> noise;
       case SAMPLE -> x0;
       case VELOCITY -> Math.sqrt(alphaBar) * noise - Math.sqrt(1 - alphaBar) * x0;
+      case EDM -> Math.sqrt(1 - alphaBar) * x0 - Math.sqrt(alphaBar) * noise;
+      case FLOW -> noise - x0;
+      case SCORE -> -noise / Math.sqrt(1 - alphaBar);
     };
   }
 
@@ -51,6 +54,7 @@ class MeanSquaredErrorLossTest {
       float[] output = normal(9 + sample, 8).toFloatVector();
       float[] gradient = normal(5, 8).toFloatVector();
       double weight = weighting.of(prediction, SCHEDULE.snr(T[sample]));
+      weight *= prediction == Prediction.SCORE ? 1 - SCHEDULE.alphaBar(T[sample]) : 1;
       double expected = 0;
       double value = loss.of(sample, output, gradient);
       for (int i = 0; i < 8; i++) {
@@ -83,6 +87,9 @@ class MeanSquaredErrorLossTest {
       case EPSILON -> noise;
       case SAMPLE -> x0;
       case VELOCITY -> Math.sqrt(alphaBar) * noise - Math.sqrt(1 - alphaBar) * x0;
+      case EDM -> Math.sqrt(1 - alphaBar) * x0 - Math.sqrt(alphaBar) * noise;
+      case FLOW -> noise - x0;
+      case SCORE -> -noise / Math.sqrt(1 - alphaBar);
     };
   }
 
@@ -93,8 +100,8 @@ class MeanSquaredErrorLossTest {
     for (Weighting weighting : weightings) {
       for (int sample = 0; sample < 3; sample++) {
         double alphaBar = SCHEDULE.alphaBar(T[sample]);
-        double[] losses = new double[3];
-        double[][] byX0 = new double[3][8];
+        double[] losses = new double[Prediction.values().length];
+        double[][] byX0 = new double[losses.length][8];
         for (Prediction prediction : Prediction.values()) {
           Loss.NoisyBatch batch = batch(prediction);
           float[] estimate = normal(7, 8).toFloatVector();
@@ -112,10 +119,10 @@ class MeanSquaredErrorLossTest {
             byX0[p][i] = gradient[i] * slopes[i];
           }
         }
-        assertThat(losses[0]).isCloseTo(losses[1], Percentage.withPercentage(1e-3));
-        assertThat(losses[2]).isCloseTo(losses[1], Percentage.withPercentage(1e-3));
-        assertThat(byX0[0]).containsExactly(byX0[1], within(1e-5));
-        assertThat(byX0[2]).containsExactly(byX0[1], within(1e-5));
+        for (int p = 0; p < losses.length; p++) {
+          assertThat(losses[p]).isCloseTo(losses[1], Percentage.withPercentage(1e-3));
+          assertThat(byX0[p]).containsExactly(byX0[1], within(1e-5));
+        }
       }
     }
   }

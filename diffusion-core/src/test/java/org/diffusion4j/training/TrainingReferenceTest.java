@@ -68,6 +68,7 @@ class TrainingReferenceTest {
                 case EPSILON -> noise;
                 case SAMPLE -> x0;
                 case VELOCITY -> process.velocity(x0, noise, t);
+                default -> throw new IllegalArgumentException("no case has " + config.prediction());
               };
           assertThat(distance(target, batches.get("target." + k))).isLessThan(LOSS_TOLERANCE);
         }

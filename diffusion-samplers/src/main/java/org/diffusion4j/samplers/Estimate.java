@@ -9,6 +9,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * The estimates of x_0 and epsilon that follow from a denoiser's output.
  *
+ * @param process the scale of the output's process
  * @param x0 the clean samples, corrected
  * @param epsilon the noise as predicted; the output itself if the denoiser predicts noise
  * @param prediction what the denoiser predicts
@@ -19,6 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param correction the correction that was applied to {@code x0}
  */
 record Estimate(
+    ProcessScale process,
     INDArray x0,
     INDArray epsilon,
     Prediction prediction,
@@ -28,8 +30,14 @@ record Estimate(
     X0Correction correction)
     implements AutoCloseable {
 
-  /** The estimate from an output. It owns the variance, and optionally the output. */
+  /**
+   * The estimate from an output. It owns the variance, and optionally the output.
+   *
+   * @param x the denoiser's input
+   * @param level of {@code x} in the scale that preserves variance
+   */
   static Estimate of(
+      ProcessScale process,
       Prediction prediction,
       INDArray x,
       INDArray output,
@@ -37,16 +45,18 @@ record Estimate(
       @Nullable INDArray variance,
       Level level,
       X0Correction correction) {
-    INDArray x0 = prediction.x0(x, output, level.alphaBar());
+    Level own = process.own(level);
+    INDArray x0 = prediction.x0(x, output, own);
     INDArray epsilon = output;
     boolean done = false;
     try {
       if (prediction != Prediction.EPSILON) {
-        epsilon = prediction.epsilon(x, output, level.alphaBar());
+        epsilon = prediction.epsilon(x, output, own);
       }
-      correction.correct(x0, x, level);
+      correction.correct(x0, x, own);
       done = true;
-      return new Estimate(x0, epsilon, prediction, output, ownsOutput, variance, correction);
+      return new Estimate(
+          process, x0, epsilon, prediction, output, ownsOutput, variance, correction);
     } finally {
       if (!done) {
         x0.close();
@@ -59,15 +69,23 @@ record Estimate(
 
   /** The corrected clean samples that follow if the output is applied to other samples. */
   INDArray x0In(INDArray x, Level level) {
-    INDArray other = prediction.x0(x, output, level.alphaBar());
-    boolean done = false;
+    Level own = process.own(level);
+    INDArray input = process.scaled(x, own);
     try {
-      correction.correct(other, x, level);
-      done = true;
-      return other;
+      INDArray other = prediction.x0(input, output, own);
+      boolean done = false;
+      try {
+        correction.correct(other, input, own);
+        done = true;
+        return other;
+      } finally {
+        if (!done) {
+          other.close();
+        }
+      }
     } finally {
-      if (!done) {
-        other.close();
+      if (input != x) {
+        input.close();
       }
     }
   }

@@ -22,8 +22,8 @@ final class Flow {
    *     if noise will be added
    */
   static INDArray euler(INDArray x, INDArray x0, Level from, double sigma, Level to) {
-    double kept = sigma / from.sigma();
-    return Elements.combine(to.signal() * kept / from.signal(), x, to.signal() * (1 - kept), x0);
+    double left = sigma / from.sigma();
+    return Elements.combine(to.signal() * sigma / from.noise(), x, to.signal() * (1 - left), x0);
   }
 
   /** {@code x / signal + (sigma' - sigma) direction} from one level to another. */

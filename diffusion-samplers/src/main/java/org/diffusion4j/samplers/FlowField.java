@@ -64,7 +64,7 @@ final class FlowField implements DormandPrince.Slope, AutoCloseable {
     for (int i = 0; i < n; i++) {
       double sigma = Math.max(Math.exp(logSigmas[i]), curve.min());
       factors[i] = Math.exp(2 * logSigmas[i]) / sigma;
-      levels[i] = Level.ofSigma(sigma);
+      levels[i] = model.schedule().levelOfSigma(sigma);
       times[i] = (float) curve.t(sigma);
       for (int k = 0; k < size; k++) {
         values[i * size + k] = (float) (levels[i].signal() * state[i][k]);
@@ -150,16 +150,10 @@ final class FlowField implements DormandPrince.Slope, AutoCloseable {
 
   /** The factors of x and of the output in epsilon: {@link org.diffusion4j.Prediction#epsilon}. */
   private double[] epsilon(Level level) {
-    double signal = level.signal();
-    double noise = level.noise();
-    return switch (model.prediction()) {
-      case EPSILON -> new double[] {0, 1};
-      case SAMPLE -> new double[] {1 / noise, -signal / noise};
-      case VELOCITY -> {
-        double squares = signal * signal + noise * noise;
-        yield new double[] {noise / squares, signal / squares};
-      }
-    };
+    double ofX0 = model.prediction().ofX0(level);
+    double determinant =
+        level.signal() * model.prediction().ofEpsilon(level) - level.noise() * ofX0;
+    return new double[] {-ofX0 / determinant, level.signal() / determinant};
   }
 
   @Override

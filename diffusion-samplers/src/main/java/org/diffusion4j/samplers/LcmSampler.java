@@ -66,6 +66,7 @@ public final class LcmSampler extends LoopSampler<LcmSampler, LcmSampler.Options
 
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
+    Limits.discrete(schedule, this);
     return options.timesteps.down(schedule, Level.CLEAN);
   }
 

@@ -1,5 +1,7 @@
 package org.diffusion4j.samplers;
 
+import org.diffusion4j.NoiseSchedule;
+
 /** Checks of samplers' settings. */
 final class Limits {
 
@@ -28,6 +30,17 @@ final class Limits {
   static void alphaBar(String name, double value) {
     if (!(value > 0 && value <= 1)) {
       throw new IllegalArgumentException(name + " must be in (0, 1] but was " + value);
+    }
+  }
+
+  /** Checks that a method that reckons with timesteps is used in discrete time. */
+  static void discrete(NoiseSchedule schedule, LoopSampler<?, ?> method) {
+    if (schedule.isContinuous()) {
+      throw new IllegalArgumentException(
+          "schedule must be in discrete time for "
+              + method.getClass().getSimpleName()
+              + " but was "
+              + schedule);
     }
   }
 }

@@ -86,7 +86,11 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
    */
   final LoopSampler<S, O> fitted(Denoiser model) {
     NoiseSchedule schedule = model.schedule();
-    boolean predictsNoise = model.prediction() == Prediction.EPSILON;
+    boolean predictsNoise =
+        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
+    if (schedule.isContinuous()) {
+      return this; // its ends were chosen for samplers
+    }
     if (!(predictsNoise || extrapolatesNoise()) || growth(schedule) <= LARGEST_GROWTH) {
       return this;
     }

@@ -38,7 +38,7 @@ record NoiseLevels(double[] t, Level[] levels) {
     for (int i = 0; i < t.length; i++) {
       sigma[i] = curve.sigma(t[i]);
     }
-    double[] times = t;
+    double[] times = DoubleStream.of(t).map(curve::time).toArray();
     if (other != null) {
       if (other.list() != null) {
         sigma = other.list();
@@ -57,7 +57,7 @@ record NoiseLevels(double[] t, Level[] levels) {
       boolean ofTimesteps = other.list() == null && other.spacing() == null;
       times = new double[sigma.length];
       for (int i = 0; i < sigma.length; i++) {
-        times[i] = other.time().of(ofTimesteps ? t[i] : curve.t(sigma[i]), sigma[i]);
+        times[i] = other.time().of(ofTimesteps ? curve.time(t[i]) : curve.t(sigma[i]), sigma[i]);
       }
     }
     Level[] levels = new Level[sigma.length + 1];

@@ -117,6 +117,9 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   private List<Transition> stages(List<Transition> moves, NoiseSchedule schedule) {
+    if (options.rungeKutta) {
+      Limits.discrete(schedule, this);
+    }
     if (options.rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
       throw new IllegalArgumentException(
           "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());

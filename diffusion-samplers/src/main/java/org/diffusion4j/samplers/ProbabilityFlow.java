@@ -62,7 +62,10 @@ public final class ProbabilityFlow {
    */
   public static ProbabilityFlow of(Denoiser model) {
     int last = model.schedule().steps() - 1;
-    if (model.prediction() == Prediction.EPSILON && model.schedule().alphaBar(last) == 0) {
+    model.prediction().requireFits(model.schedule());
+    boolean predictsNoise =
+        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
+    if (predictsNoise && model.schedule().alphaBar(last) == 0) {
       throw new IllegalArgumentException(
           "the denoiser must predict velocities or samples where the schedule's alphaBar is 0, at"
               + " timestep "
@@ -120,16 +123,16 @@ public final class ProbabilityFlow {
 
   private INDArray score(CheckedDenoiser checked, INDArray xt, int t, Condition condition) {
     float[] times = new float[Math.toIntExact(xt.size(0))];
-    Arrays.fill(times, t);
-    double alphaBar = model.schedule().alphaBar(t);
+    Arrays.fill(times, (float) new SigmaCurve(model.schedule()).time(t));
+    Level level = model.schedule().level(t);
     try (INDArray time = Nd4j.create(times, new long[] {times.length}, 'c')) {
       INDArray output = checked.predict(xt, time, condition, 0, String.valueOf(t));
       INDArray mean =
           model.learnsVariance()
               ? output.get(NDArrayIndex.all(), NDArrayIndex.interval(0, xt.size(1)))
               : output;
-      try (INDArray epsilon = model.prediction().epsilon(xt, mean, alphaBar)) {
-        return Elements.times(-1 / Level.of(alphaBar).noise(), epsilon);
+      try (INDArray epsilon = model.prediction().epsilon(xt, mean, level)) {
+        return Elements.times(-1 / level.noise(), epsilon);
       }
     }
   }
@@ -159,7 +162,7 @@ public final class ProbabilityFlow {
     if (!(size > 0 && size <= 1)) {
       throw new IllegalArgumentException("step size must be in (0, 1] but was " + size);
     }
-    double deviation = Level.of(model.schedule().alphaBar(t)).noise();
+    double deviation = model.schedule().level(t).noise();
     double h = size * deviation * deviation;
     return Detached.get(
         () -> {

@@ -37,6 +37,7 @@ final class SamplingLoop {
   private final Recorder recorder;
   private final long begin = System.nanoTime();
   private final CheckedDenoiser denoiser;
+  private final ProcessScale process;
   private @Nullable INDArray samples;
   private int calls;
   private int finished;
@@ -45,6 +46,8 @@ final class SamplingLoop {
     this.model = model;
     this.request = request;
     requireDescribed(model);
+    model.prediction().requireFits(model.schedule());
+    process = new ProcessScale(model.schedule());
     ZeroTerminalSnr.requireFits(model, method.transitions(model.schedule()));
     this.method = method.fitted(model);
     recorder = new Recorder(request);
@@ -312,7 +315,19 @@ final class SamplingLoop {
     return drawn;
   }
 
+  /** Calls the denoiser, in the scale of its process. */
   private Estimate estimate(Transition step, INDArray x, Condition condition, int first) {
+    INDArray input = process.scaled(x, process.own(step.at()));
+    try {
+      return estimateFrom(step, input, condition, first);
+    } finally {
+      if (input != x) {
+        input.close();
+      }
+    }
+  }
+
+  private Estimate estimateFrom(Transition step, INDArray x, Condition condition, int first) {
     try (INDArray t = timesteps(x.size(0), step.t())) {
       requireGoingOn();
       calls++;
@@ -331,6 +346,7 @@ final class SamplingLoop {
         }
         Estimate estimate =
             Estimate.of(
+                process,
                 model.prediction(),
                 x,
                 prediction,

@@ -12,9 +12,11 @@ final class SigmaCurve {
    */
   static final double SMALLEST_ALPHA_BAR = 0x1p-24;
 
+  private final NoiseSchedule schedule;
   private final double[] sigmas;
 
   SigmaCurve(NoiseSchedule schedule) {
+    this.schedule = schedule;
     sigmas = new double[schedule.steps()];
     for (int t = 0; t < sigmas.length; t++) {
       double alphaBar = schedule.alphaBar(t);
@@ -37,21 +39,19 @@ final class SigmaCurve {
     return sigmas[below] + (t - below) * (sigmas[above] - sigmas[below]);
   }
 
-  /**
-   * The timestep of a sigma, with its logarithm interpolated linearly between timesteps; in [0,
-   * T-1].
-   */
+  /** What the denoiser is told about a sigma. */
   double t(double sigma) {
-    if (sigmas.length == 1) {
-      return 0;
-    }
-    int below = 0;
-    while (below < sigmas.length - 2 && sigmas[below + 1] <= sigma) {
-      below++;
-    }
-    double low = Math.log(sigmas[below]);
-    double fraction = (Math.log(sigma) - low) / (Math.log(sigmas[below + 1]) - low);
-    return below + Math.min(Math.max(fraction, 0), 1);
+    return schedule.time(sigma);
+  }
+
+  /** What the denoiser is told at a step, which may lie between two. */
+  double time(double t) {
+    return schedule.isContinuous() ? schedule.time(sigma(t)) : t;
+  }
+
+  /** Whether samplers choose by default where the steps begin. */
+  boolean canBeLimited() {
+    return !schedule.isContinuous();
   }
 
   /** The number of timesteps with a lambda of at least a limit. */

@@ -228,6 +228,7 @@ public final class Timesteps {
     boolean listed = steps instanceof Steps.Listed || (sigmas != null && sigmas.list() != null);
     int last = new SigmaCurve(schedule).stepsAbove(lambda);
     return Double.isNaN(lambdaMin)
+        && !schedule.isContinuous()
         && !listed
         && last > 0
         && steps.whole(last, schedule.steps()).length > 0;
@@ -251,8 +252,8 @@ public final class Timesteps {
   /** The number of timesteps that may be used. */
   private int last(SigmaCurve curve) {
     boolean spaced = sigmas != null && sigmas.spacing() != null;
-    double byDefault =
-        spaced && curve.stepsAbove(LAMBDA_MIN) > 0 ? LAMBDA_MIN : Double.NEGATIVE_INFINITY;
+    boolean limited = spaced && curve.canBeLimited() && curve.stepsAbove(LAMBDA_MIN) > 0;
+    double byDefault = limited ? LAMBDA_MIN : Double.NEGATIVE_INFINITY;
     int last = curve.stepsAbove(Double.isNaN(lambdaMin) ? byDefault : lambdaMin);
     if (last < 1) {
       throw new IllegalArgumentException(

@@ -9,7 +9,7 @@ import org.diffusion4j.NoiseSchedule.Level;
  * A step of a sampler: a denoiser call and a move.
  *
  * @param index its number, from 0
- * @param t the timestep that the denoiser gets; it may be fractional
+ * @param t the time that the denoiser is told: {@link NoiseSchedule#time}
  * @param at the noise level of the denoiser's input
  * @param from the noise level of the samples that are moved: {@code at}, except in later stages of
  *     a method that calls the denoiser several times for one move
@@ -36,8 +36,9 @@ record Transition(int index, double t, Level at, Level from, Level to, boolean l
   static List<Transition> down(NoiseSchedule schedule, int[] t, Level end) {
     double[] times = new double[t.length];
     Level[] levels = new Level[t.length + 1];
+    SigmaCurve curve = new SigmaCurve(schedule);
     for (int i = 0; i < t.length; i++) {
-      times[i] = t[i];
+      times[i] = curve.time(t[i]);
       levels[i] = Level.of(schedule.alphaBar(t[i]));
     }
     levels[t.length] = end;
@@ -49,8 +50,9 @@ record Transition(int index, double t, Level at, Level from, Level to, boolean l
     double[] times = new double[t.length];
     Level[] levels = new Level[t.length + 1];
     levels[0] = beginning;
+    SigmaCurve curve = new SigmaCurve(schedule);
     for (int i = 0; i < t.length; i++) {
-      times[i] = t[t.length - 1 - i];
+      times[i] = curve.time(t[t.length - 1 - i]);
       levels[i + 1] = Level.of(schedule.alphaBar(t[t.length - 1 - i]));
     }
     return chain(times, levels);

@@ -17,11 +17,13 @@ final class ZeroTerminalSnr {
   static void requireFits(Denoiser model, List<Transition> transitions) {
     NoiseSchedule schedule = model.schedule();
     int last = schedule.steps() - 1;
-    if (model.prediction() != Prediction.EPSILON || schedule.alphaBar(last) > 0) {
+    boolean predictsNoise =
+        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
+    if (!predictsNoise || schedule.alphaBar(last) > 0) {
       return;
     }
     for (Transition step : transitions) {
-      if (step.t() > last - 1) {
+      if (schedule.isContinuous() ? step.at().signal() == 0 : step.t() > last - 1) {
         throw new IllegalArgumentException(
             "the denoiser must predict velocities or samples where the schedule's alphaBar is 0, at"
                 + " timestep "

@@ -11,6 +11,7 @@ import java.util.List;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingException;
 import org.diffusion4j.SamplingRequest;
@@ -74,11 +75,8 @@ class ClassifierFreeGuidanceTest {
           double x0 = u[d] + scale * (c[d] - u[d]);
           double epsilon = (point[d] - Math.sqrt(alphaBar) * x0) / Math.sqrt(1 - alphaBar);
           double expected =
-              switch (prediction) {
-                case EPSILON -> epsilon;
-                case SAMPLE -> x0;
-                case VELOCITY -> Math.sqrt(alphaBar) * epsilon - Math.sqrt(1 - alphaBar) * x0;
-              };
+              prediction.ofX0(Level.of(alphaBar)) * x0
+                  + prediction.ofEpsilon(Level.of(alphaBar)) * epsilon;
           assertThat((double) guided[2 * i + d])
               .as("scale %s, sample %s", scale, i)
               .isCloseTo(expected, within(1e-5 * (1 + Math.abs(expected))));

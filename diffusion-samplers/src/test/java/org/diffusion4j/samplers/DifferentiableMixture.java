@@ -3,6 +3,7 @@ package org.diffusion4j.samplers;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -51,10 +52,10 @@ record DifferentiableMixture(MixtureDenoiser mixture) implements Denoiser {
         System.arraycopy(outputs, i * size, output, 0, size);
         float[] slope = new float[size];
         loss.of(i, output, slope);
-        double alphaBar = mixture.alphaBar(times[i]);
+        Level level = mixture.level(times[i]);
         for (int k = 0; k < size; k++) {
-          double[] above = output(x, i * size, k, STEP, alphaBar);
-          double[] below = output(x, i * size, k, -STEP, alphaBar);
+          double[] above = output(x, i * size, k, STEP, level);
+          double[] below = output(x, i * size, k, -STEP, level);
           double sum = 0;
           for (int j = 0; j < size; j++) {
             sum += slope[j] * (above[j] - below[j]) / (2 * STEP);
@@ -67,15 +68,15 @@ record DifferentiableMixture(MixtureDenoiser mixture) implements Denoiser {
   }
 
   /** The output for a sample of which one value is moved. */
-  private double[] output(float[] x, int from, int moved, double by, double alphaBar) {
+  private double[] output(float[] x, int from, int moved, double by, Level level) {
     double[] point = new double[mixture.dimension()];
     for (int d = 0; d < point.length; d++) {
       point[d] = x[from + d] + (d == moved ? by : 0);
     }
-    double[] x0 = mixture.x0(point, alphaBar);
+    double[] x0 = mixture.x0(point, level);
     double[] output = new double[point.length];
     for (int d = 0; d < point.length; d++) {
-      output[d] = mixture.output(point[d], x0[d], alphaBar);
+      output[d] = mixture.output(point[d], x0[d], level);
     }
     return output;
   }

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SampleLoss;
 import org.diffusion4j.Sampler;
@@ -134,11 +135,7 @@ class GradientGuidanceTest {
       double alphaBar = SCHEDULE.alphaBar((int) t.getFloat(0));
       INDArray epsilon = gaussian.predict(xt, t, condition);
       INDArray x0 = Prediction.EPSILON.x0(xt, epsilon, alphaBar);
-      return switch (prediction) {
-        case EPSILON -> epsilon;
-        case SAMPLE -> x0;
-        case VELOCITY -> epsilon.mul(Math.sqrt(alphaBar)).subi(x0.mul(Math.sqrt(1 - alphaBar)));
-      };
+      return prediction.output(x0, epsilon, Level.of(alphaBar));
     }
 
     @Override
@@ -162,11 +159,8 @@ class GradientGuidanceTest {
             double ofX0 = gain[k][j];
             double ofEpsilon = ((k == j ? 1 : 0) - signal * ofX0) / noise;
             double derivative =
-                switch (prediction) {
-                  case EPSILON -> ofEpsilon;
-                  case SAMPLE -> ofX0;
-                  case VELOCITY -> signal * ofEpsilon - noise * ofX0;
-                };
+                prediction.ofX0(Level.of(alphaBar)) * ofX0
+                    + prediction.ofEpsilon(Level.of(alphaBar)) * ofEpsilon;
             gradients[i + k] += (float) (derivative * slope[j]);
           }
         }
@@ -176,7 +170,7 @@ class GradientGuidanceTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"EPSILON, 1", "SAMPLE, 1", "VELOCITY, 0.5"})
+  @CsvSource({"EPSILON, 1", "SAMPLE, 1", "VELOCITY, 0.5", "FLOW, 1", "SCORE, 1"})
   void lossGuidance_throughTheNetwork_tiltsTheDistribution(Prediction prediction, double scale) {
     Denoiser model = new Differentiable(GAUSSIAN, prediction);
     Denoiser guided = model.guidedByLoss(linear(1, 0, -0.5, 0), scale);

@@ -4,14 +4,15 @@ import java.util.Arrays;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The exact denoiser of a mixture of isotropic Gaussians: component k of x_t has mean {@code
- * sqrt(alphaBar) m_k} and variance {@code alphaBar s_k^2 + 1 - alphaBar}.
+ * The exact denoiser of a mixture of isotropic Gaussians: component k of x_t has mean {@code signal
+ * m_k} and variance {@code signal^2 s_k^2 + noise^2}.
  *
  * @param schedule of the timesteps
  * @param prediction what to return
@@ -88,14 +89,14 @@ public record MixtureDenoiser(
     Posterior posterior = null;
     for (int i = 0; i < steps.length; i++) {
       if (posterior == null || steps[i] != steps[i - 1]) {
-        posterior = new Posterior(alphaBar(steps[i]));
+        posterior = new Posterior(level(steps[i]));
       }
       for (int d = 0; d < point.length; d++) {
         point[d] = x[i * point.length + d];
       }
       posterior.mean(point, x0);
       for (int d = 0; d < point.length; d++) {
-        output[i * point.length + d] = (float) output(point[d], x0[d], posterior.alphaBar);
+        output[i * point.length + d] = (float) output(point[d], x0[d], posterior.level);
       }
     }
     return Nd4j.create(output, shape, 'c');
@@ -103,26 +104,30 @@ public record MixtureDenoiser(
 
   /** E[x_0 | x_t]. */
   double[] x0(double[] xt, double alphaBar) {
+    return x0(xt, Level.of(alphaBar));
+  }
+
+  double[] x0(double[] xt, Level level) {
     double[] x0 = new double[xt.length];
-    new Posterior(alphaBar).mean(xt, x0);
+    new Posterior(level).mean(xt, x0);
     return x0;
   }
 
   /** E[x_0 | x_t] of a noise level: the components' posterior means, by responsibility. */
   private final class Posterior {
 
-    final double alphaBar;
+    final Level level;
     private final double root;
     private final double[] variances = new double[weights.length];
     private final double[] constants = new double[weights.length];
     private final double[] gains = new double[weights.length];
     private final double[] logs = new double[weights.length];
 
-    Posterior(double alphaBar) {
-      this.alphaBar = alphaBar;
-      root = Math.sqrt(alphaBar);
+    Posterior(Level level) {
+      this.level = level;
+      root = level.signal();
       for (int k = 0; k < weights.length; k++) {
-        variances[k] = alphaBar * deviations[k] * deviations[k] + 1 - alphaBar;
+        variances[k] = root * root * deviations[k] * deviations[k] + level.noise() * level.noise();
         constants[k] = Math.log(weights[k]) - 0.5 * dimension() * Math.log(variances[k]);
         gains[k] = root * deviations[k] * deviations[k] / variances[k];
       }
@@ -154,13 +159,30 @@ public record MixtureDenoiser(
     }
   }
 
-  double output(double xt, double x0, double alphaBar) {
-    double epsilon = (xt - Math.sqrt(alphaBar) * x0) / Math.sqrt(1 - alphaBar);
+  double output(double xt, double x0, Level level) {
+    double epsilon = (xt - level.signal() * x0) / level.noise();
     return switch (prediction) {
       case EPSILON -> epsilon;
       case SAMPLE -> x0;
-      case VELOCITY -> Math.sqrt(alphaBar) * epsilon - Math.sqrt(1 - alphaBar) * x0;
+      case VELOCITY -> velocity(x0, epsilon, level);
+      case EDM -> -velocity(x0, epsilon, level);
+      case FLOW -> epsilon - x0;
+      case SCORE -> -epsilon / level.noise();
     };
+  }
+
+  /** Of the data divided by the deviation for which x_t has variance 1. */
+  private static double velocity(double x0, double epsilon, Level level) {
+    double data =
+        level.signal() == 0 ? 1 : Math.sqrt(1 - level.noise() * level.noise()) / level.signal();
+    return data * level.signal() * epsilon - level.noise() / data * x0;
+  }
+
+  /** The level of a time. */
+  Level level(float t) {
+    return schedule.isContinuous()
+        ? schedule.levelOfSigma(schedule.sigmaOfTime(t))
+        : Level.of(alphaBar(t));
   }
 
   /** Between two timesteps, the logarithm of the noise level is linear. */

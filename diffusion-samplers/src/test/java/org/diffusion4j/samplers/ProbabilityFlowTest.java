@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
@@ -14,7 +15,9 @@ import org.diffusion4j.samplers.ProbabilityFlow.Divergence;
 import org.diffusion4j.samplers.ProbabilityFlow.Likelihood;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -54,6 +57,29 @@ class ProbabilityFlowTest {
               -Arrays.stream(exact).average().orElseThrow() / 2 / Math.log(2), within(1.5e-3));
       assertThat(found.bitsPerDimension(127.5) - found.bitsPerDimension())
           .isCloseTo(6.9944, within(1e-4));
+    }
+  }
+
+  static Stream<Arguments> processes() {
+    return Stream.of(
+        Arguments.of(NoiseSchedule.flow(1000), Prediction.FLOW),
+        Arguments.of(NoiseSchedule.edm(1000), Prediction.EDM),
+        Arguments.of(NoiseSchedule.varianceExploding(1000, 0.01, 80), Prediction.SCORE));
+  }
+
+  @ParameterizedTest
+  @MethodSource("processes")
+  void logLikelihood_ofAnyProcess_isThatOfTheMixture(NoiseSchedule process, Prediction prediction) {
+    DifferentiableMixture model =
+        new DifferentiableMixture(MixtureDenoiser.inThePlane(process, prediction));
+    try (INDArray x = points()) {
+      Likelihood found =
+          ProbabilityFlow.of(model).logLikelihood(x, Condition.none(), Divergence.exact());
+      double[] exact = densities(model, x);
+      for (int i = 0; i < exact.length; i++) {
+        // Up to what standard normal noise of the highest level lacks of the data's mean.
+        assertThat(found.nats()[i] / 2).isCloseTo(exact[i] / 2, within(8e-3));
+      }
     }
   }
 

@@ -505,6 +505,7 @@ public final class ReferenceSampler {
       for (Transition earlier : told[0] ? List.<Transition>of() : all.subList(0, step.index())) {
         try (Estimate none =
             Estimate.of(
+                new ProcessScale(schedule),
                 Prediction.EPSILON,
                 x,
                 Nd4j.zerosLike(x),

@@ -154,10 +154,11 @@ class SamplersTest {
 
   @Test
   void predictionAndSchedule_thatAreUnknownAreRefused() {
-    SchedulerConfig prediction = config("DDIMScheduler", "prediction_type", "flow_prediction");
+    SchedulerConfig prediction = config("DDIMScheduler", "prediction_type", "x_prediction");
     assertRefused(
         prediction::prediction,
-        "prediction_type must be epsilon, sample or v_prediction but was flow_prediction");
+        "prediction_type must be epsilon, sample, v_prediction or flow_prediction but was"
+            + " x_prediction");
     SchedulerConfig schedule =
         config("DDIMScheduler", "beta_schedule", "exp", "set_alpha_to_one", false);
     String message =

@@ -23,6 +23,7 @@ import picocli.CommandLine.ScopeType;
       SeriesCommand.class,
       ImagesCommand.class,
       GenerateCommand.class,
+      ExportCommand.class,
       InpaintCommand.class,
       RestyleCommand.class,
       InterpolateCommand.class,

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import javax.imageio.ImageIO;
+import onnx.Onnx.ModelProto;
 import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.junit.jupiter.api.BeforeAll;
@@ -85,6 +86,16 @@ class ExamplesTest {
     assertThat(run.err()).isEmpty();
     assertThat(run.exitCode()).isZero();
     assertSize(file, 3 * 49 + 1, 2 * 49 + 1);
+  }
+
+  @Test
+  void export_writesAnOnnxFile() throws IOException {
+    Path file = directory.resolve("model.onnx");
+    Runs run = Runs.of("export", "--model", shared.resolve("model"), "--out", file);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    ModelProto proto = ModelProto.parseFrom(Files.readAllBytes(file));
+    assertThat(proto.getProducerName()).isEqualTo("diffusion4j");
+    assertThat(proto.getGraph().getInput(0).getName()).isEqualTo("sample");
   }
 
   @Test

@@ -34,6 +34,7 @@ class MisuseTest {
         "generate --sampler magic | must be one of ddpm, ddpm-posterior, ddim, euler",
         "generate --sampler ddpm --eta 1 | --eta is for ddim but the sampler is ddpm",
         "generate --eta 2 | --eta must be in [0, 1] but was 2.0",
+        "export --out x.pb | --out must end in .onnx: x.pb",
         "generate --out x.jpg | --out must end in .png or .npy",
         "compare --steps 5,0 | must be at least 1 but was 0",
         "compare --samplers ddim,magic | must be one of ddpm, ddpm-posterior, ddim, euler",

@@ -11,7 +11,6 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.function.BiPredicate;
 import org.diffusion4j.data.NpyFiles;
-import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.text.ImageRequest;
 import org.diffusion4j.text.TextImages;
 import org.diffusion4j.text.TextToImage;
@@ -19,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -58,21 +58,10 @@ public final class EmojiQuality implements Callable<Integer> {
       description = "Texts whose pictures are looked up; default 500.")
   private int texts;
 
-  @Option(
-      names = "--steps",
-      defaultValue = "25",
-      converter = AtLeastOne.class,
-      description = "Sampling steps; default 25.")
-  private int steps;
-
-  @Option(names = "--sampler", defaultValue = "ddim", description = "Default ddim.")
-  private String sampler = "ddim";
+  @Mixin private final SamplerOptions sampler = new SamplerOptions();
 
   @Option(names = "--guidance", defaultValue = "3", description = "Guidance scale; default 3.")
   private double guidance;
-
-  @Option(names = "--seed", defaultValue = "1", description = "Seed of all draws; default 1.")
-  private long seed;
 
   @Option(
       names = "--npy",
@@ -100,8 +89,7 @@ public final class EmojiQuality implements Callable<Integer> {
     }
     double[][] pixels = Quality.pixels(Nd4j.createFromArray(real));
     try (TextToImage model = TextToImage.load(directory)) {
-      out.printf(
-          "# %s: %s, %d steps, guidance %s, seed %d%n", directory, sampler, steps, guidance, seed);
+      out.printf("# %s: %s, guidance %s%n", directory, sampler, guidance);
       tones(model, new TonePictures(images.texts(), pixels));
       retrieval(model, images.texts(), pixels);
     }
@@ -129,7 +117,7 @@ public final class EmojiQuality implements Callable<Integer> {
 
   private void retrieval(TextToImage model, List<String> all, double[][] pixels) {
     List<String> chosen = new ArrayList<>(all);
-    Collections.shuffle(chosen, new Random(seed));
+    Collections.shuffle(chosen, new Random(sampler.seed()));
     List<String> prompts = chosen.subList(0, Math.min(texts, chosen.size()));
     int right =
         count(
@@ -156,9 +144,9 @@ public final class EmojiQuality implements Callable<Integer> {
         ImageRequest.builder(prompts)
             .imagesPerPrompt(each)
             .guidanceScale(guidance)
-            .sampler(Samplers.named(sampler, steps, Samplers.correction(model.scheduler())))
+            .sampler(sampler.of(model.scheduler()))
             .batchSize(16)
-            .seed(seed)
+            .seed(sampler.seed())
             .build();
     INDArray pictures = model.values(request);
     samples.add(pictures);

@@ -11,16 +11,17 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.data.ImageFiles;
+import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
-import org.diffusion4j.samplers.Samplers;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -43,8 +44,15 @@ public final class EnlargeQuality implements Callable<Integer> {
   @Option(
       names = "--data",
       required = true,
-      description = "IDX file of pictures that the model was not trained on.")
+      description = "IDX file or folder of pictures that the model was not trained on.")
   private Path data;
+
+  @Option(
+      names = "--size",
+      defaultValue = "32",
+      converter = AtLeastOne.class,
+      description = "Height and width to which pictures of a folder are scaled; default 32.")
+  private int size;
 
   @Option(
       names = "--factor",
@@ -67,21 +75,7 @@ public final class EnlargeQuality implements Callable<Integer> {
       description = "Samples of each picture; default 8.")
   private int samples;
 
-  @Option(
-      names = "--sampler",
-      defaultValue = "ddim",
-      description = "A name of Samplers.names(); default ddim.")
-  private String sampler = "ddim";
-
-  @Option(
-      names = "--steps",
-      defaultValue = "25",
-      converter = AtLeastOne.class,
-      description = "Sampling steps; default 25.")
-  private int steps;
-
-  @Option(names = "--seed", defaultValue = "1", description = "Seed of the noise; default 1.")
-  private long seed;
+  @Mixin private final SamplerOptions sampler = new SamplerOptions();
 
   @Option(
       names = "--npy",
@@ -108,7 +102,8 @@ public final class EnlargeQuality implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    SampleSource source = IdxImages.read(data);
+    SampleSource source =
+        Files.isDirectory(data) ? ImageFolder.open(data, size, size) : IdxImages.read(data);
     if (n > source.size()) {
       throw new IllegalArgumentException("n must be in [1, " + source.size() + "] but was " + n);
     }
@@ -121,9 +116,7 @@ public final class EnlargeQuality implements Callable<Integer> {
         INDArray each = drawn.reshape(n, samples, -1).mean(1);
         INDArray mean = each.reshape(real.shape());
         INDArray single = single(drawn)) {
-      out.printf(
-          "# %s: %d pictures, %d samples each, %s, %d steps, seed %d%n",
-          directory, n, samples, sampler, steps, seed);
+      out.printf("# %s: %d pictures, %d samples each, %s%n", directory, n, samples, sampler);
       report("bicubic", error(bicubic.repeat(0, samples), real));
       report("single samples", error(drawn, real));
       report("mean of " + samples + " samples", error(mean.repeat(0, samples), real));
@@ -146,13 +139,12 @@ public final class EnlargeQuality implements Callable<Integer> {
     try (INDArray repeated = bicubic.repeat(0, samples)) {
       SamplingRequest request =
           SamplingRequest.builder(n * samples)
-              .seed(seed)
+              .seed(sampler.seed())
               .batchSize(64)
               .condition(Condition.pictures(repeated))
               .build();
       try (SamplingResult result =
-          Samplers.named(sampler, steps, Samplers.correction(trained.scheduler()))
-              .sample(trained.model(), request)) {
+          sampler.of(trained.scheduler()).sample(trained.model(), request)) {
         return result.samples().dup('c');
       }
     }

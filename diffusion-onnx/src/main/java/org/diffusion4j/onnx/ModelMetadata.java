@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 record ModelMetadata(SchedulerConfig scheduler, int classes, boolean unlabelled) {
 
   private static final String LIBRARY = "library";
-  private static final String PREDICTION = "prediction_type";
+  private static final String PREDICTION = "prediction";
   private static final String SCHEDULER = "scheduler_config";
   private static final String SAMPLE_SHAPE = "sample_shape";
   private static final String CLASSES = "classes";
@@ -50,7 +51,7 @@ record ModelMetadata(SchedulerConfig scheduler, int classes, boolean unlabelled)
     json.put(DiffusersFormat.CLASS_NAME, scheduler.className());
     Map<String, String> entries = new LinkedHashMap<>();
     entries.put(LIBRARY, DiffusersFormat.OUR_LIBRARY);
-    entries.put(PREDICTION, scheduler.text(PREDICTION, "epsilon"));
+    entries.put(PREDICTION, scheduler.prediction().name().toLowerCase(Locale.ROOT));
     entries.put(SCHEDULER, new String(Json.compact(json), StandardCharsets.UTF_8));
     entries.put(SAMPLE_SHAPE, Arrays.toString(sampleShape));
     entries.put(CLASSES, String.valueOf(classes));

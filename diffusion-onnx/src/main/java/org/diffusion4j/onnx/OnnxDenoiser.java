@@ -59,7 +59,7 @@ public final class OnnxDenoiser implements Denoiser, AutoCloseable {
   private final OrtSession session;
   private final OnnxInputs inputs;
   private final String output;
-  private final SchedulerConfig scheduler;
+  private final @Nullable SchedulerConfig scheduler;
   private final NoiseSchedule schedule;
   private final Prediction prediction;
   private final long[] sampleShape;
@@ -76,11 +76,8 @@ public final class OnnxDenoiser implements Denoiser, AutoCloseable {
     inputs = OnnxInputs.of(infos(session.getInputInfo()), from.names, from.labels(metadata));
     schedule = from.schedule(metadata);
     prediction = from.prediction(metadata);
-    scheduler =
-        metadata
-            .filter(m -> from.schedule == null && from.prediction == null)
-            .map(ModelMetadata::scheduler)
-            .orElseGet(() -> SchedulerConfig.of(schedule, prediction));
+    boolean stated = from.schedule != null || from.prediction != null;
+    scheduler = stated ? null : metadata.map(ModelMetadata::scheduler).orElse(null);
     sampleShape = sampleShape(inputs.sampleShape(), from.sampleShape);
     Map<String, TensorInfo> outputs = infos(session.getOutputInfo());
     output = output(outputs, from.names);
@@ -188,9 +185,14 @@ public final class OnnxDenoiser implements Denoiser, AutoCloseable {
     return inputs.takes();
   }
 
-  /** The settings of the scheduler that the file names; by default those of the noise schedule. */
+  /**
+   * The settings of the scheduler that the file names; by default those of the noise schedule.
+   *
+   * @throws IllegalArgumentException if the noise schedule is a process in continuous time that is
+   *     not of this library
+   */
   public SchedulerConfig scheduler() {
-    return scheduler;
+    return scheduler == null ? SchedulerConfig.of(schedule, prediction) : scheduler;
   }
 
   /**
@@ -202,7 +204,7 @@ public final class OnnxDenoiser implements Denoiser, AutoCloseable {
   public INDArray predict(INDArray xt, INDArray t, Condition condition) {
     requireSamples(xt);
     int n = Math.toIntExact(xt.size(0));
-    requireTimesteps(t, n);
+    requireTimes(t, n);
     takes().require(condition, n);
     open.readLock().lock();
     try {
@@ -254,16 +256,19 @@ public final class OnnxDenoiser implements Denoiser, AutoCloseable {
     }
   }
 
-  private void requireTimesteps(INDArray t, int n) {
+  private void requireTimes(INDArray t, int n) {
     if (t.dataType() != DataType.FLOAT || t.rank() != 1 || t.size(0) != n) {
       throw new IllegalArgumentException(
           "timesteps must be FLOAT [" + n + "] but were " + OnnxInputs.describe(t));
     }
+    int last = schedule.steps() - 1;
     for (int i = 0; i < n; i++) {
-      float timestep = t.getFloat(i);
-      if (!(timestep >= 0 && timestep <= schedule.steps() - 1)) {
-        throw new IllegalArgumentException(
-            "timestep must be in [0, " + (schedule.steps() - 1) + "] but was " + timestep);
+      float time = t.getFloat(i);
+      if (schedule.isContinuous() && !Float.isFinite(time)) {
+        throw new IllegalArgumentException("time must be finite but was " + time);
+      }
+      if (!schedule.isContinuous() && !(time >= 0 && time <= last)) {
+        throw new IllegalArgumentException("timestep must be in [0, " + last + "] but was " + time);
       }
     }
   }

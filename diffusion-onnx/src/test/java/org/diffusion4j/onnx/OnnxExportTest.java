@@ -52,6 +52,14 @@ class OnnxExportTest {
   }
 
   @Test
+  void processInContinuousTime_isKept() throws IOException {
+    Mlp.Config config = new Mlp.Config(5, 16, 2, 0, false, 0);
+    try (Mlp model = Mlp.create(config, NoiseSchedule.flow(1000), Prediction.FLOW, 3)) {
+      assertAgrees(model, Condition.none());
+    }
+  }
+
+  @Test
   void series_agree() throws IOException {
     UNet1d.Config config = UNet1d.Config.of(2, 16, 8, 16);
     try (UNet1d model = UNet1d.create(config, SCHEDULE, 3)) {
@@ -137,7 +145,7 @@ class OnnxExportTest {
       }
       assertThat(metadata)
           .containsEntry("library", "diffusion4j")
-          .containsEntry("prediction_type", "epsilon")
+          .containsEntry("prediction", "epsilon")
           .containsEntry("sample_shape", "[1, 8, 8]")
           .containsEntry("classes", "3")
           .containsEntry("unlabelled", "false")

@@ -13,6 +13,7 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +32,9 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
 
     Timesteps timesteps;
     X0Correction correction = X0Correction.none();
+
+    /** The denoiser that the steps were fitted to, or null for any. */
+    @Nullable FittedTo fittedTo;
 
     Options(Timesteps timesteps) {
       this.timesteps = Objects.requireNonNull(timesteps, "timesteps");
@@ -73,6 +77,20 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
     return make.apply(changed);
   }
 
+  /** A copy with other steps. */
+  final S with(Timesteps timesteps) {
+    return with(o -> o.timesteps = timesteps);
+  }
+
+  /** A copy with steps that were fitted to a denoiser; it refuses others. */
+  final S with(Timesteps timesteps, FittedTo denoiser) {
+    return with(
+        o -> {
+          o.timesteps = timesteps;
+          o.fittedTo = denoiser;
+        });
+  }
+
   /** A copy with a correction of the predicted clean samples, such as clipping. */
   public S withCorrection(X0Correction correction) {
     Objects.requireNonNull(correction, "correction");
@@ -85,6 +103,9 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
    * is logged once.
    */
   final LoopSampler<S, O> fitted(Denoiser model) {
+    if (options.fittedTo != null) {
+      options.fittedTo.require(model);
+    }
     NoiseSchedule schedule = model.schedule();
     boolean predictsNoise =
         model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
@@ -98,7 +119,8 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
       return with(o -> o.timesteps = o.timesteps.withLambdaMin(LAMBDA_OF_NOISE));
     }
     boolean clips = options.correction != NoCorrection.NONE;
-    boolean doubtful = predictsNoise && !clips && !startsFromSamples();
+    boolean chosen = options.fittedTo == null;
+    boolean doubtful = chosen && predictsNoise && !clips && !startsFromSamples();
     if (doubtful && !warned.getAndSet(true)) {
       LOG.warn(warning(schedule));
     }

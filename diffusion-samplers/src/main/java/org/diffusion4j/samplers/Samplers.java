@@ -1,11 +1,14 @@
 package org.diffusion4j.samplers;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SchedulerConfig;
 import org.diffusion4j.internal.common.Shown;
 
@@ -75,10 +78,52 @@ public final class Samplers {
               + " but was "
               + Shown.text(className));
     }
-    return ofKnown(SchedulerKeys.of(config, className), steps);
+    Fits fits = new Fits(SchedulerKeys.of(config, className));
+    Optional<FittedSampler> solver = fits.solver(steps);
+    return solver.isPresent() ? solver.get() : fits.withSteps(ofKnown(fits.config(), steps), steps);
   }
 
-  private static Sampler ofKnown(SchedulerConfig config, int steps) {
+  /**
+   * Fits a solver with few steps to a denoiser: noise levels and coefficients with which it ends
+   * where solutions of the probability flow in many steps end that start from the same noise. It
+   * calls the denoiser with the samples of a request: 64 times for the solutions, and for each of a
+   * few iterations about {@code 2 steps^2} times. The result is for this denoiser alone, with its
+   * guidance if it has any; others of the same shape, prediction and schedule are not told from it.
+   *
+   * @param config settings of the denoiser, including the correction, of any scheduler
+   * @param steps in [1, 32]
+   * @param model the denoiser
+   * @param trajectories number, noise and condition of the samples; 64 to 256 suffice, which should
+   *     have all conditions that matter
+   * @return the settings with the solver, which {@link #of} uses for this number of steps; saved
+   *     with the model
+   * @throws IllegalArgumentException if an argument does not fit
+   */
+  public static SchedulerConfig fitSolver(
+      SchedulerConfig config, int steps, Denoiser model, SamplingRequest trajectories) {
+    return new Fits(config).withSolver(steps, model, trajectories);
+  }
+
+  /**
+   * Fits the steps of a configuration's sampler to a denoiser: noise levels with which it ends
+   * where solutions of the probability flow in many steps end. They are chosen by the curvature of
+   * the solutions (GITS, Chen et al. 2024), and then improved for the sampler.
+   *
+   * @param config of a scheduler that takes noise levels: not DDPM, DDIM, PNDM, LCM, TCD
+   * @param steps in [1, 32]
+   * @param model the denoiser
+   * @param trajectories as for {@link #fitSolver}
+   * @return the settings with the steps, which {@link #of} uses for this number of steps
+   * @throws IllegalArgumentException if an argument does not fit
+   */
+  public static SchedulerConfig fitSteps(
+      SchedulerConfig config, int steps, Denoiser model, SamplingRequest trajectories) {
+    SchedulerConfig plain = config.with(Fits.STEPS, null).with(Fits.SOLVERS, null);
+    LoopSampler<?, ?> sampler = (LoopSampler<?, ?>) of(plain, steps);
+    return new Fits(config).withSteps(sampler, steps, model, trajectories);
+  }
+
+  private static LoopSampler<?, ?> ofKnown(SchedulerConfig config, int steps) {
     return switch (config.className()) {
       case "DDPMScheduler" -> ddpm(config, steps);
       case "DDIMScheduler" -> ddim(config, steps, 0);
@@ -102,7 +147,7 @@ public final class Samplers {
       case "UniPCMultistepScheduler" -> SolverSamplers.uniPc(config, steps);
       case "DEISMultistepScheduler" -> SolverSamplers.deis(config, steps);
       case "LCMScheduler" -> lcm(config, steps);
-      case "TCDScheduler" -> tcd(config, steps, TCD_ETA);
+      case "TCDScheduler" -> tcdSampler(config, steps, TCD_ETA);
       default -> throw new IllegalStateException(config.className());
     };
   }
@@ -222,6 +267,10 @@ public final class Samplers {
    *     goes to the clean samples; gamma in the paper
    */
   public static Sampler tcd(SchedulerConfig config, int steps, double eta) {
+    return tcdSampler(config, steps, eta);
+  }
+
+  private static TcdSampler tcdSampler(SchedulerConfig config, int steps, double eta) {
     return new TcdSampler(distilled(config, steps), eta);
   }
 

@@ -112,6 +112,7 @@ final class SchedulerKeys {
   @SafeVarargs
   private static Map.Entry<String, Set<String>> used(String className, List<String>... keys) {
     Set<String> all = new HashSet<>(OF_ALL);
+    all.addAll(Fits.keys());
     for (List<String> some : keys) {
       all.addAll(some);
     }

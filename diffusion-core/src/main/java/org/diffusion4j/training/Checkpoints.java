@@ -29,6 +29,7 @@ public final class Checkpoints {
   private final int kept;
   private final @Nullable SchedulerConfig scheduler;
   private final Provenance provenance;
+  private final int averageSteps;
 
   private Checkpoints(
       Path directory,
@@ -36,13 +37,15 @@ public final class Checkpoints {
       @Nullable Duration interval,
       int kept,
       @Nullable SchedulerConfig scheduler,
-      Provenance provenance) {
+      Provenance provenance,
+      int averageSteps) {
     this.directory = Objects.requireNonNull(directory, "directory");
     this.everySteps = everySteps;
     this.interval = interval;
     this.kept = kept;
     this.scheduler = scheduler;
     this.provenance = provenance;
+    this.averageSteps = averageSteps;
   }
 
   /**
@@ -51,7 +54,7 @@ public final class Checkpoints {
    * @param directory of the checkpoints; created if missing
    */
   public static Checkpoints in(Path directory) {
-    return new Checkpoints(directory, 0, null, 3, null, Provenance.ofThisLibrary());
+    return new Checkpoints(directory, 0, null, 3, null, Provenance.ofThisLibrary(), 0);
   }
 
   /**
@@ -64,7 +67,7 @@ public final class Checkpoints {
       throw new IllegalArgumentException(
           "steps between checkpoints must be at least 1 but were " + steps);
     }
-    return new Checkpoints(directory, steps, interval, kept, scheduler, provenance);
+    return new Checkpoints(directory, steps, interval, kept, scheduler, provenance, averageSteps);
   }
 
   /**
@@ -77,7 +80,7 @@ public final class Checkpoints {
       throw new IllegalArgumentException(
           "time between checkpoints must be positive but was " + time);
     }
-    return new Checkpoints(directory, everySteps, time, kept, scheduler, provenance);
+    return new Checkpoints(directory, everySteps, time, kept, scheduler, provenance, averageSteps);
   }
 
   /**
@@ -89,7 +92,8 @@ public final class Checkpoints {
     if (number < 1) {
       throw new IllegalArgumentException("checkpoints kept must be at least 1 but were " + number);
     }
-    return new Checkpoints(directory, everySteps, interval, number, scheduler, provenance);
+    return new Checkpoints(
+        directory, everySteps, interval, number, scheduler, provenance, averageSteps);
   }
 
   /**
@@ -100,7 +104,29 @@ public final class Checkpoints {
    * @param origin the origin of the model
    */
   public Checkpoints describedBy(SchedulerConfig settings, Provenance origin) {
-    return new Checkpoints(directory, everySteps, interval, kept, settings, origin);
+    return new Checkpoints(directory, everySteps, interval, kept, settings, origin, averageSteps);
+  }
+
+  /**
+   * A copy with which the trainer keeps averages of the weights with powers of the time as weights,
+   * in a folder {@code averages}. After training, {@link DiffusionTrainer#useAverage(double)} puts
+   * an average of any width together from them: EDM2 (Karras et al. 2024), section 3.
+   *
+   * @param everySteps number of steps between two snapshots, each of which takes the space of two
+   *     copies of the weights; at least 1, such as a fiftieth of the training
+   */
+  public Checkpoints averages(int everySteps) {
+    if (everySteps < 1) {
+      throw new IllegalArgumentException(
+          "steps between averages must be at least 1 but were " + everySteps);
+    }
+    return new Checkpoints(
+        directory, this.everySteps, interval, kept, scheduler, provenance, everySteps);
+  }
+
+  /** The number of steps between two snapshots of averages, or 0 for none. */
+  int averageSteps() {
+    return averageSteps;
   }
 
   /**

@@ -62,6 +62,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   private final ForwardProcess process;
   private final Descent descent;
   private final @Nullable WeightAverage average;
+  private final @Nullable PowerAverages powers;
   private final @Nullable Saver saver;
   private final @Nullable Exchange exchange;
   private final Feed feed;
@@ -91,11 +92,23 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
         new Descent(
             model, settings.loss(), settings.optimizer(), settings.maxGradientNorm(), exchange);
     average = settings.ema() == 0 ? null : new WeightAverage(model, settings.ema());
+    powers =
+        checkpoints == null || checkpoints.averageSteps() == 0
+            ? null
+            : new PowerAverages(
+                model, checkpoints.directory().resolve("averages"), checkpoints.averageSteps());
     saver =
         checkpoints == null
             ? null
             : new Saver(
-                checkpoints, settings, descent.optimizer(), average, feed, losses, this::verify);
+                checkpoints,
+                settings,
+                descent.optimizer(),
+                average,
+                powers,
+                feed,
+                losses,
+                this::verify);
   }
 
   private void verify() {
@@ -244,6 +257,31 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       throw new IllegalStateException("the trainer averages no weights");
     }
     outsideOfWorkspaces(average::copyToModel);
+    descent.weightsReplaced();
+  }
+
+  /**
+   * Replaces the model's weights by an average over the training in which the weights of a step
+   * count with a power of its number, put together from {@linkplain Checkpoints#averages
+   * snapshots}: EDM2 (Karras et al. 2024), algorithm 3. It may be called again with another width,
+   * to choose the best; before training goes on, {@link #resume} in a new trainer.
+   *
+   * @param width the standard deviation of the profile as a part of the training, in [0.01, 0.28];
+   *     0.05 to 0.15 are usual
+   * @throws IllegalArgumentException if the width is out of range
+   * @throws IllegalStateException if the trainer keeps no snapshots or has done no step
+   * @throws UncheckedIOException if a snapshot cannot be read
+   */
+  public void useAverage(double width) {
+    requireOpen();
+    PowerAverages from = powers;
+    if (from == null || steps == 0) {
+      throw new IllegalStateException(
+          from == null
+              ? "the trainer was given no checkpoints with averages"
+              : "averages must be of a training but no step was done");
+    }
+    outsideOfWorkspaces(() -> from.copyToModel(width, steps));
     descent.weightsReplaced();
   }
 
@@ -487,6 +525,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     if (average != null) {
       average.update(steps);
     }
+    if (powers != null) {
+      powers.update(steps + 1);
+    }
     losses.add(outcome.loss(), outcome.losses(), t, model.schedule().steps());
     feed.mark();
     return new TrainingListener.Step(
@@ -502,6 +543,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   }
 
   private void afterStep(TrainingListener listener) {
+    if (powers != null) {
+      powers.saveIfDue(steps);
+    }
     Validation validation = settings.validation();
     if (validation != null && steps % validation.everySteps() == 0) {
       double loss = loss(validation);
@@ -557,6 +601,9 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
       closeLastStep();
       if (average != null) {
         average.close();
+      }
+      if (powers != null) {
+        powers.close();
       }
       if (saver != null) {
         saver.close();

@@ -47,6 +47,7 @@ final class Saver implements AutoCloseable {
   private final @Nullable PretrainedModel pretrained;
   private final Optimizer.Run optimizer;
   private final @Nullable WeightAverage average;
+  private final @Nullable PowerAverages powers;
   private final Feed feed;
   private final LossStatistics losses;
   private final Runnable verification;
@@ -65,6 +66,7 @@ final class Saver implements AutoCloseable {
       Settings settings,
       Optimizer.Run optimizer,
       @Nullable WeightAverage average,
+      @Nullable PowerAverages powers,
       Feed feed,
       LossStatistics losses,
       Runnable verification) {
@@ -74,6 +76,7 @@ final class Saver implements AutoCloseable {
     this.model = settings.model();
     this.optimizer = optimizer;
     this.average = average;
+    this.powers = powers;
     this.feed = feed;
     this.losses = losses;
     this.verification = verification;
@@ -181,11 +184,17 @@ final class Saver implements AutoCloseable {
       weights.putAll(average.values());
       tensors.put(AVERAGE, average.values());
     }
+    tensors.putAll(powerAverages());
     PretrainedModel described =
         pretrained == null
             ? null
             : pretrained.withProvenance(checkpoints.provenance().with("steps", step));
     Checkpoint.write(folder.at(step), described, weights, tensors, state(step));
+  }
+
+  /** The groups of arrays of averages by powers of the time; none if there are none. */
+  private Map<String, Map<String, INDArray>> powerAverages() {
+    return powers == null ? Map.of() : powers.groups();
   }
 
   /** The contents of model directories; null for a graph that cannot be written. */
@@ -288,6 +297,13 @@ final class Saver implements AutoCloseable {
           "ema must be as in the checkpoint, "
               + (average == null ? "which has averaged weights" : "which has no averaged weights"));
     }
+    for (Map.Entry<String, Map<String, INDArray>> group : powerAverages().entrySet()) {
+      if (!checkpoint.has(group.getKey())) {
+        throw new IllegalArgumentException(
+            "averages must be as in the checkpoint, which was written without them");
+      }
+      checkpoint.check(group.getKey(), group.getValue());
+    }
     checkpoint.check(WEIGHTS, model.parameters());
     if (average != null) {
       checkpoint.check(AVERAGE, average.values());
@@ -313,6 +329,9 @@ final class Saver implements AutoCloseable {
     found.checkpoint.read(OPTIMIZER, optimizer.state());
     if (average != null) {
       found.checkpoint.read(AVERAGE, average.values());
+    }
+    for (Map.Entry<String, Map<String, INDArray>> group : powerAverages().entrySet()) {
+      found.checkpoint.read(group.getKey(), group.getValue());
     }
     found.checkpoint.read(WEIGHTS, model.parameters());
     model.weightsChanged();

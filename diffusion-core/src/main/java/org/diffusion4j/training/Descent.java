@@ -182,7 +182,11 @@ final class Descent implements AutoCloseable {
     Loss.NoisyBatch batch = microBatch.batch();
     try (INDArray time = Nd4j.createFromArray(batch.times())) {
       return model.gradients(
-          batch.xt(), time, microBatch.condition(), loss.of(batch), microBatch.dropout());
+          batch.xt(),
+          time,
+          microBatch.condition(),
+          loss.of(batch, microBatch.condition()),
+          microBatch.dropout());
     }
   }
 

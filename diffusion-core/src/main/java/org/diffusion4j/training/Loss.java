@@ -1,5 +1,6 @@
 package org.diffusion4j.training;
 
+import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
@@ -21,6 +22,16 @@ public interface Loss {
    * @param batch the batch that the model gets; valid as long as the loss is used
    */
   SampleLoss of(NoisyBatch batch);
+
+  /**
+   * The loss of a batch whose samples have a condition. By default the condition does not matter.
+   *
+   * @param batch the batch that the model gets; valid as long as the loss is used
+   * @param condition what the model gets with it
+   */
+  default SampleLoss of(NoisyBatch batch, Condition condition) {
+    return of(batch);
+  }
 
   /**
    * Checks before training that a model can be trained with this loss. By default every model can.
@@ -67,6 +78,22 @@ public interface Loss {
    */
   static Loss hybrid(double lambda) {
     return new HybridLoss(lambda);
+  }
+
+  /**
+   * The loss of consistency tuning: ECT (Geng et al. 2024). It makes a trained model predict, at
+   * each noise level, the sample where the probability flow ends, so that one or two steps suffice:
+   * {@code DdimSampler} with one timestep, {@code LcmSampler} with two. Train in stages, each with
+   * closer noise levels: 0, which is like ordinary training, then 1/2, 3/4, 7/8 and so on. Costs
+   * one prediction more in each step.
+   *
+   * @param model the model to train, which predicts samples or velocities
+   * @param closeness of the two noise levels that are compared, in [0, 1); {@code 1 - 1 / q^a} in
+   *     the paper
+   * @throws IllegalArgumentException if the closeness is out of range
+   */
+  static Loss consistency(Denoiser model, double closeness) {
+    return new ConsistencyLoss(model, closeness);
   }
 
   /**

@@ -56,7 +56,7 @@ record Validation(DataSetIterator data, int everySteps) {
               new Loss.NoisyBatch(
                   batch.x0, noisy.noise(), noisy.xt(), t, model.schedule(), model.prediction());
           Condition condition = corruption.condition(process, batch, draws, noise);
-          sum += n * loss(model, loss.of(noisyBatch), noisyBatch, condition);
+          sum += n * loss(model, loss.of(noisyBatch, condition), noisyBatch, condition);
           samples += n;
         }
       }

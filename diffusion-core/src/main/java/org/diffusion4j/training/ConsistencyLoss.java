@@ -12,9 +12,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The loss of easy consistency tuning, ECT (Geng et al. 2024), section 3: the distance of the clean
- * sample that the model predicts at timestep t from the one that it predicts with the same noise at
- * a lower timestep r, without the gradient of the latter.
+ * The loss of easy consistency tuning, ECT (Geng et al. 2024): the distance of the clean sample
+ * that the model predicts at timestep t from the one that it predicts with the same noise at a
+ * lower timestep r, without the gradient of the latter.
  *
  * @param model the model that is trained
  * @param closeness 1 less the step's part of the noise level, {@code 1 / q^a} in the paper
@@ -103,7 +103,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     return target;
   }
 
-  /** The timestep r of t: section 3.3; -1 is clean. */
+  /** The timestep r of t; -1 is clean. */
   private int lower(NoiseSchedule schedule, int t) {
     double sigma = schedule.alphaBar(t) == 0 ? Double.MAX_VALUE : schedule.sigma(t);
     double mapped = 1 + K / (1 + Math.exp(Math.min(sigma, 700)));

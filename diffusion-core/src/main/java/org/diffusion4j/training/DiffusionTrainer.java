@@ -263,7 +263,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
   /**
    * Replaces the model's weights by an average over the training in which the weights of a step
    * count with a power of its number, put together from {@linkplain Checkpoints#averages
-   * snapshots}: EDM2 (Karras et al. 2024), algorithm 3. It may be called again with another width,
+   * snapshots}: EDM2 (Karras et al. 2024), section 3.2. It may be called again with another width,
    * to choose the best; before training goes on, {@link #resume} in a new trainer.
    *
    * @param width the standard deviation of the profile as a part of the training, in [0.01, 0.28];

@@ -2,7 +2,7 @@ package org.diffusion4j.training;
 
 /**
  * The weights of an average over training: a power of the time, {@code (gamma + 1) tau^gamma /
- * t^(gamma + 1)} for tau up to t. EDM2 (Karras et al. 2024), equation 122.
+ * t^(gamma + 1)} for tau up to t. EDM2 (Karras et al. 2024), section 3.1.
  *
  * @param gamma the power, at least 0
  * @param t the end, in steps
@@ -40,12 +40,12 @@ record PowerProfile(double gamma, double t) {
     return new PowerProfile(low, t);
   }
 
-  /** Equation 126. */
+  /** The relative width of a power. */
   private static double width(double gamma) {
     return Math.sqrt((gamma + 1) / (gamma + 3)) / (gamma + 2);
   }
 
-  /** The weight of the old average in a step that ends at t: equation 127. */
+  /** The weight of the old average in a step that ends at t. */
   double keep() {
     return Math.pow(1 - 1 / t, gamma + 1);
   }
@@ -67,7 +67,7 @@ record PowerProfile(double gamma, double t) {
 
   /**
    * The factors with which averages of some profiles add up to one of this profile as well as they
-   * can: algorithm 3.
+   * can: section 3.2.
    */
   double[] from(PowerProfile... known) {
     int n = known.length;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.SamplingRequest;
@@ -43,6 +44,17 @@ record Fits(SchedulerConfig config) {
   /** The solver that was fitted for a number of steps. */
   Optional<FittedSampler> solver(int steps) {
     int length = Solver.length(steps);
+    for (double[] list : lists(SOLVERS)) {
+      if (IntStream.rangeClosed(1, MOST).noneMatch(n -> Solver.length(n) == list.length)) {
+        throw new IllegalArgumentException(
+            SOLVERS
+                + " must be of 1 to "
+                + MOST
+                + " steps but one has "
+                + list.length
+                + " numbers");
+      }
+    }
     return lists(SOLVERS).stream()
         .filter(list -> list.length == length)
         .findAny()

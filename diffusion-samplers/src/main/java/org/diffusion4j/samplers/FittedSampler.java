@@ -13,7 +13,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * A linear multistep method whose noise levels and coefficients were fitted to a denoiser: {@code
  * y' = c_0 y + c_1 x_0 + c_2 x_0' + ...} with {@code y = x / signal}, this step's prediction x_0
  * and those of the steps before. Every explicit solver of the probability flow with one call per
- * step is of this form: Shaul et al. 2024, Bespoke Non-Stationary Solvers, equation 8.
+ * step is of this form: Shaul et al. 2024, Bespoke Non-Stationary Solvers.
  */
 final class FittedSampler extends LoopSampler<FittedSampler, FittedSampler.Options> {
 

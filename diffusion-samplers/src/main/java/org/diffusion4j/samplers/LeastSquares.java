@@ -28,10 +28,9 @@ final class LeastSquares {
     float @Nullable [] of(double[] parameters);
 
     /**
-     * The derivatives of the values with respect to each parameter, at the parameters of the last
-     * call of {@link #of} whose values were the best.
+     * The derivatives of the values with respect to each parameter.
      *
-     * @param values at these parameters
+     * @param values at the parameters
      */
     float[][] derivatives(double[] parameters, float[] values);
   }

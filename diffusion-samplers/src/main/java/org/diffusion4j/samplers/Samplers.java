@@ -89,6 +89,7 @@ public final class Samplers {
    * calls the denoiser with the samples of a request: 64 times for the solutions, and for each of a
    * few iterations about {@code 2 steps^2} times. The result is for this denoiser alone, with its
    * guidance if it has any; others of the same shape, prediction and schedule are not told from it.
+   * It needs memory for about 260 arrays of the size of all these samples.
    *
    * @param config settings of the denoiser, including the correction, of any scheduler
    * @param steps in [1, 32]

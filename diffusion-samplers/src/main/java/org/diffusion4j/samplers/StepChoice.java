@@ -6,13 +6,13 @@ import java.util.List;
 import org.diffusion4j.NoiseSchedule.Level;
 
 /**
- * The choice of a few nodes of many: GITS (Chen et al. 2024), section 3.3. The cost of a step is
- * the distance of its end from the trajectory, if it starts on the trajectory and follows its
- * tangent; the cheapest way is found by dynamic programming.
+ * The choice of a few nodes of many: GITS (Chen et al. 2024). The cost of a step is the distance of
+ * its end from the trajectory, if it starts on the trajectory and follows its tangent; the cheapest
+ * way is found by dynamic programming.
  */
 final class StepChoice {
 
-  /** GITS, section 3.3, has 1.15. */
+  /** The authors have 1.15. */
   private static final double[] GROWTHS = {1, 1.15, 1.3};
 
   private final double[] sigmas;

@@ -156,6 +156,9 @@ class FittedSamplersTest {
       assertThatThrownBy(() -> Samplers.of(bad, 1))
           .hasMessageContaining("fitted_solvers must be lists of numbers but one was ");
     }
+    SchedulerConfig cut = config.with("fitted_solvers", List.of(List.of(1.0, 2.0)));
+    assertThatThrownBy(() -> Samplers.of(cut, 1))
+        .hasMessageContaining("must be of 1 to 32 steps but one has 2 numbers");
     SchedulerConfig ascending =
         config
             .with("fitted_steps", List.of(List.of(1.0, 2.0)))

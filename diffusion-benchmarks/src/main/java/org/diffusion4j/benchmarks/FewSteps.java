@@ -20,6 +20,7 @@ import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.samplers.X0Correction;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -155,7 +156,7 @@ public final class FewSteps implements Callable<Integer> {
     return fitted;
   }
 
-  private void tell(String what, int count, long begin, Object numbers) {
+  private void tell(String what, int count, long begin, @Nullable Object numbers) {
     print.printf(
         Locale.ROOT,
         "%s, %d: %.0f s, %s%n",

@@ -39,7 +39,9 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     if (trained != model) {
       throw new IllegalArgumentException("a consistency loss must be of the model that is trained");
     }
-    if (model.prediction() == Prediction.EPSILON || model.learnsVariance()) {
+    boolean predictsNoise =
+        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
+    if (predictsNoise || model.learnsVariance()) {
       throw new IllegalArgumentException(
           "a consistency loss must be of a model that predicts samples or velocities, without a"
               + " variance");
@@ -58,7 +60,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     int n = batch.t().length;
     int size = x.length / n;
     return (i, output, gradient) -> {
-      Level level = Level.of(batch.schedule().alphaBar(batch.t()[i]));
+      Level level = batch.schedule().level(batch.t()[i]);
       double squares = 0;
       for (int k = 0; k < size; k++) {
         double difference =
@@ -85,7 +87,9 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     int size = target.length / r.length;
     float[] times = new float[r.length];
     for (int i = 0; i < r.length; i++) {
-      times[i] = Math.max(0, r[i]);
+      int s = Math.max(0, r[i]);
+      NoiseSchedule schedule = batch.schedule();
+      times[i] = schedule.isContinuous() ? (float) schedule.time(schedule.sigma(s)) : s;
     }
     try (INDArray xr = new ForwardProcess(batch.schedule()).noisy(batch.x0(), batch.noise(), r);
         INDArray t = Nd4j.createFromArray(times);
@@ -95,7 +99,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
       for (int k = 0; k < target.length; k++) {
         int s = r[k / size];
         if (s >= 0) {
-          Level level = Level.of(batch.schedule().alphaBar(s));
+          Level level = batch.schedule().level(s);
           target[k] = (float) clean(batch.prediction(), level, x[k], predicted[k]);
         }
       }
@@ -116,12 +120,17 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
   }
 
   private static double clean(Prediction prediction, Level level, double x, double output) {
-    return prediction == Prediction.SAMPLE ? output : level.signal() * x - level.noise() * output;
+    return prediction.ofEpsilon(level) / determinant(prediction, level) * x
+        + slope(prediction, level) * output;
   }
 
-  /** The derivative of the clean sample with respect to the output. */
+  /** The derivative of the clean sample with respect to the output: {@link Prediction#x0}. */
   private static double slope(Prediction prediction, Level level) {
-    return prediction == Prediction.SAMPLE ? 1 : -level.noise();
+    return -level.noise() / determinant(prediction, level);
+  }
+
+  private static double determinant(Prediction prediction, Level level) {
+    return level.signal() * prediction.ofEpsilon(level) - level.noise() * prediction.ofX0(level);
   }
 
   @Override

@@ -16,10 +16,8 @@ record FittedTo(String text) {
     NoiseSchedule schedule = model.schedule();
     CRC32 checksum = new CRC32();
     for (int t = 0; t < schedule.steps(); t++) {
-      long bits = Float.floatToIntBits((float) schedule.alphaBar(t));
-      for (int shift = 0; shift < Integer.SIZE; shift += Byte.SIZE) {
-        checksum.update((int) (bits >>> shift) & 0xff);
-      }
+      update(checksum, schedule.level(t).signal());
+      update(checksum, schedule.level(t).noise());
     }
     return new FittedTo(
         Arrays.toString(model.sampleShape())
@@ -29,6 +27,13 @@ record FittedTo(String text) {
             + schedule.steps()
             + " "
             + Long.toHexString(checksum.getValue()));
+  }
+
+  private static void update(CRC32 checksum, double value) {
+    int bits = Float.floatToIntBits((float) value);
+    for (int shift = 0; shift < Integer.SIZE; shift += Byte.SIZE) {
+      checksum.update(bits >>> shift & 0xff);
+    }
   }
 
   /**

@@ -39,7 +39,7 @@ final class Predictions implements AutoCloseable {
    * @param sigma their noise level
    */
   float[] x0(float[] y, double sigma) {
-    Level level = Level.ofSigma(sigma);
+    Level level = model.schedule().levelOfSigma(sigma);
     int size = y.length / request.count();
     float[] all = new float[y.length];
     for (int first = 0; first < request.count(); first += request.batchSize()) {
@@ -62,7 +62,7 @@ final class Predictions implements AutoCloseable {
                 ? output.get(NDArrayIndex.all(), NDArrayIndex.interval(0, xt.size(1)))
                 : output;
         try (INDArray plain = mean.dup('c');
-            INDArray x0 = model.prediction().x0(xt, plain, level.alphaBar())) {
+            INDArray x0 = model.prediction().x0(xt, plain, level)) {
           correction.correct(x0, xt, level);
           System.arraycopy(Trajectories.values(x0), 0, all, first * size, n * size);
         }

@@ -2,6 +2,8 @@ package org.diffusion4j.internal.common;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 import net.jqwik.api.ForAll;
@@ -32,6 +34,26 @@ class L64X128MixRandomTest {
     RandomGenerator ours = new L64X128MixRandom(0);
     for (int i = 0; i < 10_000; i++) {
       assertThat(ours.nextLong()).isEqualTo(theirs.nextLong());
+    }
+  }
+
+  /** As in Spark, where the loader of an application's jars need not see the JDK's services. */
+  @Test
+  void numbers_underALoaderThatSeesNoServices() throws Exception {
+    URL classes = L64X128MixRandom.class.getProtectionDomain().getCodeSource().getLocation();
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    try (URLClassLoader alone = new URLClassLoader(new URL[] {classes}, null)) {
+      thread.setContextClassLoader(alone);
+      Class<?> loaded = alone.loadClass(L64X128MixRandom.class.getName());
+      assertThat(loaded).isNotSameAs(L64X128MixRandom.class);
+      RandomGenerator theirs = (RandomGenerator) loaded.getConstructor(long.class).newInstance(42L);
+      RandomGenerator ours = new L64X128MixRandom(42);
+      for (int i = 0; i < 100; i++) {
+        assertThat(theirs.nextLong()).isEqualTo(ours.nextLong());
+      }
+    } finally {
+      thread.setContextClassLoader(before);
     }
   }
 }

@@ -148,7 +148,7 @@ public final class DeisSampler extends LoopSampler<DeisSampler, DeisSampler.Opti
   }
 
   /** The coefficients of the polynomial that is 1 at the j-th point and 0 at the others. */
-  private static double[] lagrange(double[] u, int j) {
+  static double[] lagrange(double[] u, int j) {
     double[] coefficients = new double[u.length];
     coefficients[0] = 1;
     for (int k = 0; k < u.length; k++) {

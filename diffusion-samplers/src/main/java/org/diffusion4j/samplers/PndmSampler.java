@@ -28,6 +28,8 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   static final class Options extends LoopSampler.Options {
 
     private boolean rungeKutta;
+    private boolean lowerOrder;
+    private double @Nullable [] noises;
     private boolean combinesOutputs;
     private boolean cutsCalls;
     private double finalAlphaBar = 1;
@@ -66,6 +68,22 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   /**
+   * A copy whose first steps are of lower order: iPNDM (Zhang and Chen 2023, section 3). Each step
+   * calls the denoiser once. A step from noise alone takes the clean samples to be 0, as published.
+   */
+  PndmSampler withLowerOrderStart() {
+    return with(o -> o.lowerOrder = true);
+  }
+
+  /**
+   * A copy that begins its steps at levels of these noises, in the scale that preserves variance.
+   */
+  PndmSampler withNoises(double... descending) {
+    double[] copy = descending.clone();
+    return with(o -> o.noises = copy);
+  }
+
+  /**
    * A copy with another alphaBar at the end of the last step.
    *
    * @param alphaBar in (0, 1]; diffusers' default is the schedule's {@code alphaBar(0)}
@@ -95,6 +113,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   @Override
   String described() {
     return (options.rungeKutta ? ", Runge-Kutta start" : "")
+        + (options.lowerOrder ? ", lower order start" : "")
         + (options.combinesOutputs ? ", velocities combined" : "");
   }
 
@@ -113,6 +132,17 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
   }
 
   private List<Transition> moves(NoiseSchedule schedule) {
+    double[] noises = options.noises;
+    if (noises != null) {
+      double[] times = new double[noises.length];
+      Level[] levels = new Level[noises.length + 1];
+      for (int i = 0; i < noises.length; i++) {
+        levels[i] = new Level(Math.sqrt(1 - noises[i] * noises[i]), noises[i]);
+        times[i] = schedule.time(levels[i].sigma());
+      }
+      levels[noises.length] = Level.CLEAN;
+      return Transition.chain(times, levels);
+    }
     return options.timesteps.down(schedule, Level.of(options.finalAlphaBar));
   }
 
@@ -123,6 +153,9 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
     if (options.rungeKutta && moves.size() <= RUNGE_KUTTA_STEPS) {
       throw new IllegalArgumentException(
           "steps must be at least 4 with a Runge-Kutta start but were " + moves.size());
+    }
+    if (options.lowerOrder) {
+      return moves;
     }
     List<Transition> stages = new ArrayList<>();
     for (Transition move : moves) {
@@ -232,7 +265,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
           return move(step, mean, base);
         }
       }
-      if (step.index() == 0 && !step.last()) {
+      if (step.index() == 0 && !step.last() && !options.lowerOrder) {
         start = x.dup();
       }
       noises.push(step.at(), found);
@@ -276,7 +309,7 @@ public final class PndmSampler extends LoopSampler<PndmSampler, PndmSampler.Opti
     private INDArray move(Transition step, INDArray found, INDArray x) {
       Level from = step.from();
       Level to = step.to();
-      double kept = to.signal() / from.signal();
+      double kept = from.signal() == 0 ? 0 : to.signal() / from.signal();
       double added = to.noise() - kept * from.noise();
       return options.combinesOutputs
           ? Elements.combine(kept + added * from.noise(), x, added * from.signal(), found)

@@ -51,6 +51,16 @@ final class SamplerNames {
     MAKERS.put("dpm++2s", (n, c) -> new DpmSolverSinglestepSampler(n).withCorrection(c));
     MAKERS.put("unipc", (n, c) -> new UniPcSampler(n).withCorrection(c));
     MAKERS.put("deis", (n, c) -> new DeisSampler(n).withCorrection(c));
+    MAKERS.put("dpm++-sde", (n, c) -> new DpmSdeSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("sa", (n, c) -> new SaSolverSampler(trailing(n)).withCorrection(c));
+    MAKERS.put("ipndm", (n, c) -> new PndmSampler(n).withLowerOrderStart().withCorrection(c));
+    MAKERS.put("flow", (n, c) -> FlowSampler.euler(FlowSteps.evenly(n)).withCorrection(c));
+    MAKERS.put("flow-heun", (n, c) -> FlowSampler.heun(FlowSteps.evenly(n)).withCorrection(c));
+    MAKERS.put(
+        "pc",
+        (n, c) ->
+            new PredictorCorrectorSampler(Timesteps.of(n, Timesteps.Spacing.EXPONENTIAL))
+                .withCorrection(c));
     MAKERS.put("lcm", (n, c) -> new LcmSampler(n).withCorrection(c));
     MAKERS.put("tcd", (n, c) -> new TcdSampler(n).withCorrection(c));
   }

@@ -126,8 +126,8 @@ public final class Samplers {
 
   private static LoopSampler<?, ?> ofKnown(SchedulerConfig config, int steps) {
     return switch (config.className()) {
-      case "DDPMScheduler" -> ddpm(config, steps);
-      case "DDIMScheduler" -> ddim(config, steps, 0);
+      case "DDPMScheduler", "DDPMParallelScheduler" -> ddpm(config, steps);
+      case "DDIMScheduler", "DDIMParallelScheduler" -> ddim(config, steps, 0);
       case "DDIMInverseScheduler" -> ddimInversion(config, steps);
       case "RePaintScheduler" -> repaint(config, steps, config.number("eta", 0));
       case "PNDMScheduler" -> pndm(config, steps);
@@ -147,6 +147,17 @@ public final class Samplers {
       case "DPMSolverSinglestepScheduler" -> SolverSamplers.singlestep(config, steps);
       case "UniPCMultistepScheduler" -> SolverSamplers.uniPc(config, steps);
       case "DEISMultistepScheduler" -> SolverSamplers.deis(config, steps);
+      case "DPMSolverSDEScheduler" -> new DpmSdeSampler(nodes(config, steps, SigmaTime.BETWEEN));
+      case "SASolverScheduler" -> SolverSamplers.saSolver(config, steps);
+      case "UnCLIPScheduler" -> unClip(config, steps);
+      case "EDMEulerScheduler",
+          "EDMDPMSolverMultistepScheduler",
+          "CMStochasticIterativeScheduler",
+          "ScoreSdeVeScheduler",
+          "IPNDMScheduler",
+          "FlowMatchEulerDiscreteScheduler",
+          "FlowMatchHeunDiscreteScheduler" ->
+          ProcessSamplers.of(config, steps);
       case "LCMScheduler" -> lcm(config, steps);
       case "TCDScheduler" -> tcdSampler(config, steps, TCD_ETA);
       default -> throw new IllegalStateException(config.className());
@@ -224,6 +235,20 @@ public final class Samplers {
       sampler = sampler.withRungeKuttaStart();
     }
     return config.prediction() == Prediction.VELOCITY ? sampler.withCombinedVelocities() : sampler;
+  }
+
+  /** DDPM with evenly spaced steps from T-1 to 0: Ramesh et al. 2022. */
+  private static DdpmSampler unClip(SchedulerConfig config, int steps) {
+    config.oneOf("beta_schedule", "squaredcos_cap_v2", Set.of("squaredcos_cap_v2"));
+    boolean learned =
+        config
+            .oneOf("variance_type", "fixed_small_log", Set.of("fixed_small_log", "learned_range"))
+            .equals("learned_range");
+    Timesteps linspace = Timesteps.of(steps, Timesteps.Spacing.LINSPACE);
+    return DdpmSampler.of(
+            learned ? DdpmSampler.Variance.LEARNED_RANGE : DdpmSampler.Variance.POSTERIOR,
+            linspace.withLambdaMin(Double.NEGATIVE_INFINITY))
+        .withCorrection(correction(config, true));
   }
 
   private static EulerSampler euler(SchedulerConfig config, int steps) {

@@ -40,10 +40,22 @@ final class SchedulerKeys {
           "final_sigmas_type",
           "lambda_min_clipped");
 
-  /**
-   * Settings of the noise schedule and the model, and those of flow matching, which is not
-   * supported.
-   */
+  private static final List<String> EDM =
+      List.of("sigma_min", "sigma_max", "sigma_data", "sigma_schedule", "rho");
+  private static final List<String> FLOW =
+      List.of(
+          "shift",
+          "base_shift",
+          "mu",
+          "shift_terminal",
+          "time_shift_type",
+          "invert_sigmas",
+          "stochastic_sampling",
+          "use_karras_sigmas",
+          "use_exponential_sigmas",
+          "use_beta_sigmas");
+
+  /** Settings of the noise schedule and the model, and those that make a flow of the others. */
   private static final List<String> OF_ALL =
       List.of(
           "num_train_timesteps",
@@ -60,6 +72,31 @@ final class SchedulerKeys {
       Map.ofEntries(
           used("DDPMScheduler", List.of("variance_type"), SPACING, CLIP, THRESHOLD),
           used("DDIMScheduler", List.of("set_alpha_to_one"), SPACING, CLIP, THRESHOLD),
+          used("DDPMParallelScheduler", List.of("variance_type"), SPACING, CLIP, THRESHOLD),
+          used("DDIMParallelScheduler", List.of("set_alpha_to_one"), SPACING, CLIP, THRESHOLD),
+          used("UnCLIPScheduler", List.of("variance_type"), CLIP),
+          used("DPMSolverSDEScheduler", SPACING, SIGMAS),
+          used(
+              "SASolverScheduler",
+              List.of(
+                  "predictor_order",
+                  "corrector_order",
+                  "algorithm_type",
+                  "lower_order_final",
+                  "lambda_min_clipped",
+                  "tau_func"),
+              SPACING,
+              SIGMAS,
+              THRESHOLD),
+          used("EDMEulerScheduler", EDM, List.of("final_sigmas_type")),
+          used("EDMDPMSolverMultistepScheduler", EDM, THRESHOLD, DPM, List.of("euler_at_final")),
+          used("CMStochasticIterativeScheduler", EDM, List.of("s_noise", "clip_denoised")),
+          used(
+              "ScoreSdeVeScheduler",
+              List.of("sigma_min", "sigma_max", "snr", "sampling_eps", "correct_steps")),
+          used("IPNDMScheduler"),
+          used("FlowMatchEulerDiscreteScheduler", FLOW),
+          used("FlowMatchHeunDiscreteScheduler", List.of("shift")),
           used("DDIMInverseScheduler", List.of("set_alpha_to_one"), SPACING, CLIP),
           used("RePaintScheduler", List.of("eta", "clip_sample")),
           used("PNDMScheduler", List.of("skip_prk_steps", "set_alpha_to_one"), SPACING),

@@ -12,7 +12,14 @@ import org.diffusion4j.samplers.Timesteps.FinalSigma;
 final class SolverSamplers {
 
   private static final Set<String> DPM_ALGORITHMS =
-      Set.of("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "deis");
+      Set.of(
+          "dpmsolver",
+          "dpmsolver++",
+          "sde-dpmsolver",
+          "sde-dpmsolver++",
+          "deis",
+          "data_prediction",
+          "noise_prediction");
 
   /**
    * The solver types with which a configuration of one of these schedulers is read as one of
@@ -29,9 +36,14 @@ final class SolverSamplers {
     boolean cosine =
         !settings.isGiven("trained_betas")
             && config.text("beta_schedule", "linear").equals("squaredcos_cap_v2");
+    SigmaTime time = cosine ? SigmaTime.LOWER : SigmaTime.NEAREST;
+    return multistep(config, settings.intervals(steps, time));
+  }
+
+  static DpmSolverSampler multistep(SchedulerConfig config, Timesteps timesteps) {
+    SchedulerSettings settings = new SchedulerSettings(config);
     DpmSolverSampler sampler =
-        new DpmSolverSampler(
-                settings.intervals(steps, cosine ? SigmaTime.LOWER : SigmaTime.NEAREST))
+        new DpmSolverSampler(timesteps)
             .withAlgorithm(algorithm(config))
             .withOrder(config.integer("solver_order", 2))
             .withFinalSigma(settings.finalSigma())
@@ -109,12 +121,33 @@ final class SolverSamplers {
 
   static DeisSampler deis(SchedulerConfig config, int steps) {
     SchedulerSettings settings = new SchedulerSettings(config);
-    config.oneOf("algorithm_type", "deis", Set.of("deis", "dpmsolver", "dpmsolver++"));
+    config.oneOf("algorithm_type", "deis", DPM_ALGORITHMS);
     config.oneOf("solver_type", "logrho", SOLVER_TYPES);
     DeisSampler sampler =
         new DeisSampler(settings.intervals(steps, SigmaTime.NEAREST))
             .withOrder(config.integer("solver_order", 2))
             .withCorrection(Samplers.correction(config, false));
+    return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
+  }
+
+  static SaSolverSampler saSolver(SchedulerConfig config, int steps) {
+    SchedulerSettings settings = new SchedulerSettings(config);
+    if (settings.isGiven("tau_func")) {
+      throw new IllegalArgumentException("tau_func must be null for SASolverScheduler");
+    }
+    boolean inEpsilon =
+        config
+            .oneOf("algorithm_type", "data_prediction", DPM_ALGORITHMS)
+            .equals("noise_prediction");
+    SaSolverSampler sampler =
+        new SaSolverSampler(settings.intervals(steps, SigmaTime.NEAREST))
+            .withTau(new SaSolverSampler.Tau(1, 200, 800, true))
+            .withOrders(config.integer("predictor_order", 2), config.integer("corrector_order", 2))
+            .withPublishedSecondOrder()
+            .withCorrection(Samplers.correction(config, false));
+    if (inEpsilon) {
+      sampler = sampler.withEpsilon();
+    }
     return config.flag("lower_order_final", true) ? sampler : sampler.withFullOrderAtEnd();
   }
 

@@ -63,6 +63,56 @@ sealed interface Steps {
     }
   }
 
+  /** Evenly spaced timesteps in sections. */
+  record Sections(int... counts) implements Steps {
+
+    public Sections {
+      counts = counts.clone();
+      if (counts.length == 0) {
+        throw new IllegalArgumentException("sections must not be empty");
+      }
+      for (int count : counts) {
+        Limits.steps(count);
+      }
+    }
+
+    @Override
+    public int[] whole(int last, int total) {
+      int[] ascending = new int[IntStream.of(counts).sum()];
+      int taken = 0;
+      int start = 0;
+      for (int i = 0; i < counts.length; i++) {
+        int size = total / counts.length + (i < total % counts.length ? 1 : 0);
+        if (size < counts[i]) {
+          throw new IllegalArgumentException(
+              "steps of a section must be at most its length, " + size + ", but were " + counts[i]);
+        }
+        double stride = counts[i] == 1 ? 1 : (size - 1.0) / (counts[i] - 1);
+        double offset = 0;
+        for (int k = 0; k < counts[i]; k++) {
+          ascending[taken++] = start + (int) Math.rint(offset);
+          offset += stride;
+        }
+        start += size;
+      }
+      int count = taken;
+      return IntStream.range(0, count)
+          .map(i -> ascending[count - 1 - i])
+          .filter(t -> t < last)
+          .toArray();
+    }
+
+    @Override
+    public int count(int total) {
+      return requireAtMost(IntStream.of(counts).sum(), total);
+    }
+
+    @Override
+    public String toString() {
+      return "sections " + Arrays.toString(counts);
+    }
+  }
+
   /** A list of timesteps. */
   record Listed(int... descending) implements Steps {
 

@@ -153,6 +153,17 @@ public final class Timesteps {
   }
 
   /**
+   * Evenly spaced timesteps in each of several sections of equal length: the respacing of improved
+   * diffusion (Nichol and Dhariwal 2021, section 4), {@code "10,15,20"}. The first section has the
+   * lowest timesteps.
+   *
+   * @param counts number of timesteps in each section, at least 1 and at most its length
+   */
+  public static Timesteps sections(int... counts) {
+    return of(new Steps.Sections(counts));
+  }
+
+  /**
    * A list of noise levels.
    *
    * @param descending values of sigma, {@code sqrt((1 - alphaBar) / alphaBar)}, at least one,

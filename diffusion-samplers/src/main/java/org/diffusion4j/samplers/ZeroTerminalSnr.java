@@ -19,11 +19,12 @@ final class ZeroTerminalSnr {
     int last = schedule.steps() - 1;
     boolean predictsNoise =
         model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
-    if (!predictsNoise || schedule.alphaBar(last) > 0) {
+    if (!predictsNoise) {
       return;
     }
+    boolean endsInNoise = schedule.alphaBar(last) == 0 && !schedule.isContinuous();
     for (Transition step : transitions) {
-      if (schedule.isContinuous() ? step.at().signal() == 0 : step.t() > last - 1) {
+      if (step.at().signal() == 0 || (endsInNoise && step.t() > last - 1)) {
         throw new IllegalArgumentException(
             "the denoiser must predict velocities or samples where the schedule's alphaBar is 0, at"
                 + " timestep "

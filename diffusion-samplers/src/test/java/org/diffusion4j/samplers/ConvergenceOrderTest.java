@@ -78,11 +78,16 @@ class ConvergenceOrderTest {
         levels("UniPC 2 bh1", 3, t -> uniPc(t).withVariant(UniPcSampler.Variant.BH1)),
         levels("UniPC 2 epsilon", 3, t -> uniPc(t).withEpsilon()),
         levels("UniPC 3", 4, t -> uniPc(t).withOrder(3)),
+        levels("SA-Solver 2", 2, t -> saSolver(t, 2)),
+        levels("SA-Solver 3", 3, t -> saSolver(t, 3)),
+        levels("Flow Euler", 1, t -> FlowSampler.euler(straight(t))),
+        levels("Flow Heun", 2, t -> FlowSampler.heun(straight(t))),
         levels("DEIS 1", 1, t -> deis(t).withOrder(1)),
         levels("DEIS 2", 2, t -> deis(t)),
         levels("DEIS 3", 3, t -> deis(t).withOrder(3)),
         whole("DDIM", 1, t -> new DdimSampler(t, 0)),
         whole("PNDM", 2, PndmSampler::new),
+        whole("iPNDM", 2, t -> new PndmSampler(t).withLowerOrderStart()),
         whole("PNDM Runge-Kutta", 2, t -> new PndmSampler(t).withRungeKuttaStart()));
   }
 
@@ -111,6 +116,22 @@ class ConvergenceOrderTest {
 
   private static UniPcSampler uniPc(Timesteps t) {
     return new UniPcSampler(t).withFinalSigma(FinalSigma.MIN).withFullOrderAtEnd();
+  }
+
+  /** Without noise. */
+  private static SaSolverSampler saSolver(Timesteps t, int order) {
+    return new SaSolverSampler(t)
+        .withTau(new SaSolverSampler.Tau(0, 0, 1, false))
+        .withOrders(order, order)
+        .withFullOrderAtEnd();
+  }
+
+  private static FlowSteps straight(Timesteps t) {
+    double[] shares =
+        t.nodes(SCHEDULE, FinalSigma.ZERO).transitions().stream()
+            .mapToDouble(step -> step.from().sigma() / (1 + step.from().sigma()))
+            .toArray();
+    return FlowSteps.list(shares);
   }
 
   private static DeisSampler deis(Timesteps t) {

@@ -37,7 +37,16 @@ public final class ReferenceSampler {
           "HeunDiscreteScheduler",
           "LMSDiscreteScheduler",
           "KDPM2DiscreteScheduler",
-          "KDPM2AncestralDiscreteScheduler");
+          "KDPM2AncestralDiscreteScheduler",
+          "DPMSolverSDEScheduler",
+          "EDMEulerScheduler",
+          "EDMDPMSolverMultistepScheduler",
+          "CMStochasticIterativeScheduler",
+          "ScoreSdeVeScheduler");
+
+  /** The schedulers that keep {@code (1 - s) x_0 + s epsilon}. */
+  private static final Set<String> FLOWS =
+      Set.of("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler");
 
   /** The schedulers that mix samples and noise by their list of noise levels. */
   private static final Set<String> SOLVERS =
@@ -45,7 +54,8 @@ public final class ReferenceSampler {
           "DPMSolverMultistepScheduler",
           "DPMSolverSinglestepScheduler",
           "UniPCMultistepScheduler",
-          "DEISMultistepScheduler");
+          "DEISMultistepScheduler",
+          "SASolverScheduler");
 
   /** What a step is told; {@code return_dict} changes nothing. */
   static final Set<String> ARGUMENTS =
@@ -61,7 +71,13 @@ public final class ReferenceSampler {
 
   /** What {@code set_timesteps} is told. */
   private static final Set<String> SET_TIMESTEPS =
-      Set.of("timesteps", "sigmas", "original_inference_steps", "strength", "num_inference_steps");
+      Set.of(
+          "timesteps",
+          "sigmas",
+          "original_inference_steps",
+          "strength",
+          "num_inference_steps",
+          "mu");
 
   private final SchedulerConfig config;
   private final NoiseSchedule schedule;
@@ -87,14 +103,20 @@ public final class ReferenceSampler {
       Integer inferenceSteps,
       Map<String, Object> stepArguments,
       Map<String, Object> setTimesteps) {
-    this.config = config;
+    this.config =
+        setTimesteps.containsKey("mu") ? config.with("mu", setTimesteps.get("mu")) : config;
     schedule = config.schedule();
     arguments = stepArguments;
     requireKnown("argument of a step", stepArguments, ARGUMENTS);
     requireKnown("argument of set_timesteps", setTimesteps, SET_TIMESTEPS);
-    Timesteps given = given(setTimesteps, inferenceSteps);
     n = inferenceSteps == null ? count(setTimesteps) : inferenceSteps;
     LoopSampler<?, ?> whole = ours();
+    boolean flow = FLOWS.contains(config.className());
+    if (flow && setTimesteps.get("sigmas") != null) {
+      double[] shares = ReferenceCases.doubles(setTimesteps.get("sigmas"));
+      whole = FlowSampler.euler(ProcessSamplers.flow(this.config, shares));
+    }
+    Timesteps given = flow ? null : given(setTimesteps, inferenceSteps);
     method = given == null ? whole : whole.with(o -> o.timesteps = given);
     all = theirSteps(method.transitions(schedule));
     steps = new ArrayList<>(all);
@@ -129,7 +151,14 @@ public final class ReferenceSampler {
           throw new IllegalArgumentException("given timesteps must be whole but one was " + t);
         }
       }
-      return Timesteps.list(Arrays.stream(list).mapToInt(t -> (int) t).toArray());
+      // Consistency models count from the highest noise level.
+      int last = schedule.steps() - 1;
+      boolean fromAbove = config.className().startsWith("CM");
+      int[] t = Arrays.stream(list).mapToInt(v -> fromAbove ? last - (int) v : (int) v).toArray();
+      if (fromAbove) {
+        t = IntStream.of(t).map(v -> -v).sorted().map(v -> -v).toArray();
+      }
+      return Timesteps.list(t);
     }
     if (setTimesteps.get("sigmas") != null) {
       double[] list = ReferenceCases.doubles(setTimesteps.get("sigmas"));
@@ -175,7 +204,10 @@ public final class ReferenceSampler {
             ? sampler.withEpsilonFromCorrected()
             : sampler;
       }
-      case "EulerDiscreteScheduler" -> {
+      case "ScoreSdeVeScheduler" -> {
+        return ((PredictorCorrectorSampler) Samplers.of(config, n)).withMeanNorms();
+      }
+      case "EulerDiscreteScheduler", "EDMEulerScheduler" -> {
         return ((EulerSampler) Samplers.of(config, n))
             .withUnseenChurn(
                 new HeunSampler.Churn(
@@ -381,7 +413,7 @@ public final class ReferenceSampler {
   }
 
   boolean isUnscaled() {
-    return UNSCALED.contains(config.className());
+    return UNSCALED.contains(config.className()) || FLOWS.contains(config.className());
   }
 
   public SamplingResult sample(Denoiser model, SamplingRequest request) {
@@ -431,8 +463,13 @@ public final class ReferenceSampler {
     SamplingResult sample(SamplingRequest request);
   }
 
+  /** What samples in our scale are divided by for those of the reference. */
+  private double divisor(Level level) {
+    return FLOWS.contains(config.className()) ? level.signal() + level.noise() : level.signal();
+  }
+
   private SamplingResult unscaled(SamplingRequest request, Sampling sampling) {
-    INDArray start = request.start().mul(first().signal());
+    INDArray start = request.start().mul(divisor(first()));
     SamplingRequest own =
         SamplingRequest.builder(request.count())
             .batchSize(request.batchSize())
@@ -441,7 +478,7 @@ public final class ReferenceSampler {
             .start(start)
             .listener(
                 step -> {
-                  double signal = steps.get(step.index()).to().signal();
+                  double signal = divisor(steps.get(step.index()).to());
                   request
                       .listener()
                       .onStep(
@@ -457,7 +494,7 @@ public final class ReferenceSampler {
                 })
             .build();
     SamplingResult result = sampling.sample(own);
-    result.samples().divi(steps.get(steps.size() - 1).to().signal());
+    result.samples().divi(divisor(steps.get(steps.size() - 1).to()));
     return result;
   }
 

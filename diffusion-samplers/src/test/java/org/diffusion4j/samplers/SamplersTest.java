@@ -126,11 +126,12 @@ class SamplersTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"IPNDMScheduler", "ddim", "", "EDMEulerScheduler"})
+  @ValueSource(strings = {"KarrasVeScheduler", "ddim", ""})
   void scheduler_thatIsUnknownIsRefused(String name) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Samplers.of(config(name), 10))
-        .withMessageStartingWith("scheduler must be one of [DDIMInverseScheduler, DDIMScheduler, ")
+        .withMessageStartingWith(
+            "scheduler must be one of [CMStochasticIterativeScheduler, DDIMInverseScheduler, ")
         .withMessageEndingWith(" but was " + name);
   }
 

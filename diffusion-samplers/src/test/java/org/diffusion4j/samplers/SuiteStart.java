@@ -138,6 +138,10 @@ record SuiteStart(int skipped, double sample, double noise) {
       if (root.matches()) {
         return Math.sqrt(value(root.group(1)));
       }
+      Matcher oneMore = Pattern.compile(NUMBER + "\\^2\\+1").matcher(factor);
+      if (oneMore.matches()) {
+        return Math.pow(Double.parseDouble(oneMore.group(1)), 2) + 1;
+      }
       if (factor.startsWith("1-")) {
         return 1 - value(factor.substring(2).strip());
       }

@@ -6,7 +6,9 @@ import java.util.random.RandomGenerator;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Condition.Pictures;
 import org.diffusion4j.ForwardProcess;
+import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSource;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -20,8 +22,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *     none
  * @param pictureLevel the highest timestep of the noise of the condition's pictures; {@link #CLEAN}
  *     for none
+ * @param levels the distribution of noise levels, or null for uniform timesteps
+ * @param paired whether noise is paired with the clean samples of a batch
  */
-record Corruption(double offset, double perturbation, int pictureLevel) {
+record Corruption(
+    double offset,
+    double perturbation,
+    int pictureLevel,
+    @Nullable LogNormalLevels levels,
+    boolean paired) {
 
   /** The timestep of samples without noise. */
   static final int CLEAN = -1;
@@ -48,7 +57,7 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
 
   /** Standard normal noise: DDPM (Ho et al. 2020), algorithm 1. */
   static Corruption standard() {
-    return new Corruption(0, 0, CLEAN);
+    return new Corruption(0, 0, CLEAN, null, false);
   }
 
   /**
@@ -59,7 +68,7 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
    * @param strength in [0, 1]; 0.1 in the source
    */
   Corruption withOffset(double strength) {
-    return new Corruption(strength, perturbation, pictureLevel);
+    return new Corruption(strength, perturbation, pictureLevel, levels, paired);
   }
 
   /**
@@ -70,12 +79,29 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
    * @param gamma in [0, 1]; 0.1 in the paper
    */
   Corruption withPerturbation(double gamma) {
-    return new Corruption(offset, gamma, pictureLevel);
+    return new Corruption(offset, gamma, pictureLevel, levels, paired);
   }
 
   /** With conditioning augmentation: noise of random levels on the pictures of the condition. */
   Corruption withPictures(int mostLevel) {
-    return new Corruption(offset, perturbation, mostLevel);
+    return new Corruption(offset, perturbation, mostLevel, levels, paired);
+  }
+
+  /** With a log-normal distribution of noise levels. */
+  Corruption withLevels(LogNormalLevels distribution) {
+    return new Corruption(offset, perturbation, pictureLevel, distribution, paired);
+  }
+
+  /** With noise that is paired with the clean samples of a batch. */
+  Corruption withPairing() {
+    return new Corruption(offset, perturbation, pictureLevel, levels, true);
+  }
+
+  /** The timesteps of a batch. */
+  int[] timesteps(RandomGenerator draws, int n, NoiseSchedule schedule) {
+    return levels == null
+        ? draws.ints(n, 0, schedule.steps()).toArray()
+        : levels.timesteps(draws, n, schedule);
   }
 
   /**
@@ -93,6 +119,9 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
     long[] shape = x0.shape();
     INDArray epsilon = noise.next(shape);
     try {
+      if (paired) {
+        Pairing.pair(x0, epsilon);
+      }
       if (offset > 0) {
         addScaled(epsilon, offset, noise.next(channels(shape)));
       }
@@ -163,6 +192,12 @@ record Corruption(double offset, double perturbation, int pictureLevel) {
     }
     if (pictureLevel != CLEAN) {
       settings += (settings.isEmpty() ? "" : ", ") + "pictures=" + pictureLevel;
+    }
+    if (levels != null) {
+      settings += (settings.isEmpty() ? "" : ", ") + levels;
+    }
+    if (paired) {
+      settings += (settings.isEmpty() ? "" : ", ") + "paired";
     }
     return settings.isEmpty() ? "standard" : "standard(" + settings + ")";
   }

@@ -458,7 +458,7 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
     try {
       for (int i = 0; i < sizes.length; i++) {
         int n = sizes[i];
-        int[] t = draws.ints(n, 0, model.schedule().steps()).toArray();
+        int[] t = corruption.timesteps(draws, n, model.schedule());
         if (isOurs(i)) {
           Batch batch = batches.get(microBatches.size());
           NoiseSource.Batch epsilon = noise.batch(first, n);
@@ -692,6 +692,32 @@ public final class DiffusionTrainer implements Trainer, AutoCloseable {
      */
     public Builder inputPerturbation(double gamma) {
       corruption = corruption.withPerturbation(gamma);
+      return this;
+    }
+
+    /**
+     * Draws noise levels whose log(sigma) is normal, instead of uniform timesteps; of the
+     * schedule's timesteps the nearest is taken. EDM (Karras et al. 2022), section 5, has mean -1.2
+     * and deviation 1.2. For {@link org.diffusion4j.NoiseSchedule#flow} it is the logit-normal
+     * distribution of Esser et al. 2024, section 3.1, with mean 0 and deviation 1.
+     *
+     * @param mean of log(sigma), finite
+     * @param deviation of log(sigma), positive and finite
+     */
+    public Builder logNormalLevels(double mean, double deviation) {
+      corruption = corruption.withLevels(new LogNormalLevels(mean, deviation));
+      return this;
+    }
+
+    /**
+     * Pairs noise with the clean samples of each batch by optimal transport (Tong et al. 2024,
+     * section 3.3): of all pairings that with the least sum of squared distances. With {@link
+     * org.diffusion4j.NoiseSchedule#flow} the paths of the trained flow become straighter, so that
+     * fewer steps are needed. A batch of n takes time of order {@code n^3}; labels are not looked
+     * at, so a model of classes should be trained without it.
+     */
+    public Builder pairNoise() {
+      corruption = corruption.withPairing();
       return this;
     }
 

@@ -44,12 +44,11 @@ record Validation(DataSetIterator data, int everySteps) {
     }
     double sum = 0;
     long samples = 0;
-    int steps = model.schedule().steps();
     for (int index = 0; data.hasNext(); index++) {
       try (Batch batch = Feed.take(data, next -> new Batch(next, model))) {
         int n = batch.size();
         RandomGenerator draws = Draws.at(SEED, index);
-        int[] t = draws.ints(n, 0, steps).toArray();
+        int[] t = corruption.timesteps(draws, n, model.schedule());
         NoiseSource.Batch noise = NoiseSource.perSample(Draws.mix(SEED, index)).start().batch(0, n);
         try (Corruption.Noisy noisy = corruption.corrupt(process, batch.x0, t, noise)) {
           Loss.NoisyBatch noisyBatch =

@@ -100,7 +100,7 @@ class CorruptionTest {
 
   @Test
   void corrupt_inBatches_isTheSame() {
-    Corruption both = new Corruption(0.1, 0.1, Corruption.CLEAN);
+    Corruption both = Corruption.standard().withOffset(0.1).withPerturbation(0.1);
     try (Corruption.Noisy whole = corrupt(both)) {
       for (int i = 0; i < 4; i++) {
         INDArray one = x0.get(NDArrayIndex.interval(i, i + 1)).dup();
@@ -115,7 +115,7 @@ class CorruptionTest {
   @Test
   void corrupt_leavesTheSamplesAlone() {
     INDArray before = x0.dup();
-    corrupt(new Corruption(0.1, 0.1, Corruption.CLEAN)).close();
+    corrupt(Corruption.standard().withOffset(0.1).withPerturbation(0.1)).close();
     assertThat(x0).isEqualTo(before);
   }
 
@@ -124,7 +124,9 @@ class CorruptionTest {
     assertThatIllegalArgumentException()
         .isThrownBy(
             () ->
-                new Corruption(0.1, 0.1, Corruption.CLEAN)
+                Corruption.standard()
+                    .withOffset(0.1)
+                    .withPerturbation(0.1)
                     .corrupt(PROCESS, x0, new int[] {1, 2}, stream(0, 4)))
         .withMessage("timesteps must be one per sample, 4, but were 2");
   }
@@ -146,7 +148,7 @@ class CorruptionTest {
     assertThat(Corruption.standard().withOffset(0.1)).hasToString("standard(offset=0.1)");
     assertThat(Corruption.standard().withPerturbation(0.1))
         .hasToString("standard(perturbation=0.1)");
-    assertThat(new Corruption(0.1, 0.2, Corruption.CLEAN))
+    assertThat(Corruption.standard().withOffset(0.1).withPerturbation(0.2))
         .hasToString("standard(offset=0.1, perturbation=0.2)");
   }
 }

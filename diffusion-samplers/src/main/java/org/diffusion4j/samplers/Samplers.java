@@ -239,15 +239,8 @@ public final class Samplers {
 
   /** DDPM with evenly spaced steps from T-1 to 0: Ramesh et al. 2022. */
   private static DdpmSampler unClip(SchedulerConfig config, int steps) {
-    config.oneOf("beta_schedule", "squaredcos_cap_v2", Set.of("squaredcos_cap_v2"));
-    boolean learned =
-        config
-            .oneOf("variance_type", "fixed_small_log", Set.of("fixed_small_log", "learned_range"))
-            .equals("learned_range");
     Timesteps linspace = Timesteps.of(steps, Timesteps.Spacing.LINSPACE);
-    return DdpmSampler.of(
-            learned ? DdpmSampler.Variance.LEARNED_RANGE : DdpmSampler.Variance.POSTERIOR,
-            linspace.withLambdaMin(Double.NEGATIVE_INFINITY))
+    return DdpmSampler.of(variance(config), linspace.withLambdaMin(Double.NEGATIVE_INFINITY))
         .withCorrection(correction(config, true));
   }
 

@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.internal.common.Elements;
+import org.diffusion4j.samplers.Timesteps.FinalSigma;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -58,7 +59,7 @@ final class FlowSampler extends LoopSampler<FlowSampler, FlowSampler.Options> {
 
   @Override
   List<Transition> transitions(NoiseSchedule schedule) {
-    NoiseLevels levels = options.steps.levels(schedule);
+    NoiseLevels levels = options.steps.levels(schedule, highest(schedule));
     if (!options.heun) {
       return levels.transitions();
     }
@@ -71,6 +72,13 @@ final class FlowSampler extends LoopSampler<FlowSampler, FlowSampler.Options> {
       }
     }
     return stages;
+  }
+
+  /** That of the schedule, or of the timesteps to which the method was limited. */
+  private double highest(NoiseSchedule schedule) {
+    double limited = options.timesteps.nodes(schedule, FinalSigma.ZERO).levels()[0].sigma();
+    double whole = new SigmaCurve(schedule).max();
+    return limited < whole * (1 - 1e-9) ? limited : schedule.sigma(schedule.steps() - 1);
   }
 
   @Override

@@ -37,10 +37,14 @@ record FlowSteps(int count, double @Nullable [] list) {
     return shift * s / (1 + (shift - 1) * s);
   }
 
-  NoiseLevels levels(NoiseSchedule schedule) {
+  /**
+   * The noise levels of a schedule.
+   *
+   * @param sigma the highest of evenly spaced ones
+   */
+  NoiseLevels levels(NoiseSchedule schedule, double sigma) {
     double[] shares = list;
     if (shares == null) {
-      double sigma = schedule.sigma(schedule.steps() - 1);
       double most = Double.isInfinite(sigma) ? 1 : sigma / (1 + sigma);
       shares = IntStream.range(0, count).mapToDouble(i -> most * (count - i) / count).toArray();
     }

@@ -106,7 +106,7 @@ record AttentionBlocks(
       }
       packed *= dims[d];
     }
-    Desc layout = context.own(Desc.strided(dims, own));
+    Desc layout = context.own(Desc.matrices(dims, own));
     return new Part(layout, of.value(), strides[0], strides[1], perRow);
   }
 
@@ -123,7 +123,7 @@ record AttentionBlocks(
   }
 
   private static Part temporary(long[] dims, long[] strides, KernelContext context) {
-    return new Part(context.own(Desc.strided(dims, strides)), null, 0, 0, 0);
+    return new Part(context.own(Desc.matrices(dims, strides)), null, 0, 0, 0);
   }
 
   /**

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 import static org.diffusion4j.Prediction.EPSILON;
 import static org.diffusion4j.Prediction.SAMPLE;
+import static org.diffusion4j.Prediction.SCORE;
 import static org.diffusion4j.Prediction.VELOCITY;
 
 import net.jqwik.api.Arbitraries;
@@ -88,7 +89,7 @@ class WeightingTest {
   @ParameterizedTest
   @EnumSource(Prediction.class)
   void of_noSignalAtAll_isTheLimit(Prediction prediction) {
-    boolean noise = prediction == EPSILON;
+    boolean noise = prediction == EPSILON || prediction == SCORE;
     assertThat(Weighting.minSnr(5).of(prediction, 0)).isEqualTo(noise ? 1 : 0);
     assertThat(Weighting.p2(2, 1).of(prediction, 0)).isEqualTo(noise ? 0.5 : 0);
     assertThat(Weighting.truncatedSnr().of(prediction, 0))

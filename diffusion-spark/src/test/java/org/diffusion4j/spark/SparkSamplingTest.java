@@ -25,6 +25,7 @@ import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.samplers.Samplers;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -115,6 +116,7 @@ class SparkSamplingTest {
     assertSame(spark.read().parquet(parquet.toString()), expected);
   }
 
+  @Tag("slow")
   @Test
   void values_ofAJobWhoseExecutorIsKilled_areTheSame() throws IOException {
     String marker = directory.resolve("killed").toString();

@@ -25,6 +25,7 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -132,6 +133,7 @@ class SparkTrainingTest {
     assertThat(LocalFolders.list(directory.resolve("on-2"))).hasSizeBetween(3, 4);
   }
 
+  @Tag("slow")
   @Test
   void training_whoseExecutorIsKilled_goesOnFromACheckpoint() throws IOException {
     Path marker = directory.resolve("halted");

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,10 +26,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Every conditional U-Net that the reference implementation ran: output, loss and gradients, and
@@ -70,7 +67,8 @@ class ConditionalUNetReferenceTest {
     Map<String, INDArray> io = ReferenceModels.tensors(folder.resolve("io.safetensors"));
     try (UNet2DConditionModel stored =
             (UNet2DConditionModel) PretrainedModel.loadNetwork(whole, SCHEDULER);
-        UNet2DConditionModel model = stored.sharing(config(stored.config(), io))) {
+        UNet2DConditionModel model =
+            stored.sharing(ConditionalInputs.config(stored.config(), io))) {
       assertThat(model.weights().values().stream().mapToLong(INDArray::length).sum())
           .isEqualTo(number(json, "parameters"));
       checkFiles(stored, whole);
@@ -78,32 +76,13 @@ class ConditionalUNetReferenceTest {
     }
   }
 
-  /** The architecture for a case's sizes and inputs. */
-  private static UNet2DConditionModel.Config config(
-      UNet2DConditionModel.Config config, Map<String, INDArray> io) {
-    INDArray x = io.get("x");
-    return config
-        .withSize((int) x.size(2), (int) x.size(3))
-        .withTokens((int) io.get("encoder_hidden_states").size(1))
-        .withTokenMask(io.containsKey("encoder_attention_mask"))
-        .withResiduals(io.containsKey("mid_residual"));
-  }
-
   private void checkValues(
       UNet2DConditionModel model, Map<String, INDArray> io, Map<String, Object> json) {
-    int channels = (int) model.sampleShape()[0];
-    int pictures = (int) io.get("x").size(1) - channels;
-    INDArray x = channels(io.get("x"), 0, channels);
-    INDArray t = io.get("t").castTo(DataType.FLOAT);
-    if (t.length() == 1) {
-      t = Nd4j.valueArrayOf(new long[] {x.size(0)}, t.getDouble(0), DataType.FLOAT);
-    }
-    Condition condition =
-        pictures == 0
-            ? condition(io)
-            : Condition.several(
-                condition(io),
-                Condition.pictures(channels(io.get("x"), channels, channels + pictures)));
+    ConditionalInputs in = ConditionalInputs.of(io, (int) model.sampleShape()[0]);
+    INDArray x = in.x();
+    INDArray t = in.t();
+    Condition condition = in.condition();
+    int pictures = in.pictures();
     assertThat(distance(model.predict(x, t, condition), io.get("output")))
         .as("output")
         .isLessThanOrEqualTo(OUTPUT_TOLERANCE);
@@ -128,10 +107,6 @@ class ConditionalUNetReferenceTest {
     }
   }
 
-  private static INDArray channels(INDArray images, int from, int to) {
-    return images.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to)).dup('c');
-  }
-
   /** Weights that are not trained have no gradient here, and zeros in the reference. */
   private static void dropFrozen(UNet2DConditionModel model, Map<String, Object> json) {
     Set<String> frozen = new TreeSet<>(model.weights().keySet());
@@ -141,34 +116,6 @@ class ConditionalUNetReferenceTest {
         assertThat((List<?>) json.get("zero_gradient_params")).asList().contains(name);
       }
     }
-  }
-
-  private static Condition condition(Map<String, INDArray> io) {
-    List<Condition> parts = new ArrayList<>();
-    INDArray mask = io.get("encoder_attention_mask");
-    parts.add(
-        Condition.embeddings(
-            io.get("encoder_hidden_states"),
-            mask == null ? null : mask.castTo(DataType.FLOAT),
-            io.get("text_embeds")));
-    Map<String, INDArray> inputs = new LinkedHashMap<>();
-    io.forEach(
-        (name, array) -> {
-          if (Set.of("time_ids", "timestep_cond", "mid_residual").contains(name)
-              || name.startsWith("down_residual.")) {
-            inputs.put(name, array);
-          }
-        });
-    INDArray labels = io.get("class_labels");
-    if (labels != null && labels.rank() == 2) {
-      inputs.put("class_labels", labels);
-    } else if (labels != null) {
-      parts.add(Condition.labels(labels.toIntVector()));
-    }
-    if (!inputs.isEmpty()) {
-      parts.add(Condition.inputs(inputs));
-    }
-    return Condition.several(parts);
   }
 
   /** What is saved is what is loaded, and what was loaded is saved in the same bytes. */

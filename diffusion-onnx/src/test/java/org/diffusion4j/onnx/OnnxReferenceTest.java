@@ -9,16 +9,14 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.pretrained.ConditionalInputs;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.ReferenceModels;
 import org.diffusion4j.reference.ReferenceCases;
@@ -31,7 +29,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Every U-Net of the reference cases: ONNX Runtime on the exported file agrees with the plan. */
 class OnnxReferenceTest {
@@ -110,63 +107,13 @@ class OnnxReferenceTest {
         json.containsKey("weights_by_formula") ? object(json, "weights_by_formula") : Map.of();
     ReferenceModels.whole(folder, whole, shapes, model -> number(json, "weights_seed"));
     Map<String, INDArray> io = ReferenceModels.tensors(folder.resolve("io.safetensors"));
-    INDArray x = io.get("x");
     try (UNet2DConditionModel stored =
             (UNet2DConditionModel) PretrainedModel.loadNetwork(whole, SCHEDULER);
-        UNet2DConditionModel model = stored.sharing(config(stored.config(), io))) {
-      int channels = (int) model.sampleShape()[0];
-      int pictures = (int) x.size(1) - channels;
-      Condition condition = condition(io);
-      if (pictures > 0) {
-        condition =
-            Condition.several(
-                condition, Condition.pictures(channels(x, channels, channels + pictures)));
-      }
-      check(model, channels(x, 0, channels), io.get("t"), condition);
+        UNet2DConditionModel model =
+            stored.sharing(ConditionalInputs.config(stored.config(), io))) {
+      ConditionalInputs in = ConditionalInputs.of(io, (int) model.sampleShape()[0]);
+      check(model, in.x(), in.t(), in.condition());
     }
-  }
-
-  /** The architecture for a case's sizes and inputs. */
-  private static UNet2DConditionModel.Config config(
-      UNet2DConditionModel.Config config, Map<String, INDArray> io) {
-    INDArray x = io.get("x");
-    return config
-        .withSize((int) x.size(2), (int) x.size(3))
-        .withTokens((int) io.get("encoder_hidden_states").size(1))
-        .withTokenMask(io.containsKey("encoder_attention_mask"))
-        .withResiduals(io.containsKey("mid_residual"));
-  }
-
-  private static INDArray channels(INDArray images, int from, int to) {
-    return images.get(NDArrayIndex.all(), NDArrayIndex.interval(from, to)).dup('c');
-  }
-
-  private static Condition condition(Map<String, INDArray> io) {
-    List<Condition> parts = new ArrayList<>();
-    INDArray mask = io.get("encoder_attention_mask");
-    parts.add(
-        Condition.embeddings(
-            io.get("encoder_hidden_states"),
-            mask == null ? null : mask.castTo(DataType.FLOAT),
-            io.get("text_embeds")));
-    Map<String, INDArray> inputs = new LinkedHashMap<>();
-    io.forEach(
-        (name, array) -> {
-          if (Set.of("time_ids", "timestep_cond", "mid_residual").contains(name)
-              || name.startsWith("down_residual.")) {
-            inputs.put(name, array);
-          }
-        });
-    INDArray labels = io.get("class_labels");
-    if (labels != null && labels.rank() == 2) {
-      inputs.put("class_labels", labels);
-    } else if (labels != null) {
-      parts.add(Condition.labels(labels.toIntVector()));
-    }
-    if (!inputs.isEmpty()) {
-      parts.add(Condition.inputs(inputs));
-    }
-    return Condition.several(parts);
   }
 
   private void check(SameDiffDenoiser model, INDArray x, INDArray times, Condition condition)

@@ -45,6 +45,12 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 final class ImageTraining {
 
   private static final double LABEL_DROPOUT = 0.1;
+
+  /** Of the logarithm of the noise levels in training: Karras et al. 2022, table 1. */
+  private static final double EDM_MEAN = -1.2;
+
+  private static final double EDM_DEVIATION = 1.2;
+
   private static final int COLUMNS = 10;
   private static final int PREVIEWED = 4;
   private static final int PREVIEW_STEPS = 20;
@@ -78,11 +84,18 @@ final class ImageTraining {
   }
 
   /**
-   * The cosine schedule, which destroys small images more slowly than the linear one. Samplers
-   * start at the last timestep and clip predicted images to [-1, 1].
+   * The process that the prediction belongs to; if to any, the cosine schedule, which destroys
+   * small images more slowly than the linear one. Samplers start at the last timestep and clip
+   * predicted images to [-1, 1].
    */
   static SchedulerConfig scheduler(int steps, Prediction prediction) {
-    return SchedulerConfig.of(NoiseSchedule.cosine(steps), prediction)
+    NoiseSchedule schedule =
+        switch (prediction) {
+          case FLOW -> NoiseSchedule.flow(steps);
+          case EDM -> NoiseSchedule.edm(steps);
+          default -> NoiseSchedule.cosine(steps);
+        };
+    return SchedulerConfig.of(schedule, prediction)
         .with("clip_sample", true)
         .with("timestep_spacing", "trailing");
   }
@@ -125,6 +138,9 @@ final class ImageTraining {
     DiffusionTrainer.Builder builder = options.trainer(model).maxGradientNorm(1);
     if (model.hasNullClass()) {
       builder.labelDropout(LABEL_DROPOUT);
+    }
+    if (scheduler.prediction() == Prediction.EDM) {
+      builder.logNormalLevels(EDM_MEAN, EDM_DEVIATION);
     }
     if (options.previewSteps != null) {
       builder.preview(options.previewSteps, this::preview);

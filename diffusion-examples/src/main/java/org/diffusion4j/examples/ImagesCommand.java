@@ -64,8 +64,16 @@ final class ImagesCommand extends ExampleCommand {
 
   @Option(
       names = "--prediction",
-      description = "What the network predicts: epsilon, sample or velocity (${DEFAULT-VALUE}).")
+      description =
+          "What the network predicts: epsilon, sample, velocity, flow (the velocity of straight "
+              + "paths) or edm (with that process and its noise levels) (${DEFAULT-VALUE}).")
   private Prediction prediction = Prediction.EPSILON;
+
+  @Option(
+      names = "--layers",
+      converter = Positive.class,
+      description = "Residual blocks of each level (${DEFAULT-VALUE}).")
+  private int layers = 1;
 
   @Option(
       names = "--checkpoint-minutes",
@@ -87,7 +95,10 @@ final class ImagesCommand extends ExampleCommand {
   public Integer call() throws IOException {
     SampleSource source = Files.isDirectory(data) ? folder() : idx();
     long[] shape = source.sampleShape();
-    UNetConfig network = network((int) shape[0], (int) shape[1], (int) shape[2], source.classes());
+    UNetConfig network =
+        network((int) shape[0], (int) shape[1], (int) shape[2], source.classes()).toBuilder()
+            .layersPerBlock(layers)
+            .build();
     new ImageTraining(
             source,
             network,

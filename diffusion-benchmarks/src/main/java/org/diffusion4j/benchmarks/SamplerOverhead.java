@@ -92,7 +92,7 @@ public final class SamplerOverhead implements Callable<Integer> {
   /** The names of all samplers except those for distilled models. */
   static List<String> usual() {
     return Samplers.names().stream()
-        .filter(name -> !name.equals("lcm") && !name.equals("tcd"))
+        .filter(name -> !List.of("lcm", "tcd", "consistency").contains(name))
         .toList();
   }
 

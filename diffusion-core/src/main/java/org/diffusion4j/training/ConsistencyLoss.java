@@ -27,6 +27,9 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
   /** The distance below which the loss is quadratic, per value. */
   private static final double C = 0.03;
 
+  /** The greatest noise level of the paper. Higher ones, which may be infinite, weigh like it. */
+  private static final double MOST = 80;
+
   ConsistencyLoss {
     Objects.requireNonNull(model, "model");
     if (!(closeness >= 0 && closeness < 1)) {
@@ -69,11 +72,12 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
         squares += difference * difference;
       }
       double distance = Math.sqrt(squares / size + C * C);
-      double factor = slope(batch.prediction(), level) / (n * size * distance);
+      double weight = weight(batch.schedule(), batch.t()[i]) / n;
+      double factor = weight * slope(batch.prediction(), level) / (size * distance);
       for (int k = 0; k < size; k++) {
         gradient[k] *= (float) factor;
       }
-      return (distance - C) / n;
+      return weight * (distance - C);
     };
   }
 
@@ -117,6 +121,19 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
       r--;
     }
     return r;
+  }
+
+  /**
+   * 1 / (sigma(t) - sigma(r)) as in the paper, times the part {@code 1 - closeness}, so that stages
+   * have losses of one size. Low levels weigh most, because errors there are passed on.
+   */
+  private double weight(NoiseSchedule schedule, int t) {
+    double part = 1 - closeness;
+    if (schedule.alphaBar(t) == 0 || schedule.sigma(t) > MOST) {
+      return 1 / MOST;
+    }
+    int r = lower(schedule, t);
+    return part / (schedule.sigma(t) - (r < 0 ? 0 : schedule.sigma(r)));
   }
 
   private static double clean(Prediction prediction, Level level, double x, double output) {

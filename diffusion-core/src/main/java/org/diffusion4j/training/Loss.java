@@ -83,9 +83,9 @@ public interface Loss {
   /**
    * The loss of consistency tuning: ECT (Geng et al. 2024). It makes a trained model predict, at
    * each noise level, the sample where the probability flow ends, so that one or two steps suffice:
-   * {@code DdimSampler} with one timestep, {@code LcmSampler} with two. Train in stages, each with
-   * closer noise levels: 0, which is like ordinary training, then 1/2, 3/4, 7/8 and so on. Costs
-   * one prediction more in each step.
+   * the sampler {@code consistency} with one step or two. Train in stages, each with closer noise
+   * levels: 0, which is like ordinary training, then 1/2, 3/4, 7/8 and so on. Costs one prediction
+   * more in each step.
    *
    * @param model the model to train, which predicts samples or velocities
    * @param closeness of the two noise levels that are compared, in [0, 1); {@code 1 - 1 / q^a} in

@@ -16,9 +16,7 @@ import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
-import org.diffusion4j.samplers.DdimSampler;
-import org.diffusion4j.samplers.LcmSampler;
-import org.diffusion4j.samplers.Timesteps;
+import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.unet.Mlp;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,8 +73,8 @@ class ConsistencyLossTest {
 
   @Test
   void tunedModel_samplesInOneStepAndInTwo() {
-    Sampler one = new DdimSampler(Timesteps.list(49), 0);
-    Sampler two = new LcmSampler(Timesteps.list(49, 25));
+    Sampler one = Samplers.named("consistency", 1);
+    Sampler two = Samplers.named("consistency", 2);
     try (Mlp model = mlp(Prediction.VELOCITY, 32)) {
       train(model, Loss.meanSquaredError(), 5e-3, 1500);
       double before = distance(one, model);
@@ -84,8 +82,9 @@ class ConsistencyLossTest {
       for (double closeness : new double[] {0.5, 0.75, 0.875, 0.94}) {
         train(model, Loss.consistency(model, closeness), 2e-3, 800);
       }
-      assertThat(distance(one, model)).isLessThan(before / 3);
-      assertThat(distance(two, model)).isLessThan(before / 3);
+      // Without the weight of a level the last stages undo what the first reach: 0.15.
+      assertThat(distance(one, model)).isLessThan(0.1);
+      assertThat(distance(two, model)).isLessThan(0.1);
     }
   }
 

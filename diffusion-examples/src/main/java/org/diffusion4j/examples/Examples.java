@@ -22,6 +22,7 @@ import picocli.CommandLine.ScopeType;
       MixtureCommand.class,
       SeriesCommand.class,
       ImagesCommand.class,
+      TuneCommand.class,
       GenerateCommand.class,
       ExportCommand.class,
       InpaintCommand.class,

@@ -40,10 +40,8 @@ final class GenerateCommand extends ExampleCommand {
   @Option(
       names = "--sampler",
       converter = NamedSampler.Converter.class,
-      description =
-          "ddpm, ddpm-posterior, ddim, euler, euler-ancestral, heun, kdpm2, kdpm2-ancestral, lms,"
-              + " pndm, dpm++2m, dpm++2m-sde, dpm++3m, dpm++2s, unipc, deis, lcm or tcd"
-              + " (${DEFAULT-VALUE}).")
+      completionCandidates = NamedSampler.Names.class,
+      description = "One of ${COMPLETION-CANDIDATES} (${DEFAULT-VALUE}).")
   private NamedSampler method = NamedSampler.DDIM;
 
   @Option(

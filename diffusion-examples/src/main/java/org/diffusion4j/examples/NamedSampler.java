@@ -1,5 +1,6 @@
 package org.diffusion4j.examples;
 
+import java.util.Iterator;
 import java.util.List;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SchedulerConfig;
@@ -15,7 +16,7 @@ record NamedSampler(String name) {
   /** All samplers except those for distilled models. */
   static List<NamedSampler> ofUsualModels() {
     return Samplers.names().stream()
-        .filter(name -> !name.equals("lcm") && !name.equals("tcd"))
+        .filter(name -> !List.of("lcm", "tcd", "consistency").contains(name))
         .map(NamedSampler::new)
         .toList();
   }
@@ -48,6 +49,15 @@ record NamedSampler(String name) {
   @Override
   public String toString() {
     return name;
+  }
+
+  /** All names, for the help. */
+  static final class Names implements Iterable<String> {
+
+    @Override
+    public Iterator<String> iterator() {
+      return Samplers.names().iterator();
+    }
   }
 
   /** Reads a name. */

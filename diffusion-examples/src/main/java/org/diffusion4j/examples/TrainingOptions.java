@@ -56,9 +56,14 @@ final class TrainingOptions {
 
   /** A trainer with all these options. */
   DiffusionTrainer.Builder trainer(SameDiffDenoiser model) {
-    ISchedule rate = LearningRates.cosine(learningRate, steps);
+    return trainer(model, steps);
+  }
+
+  /** A trainer of which the rate falls to 0 in some of the steps. */
+  DiffusionTrainer.Builder trainer(SameDiffDenoiser model, int some) {
+    ISchedule rate = LearningRates.cosine(learningRate, some);
     return DiffusionTrainer.builder(model)
-        .optimizer(Optimizer.adam(LearningRates.warmUp(Math.min(WARM_UP, steps), rate)))
+        .optimizer(Optimizer.adam(LearningRates.warmUp(Math.min(WARM_UP, some), rate)))
         .ema(ema)
         .seed(seed);
   }

@@ -11,11 +11,15 @@ import java.nio.file.Path;
 import java.util.List;
 import javax.imageio.ImageIO;
 import onnx.Onnx.ModelProto;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.data.NpyFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.unet.UNet;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 class ExamplesTest {
@@ -190,6 +194,42 @@ class ExamplesTest {
     Runs refused = Runs.of("generate", "--model", out.resolve("model"), "--label=4", "--out", file);
     assertThat(refused.exitCode()).isEqualTo(2);
     assertThat(refused.err()).startsWith("error: --label must be in [0, 3] but was 4");
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Prediction.class,
+      names = {"FLOW", "EDM"})
+  void images_ofOtherProcesses_areTunedToTwoSteps(Prediction prediction) throws IOException {
+    Path images = idx("images", 4, 6, 6);
+    Path model = directory.resolve("trained/model");
+    Runs trained =
+        Runs.of(
+            "images",
+            "--data=" + images,
+            "--prediction=" + prediction,
+            "--layers=2",
+            "--steps=2",
+            "--batch=2",
+            "--sampling-steps=2",
+            "--out=" + directory.resolve("trained"));
+    assertThat(trained.exitCode()).as(trained.err()).isZero();
+    Runs tuned =
+        Runs.of(
+            "tune",
+            "--model=" + model,
+            "--data=" + images,
+            "--stages=0.5,0.75",
+            "--steps=4",
+            "--batch=2",
+            "--out=" + directory.resolve("tuned"));
+    assertThat(tuned.exitCode()).as(tuned.err()).isZero();
+    assertThat(directory.resolve("tuned/samples.png")).exists();
+    try (PretrainedModel loaded = PretrainedModel.load(directory.resolve("tuned/model"))) {
+      assertThat(loaded.model().prediction()).isEqualTo(prediction);
+      assertThat(((UNet) loaded.model()).config().blocks().layers()).isEqualTo(2);
+      assertThat(loaded.provenance().toString()).contains("closeness [0.5, 0.75]");
+    }
   }
 
   /** An IDX file that counts from 0. */

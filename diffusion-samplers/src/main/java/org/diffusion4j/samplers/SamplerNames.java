@@ -62,6 +62,7 @@ final class SamplerNames {
             new PredictorCorrectorSampler(Timesteps.of(n, Timesteps.Spacing.EXPONENTIAL))
                 .withCorrection(c));
     MAKERS.put("lcm", (n, c) -> new LcmSampler(n).withCorrection(c));
+    MAKERS.put("consistency", (n, c) -> new ConsistencySampler(trailing(n)).withCorrection(c));
     MAKERS.put("tcd", (n, c) -> new TcdSampler(n).withCorrection(c));
   }
 

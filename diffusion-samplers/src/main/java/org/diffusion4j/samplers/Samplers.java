@@ -53,7 +53,10 @@ public final class Samplers {
     return SamplerNames.sampler(name, steps, correction);
   }
 
-  /** The names of the samplers. {@code lcm} and {@code tcd} are for distilled models. */
+  /**
+   * The names of the samplers. {@code lcm}, {@code tcd} and {@code consistency} are for distilled
+   * and tuned models.
+   */
   public static List<String> names() {
     return SamplerNames.all();
   }

@@ -104,6 +104,7 @@ class InpaintingTest {
         "unipc",
         "deis",
         "lcm",
+        "consistency",
         "tcd"
       })
   void everySampler_keepsTheKnownPartExactly_inAnyBatch(String name) {

@@ -1,0 +1,159 @@
+package org.diffusion4j.examples;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.IntStream;
+import org.diffusion4j.Condition;
+import org.diffusion4j.Sampler;
+import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
+import org.diffusion4j.data.IdxImages;
+import org.diffusion4j.data.SampleIterator;
+import org.diffusion4j.data.SampleSource;
+import org.diffusion4j.pretrained.PretrainedModel;
+import org.diffusion4j.pretrained.PretrainedModel.Provenance;
+import org.diffusion4j.training.Checkpoints;
+import org.diffusion4j.training.DiffusionTrainer;
+import org.diffusion4j.training.Loss;
+import org.diffusion4j.training.TrainingListeners;
+import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Consistency tuning: ECT (Geng et al. 2024). */
+@Command(
+    name = "tune",
+    description = "Tunes a trained model to one and two steps.",
+    mixinStandardHelpOptions = true)
+final class TuneCommand extends ExampleCommand {
+
+  private static final int COLUMNS = 10;
+
+  @Mixin
+  private final TrainingOptions training = new TrainingOptions(2400, 64, 3e-4, 0.995, "out/tune");
+
+  @Option(
+      names = "--model",
+      description =
+          "Model directory, or fashion for the one that comes with the examples"
+              + " (${DEFAULT-VALUE}).")
+  private Path model = Path.of(Clothes.NAME);
+
+  @SuppressWarnings("NullAway.Init")
+  @Option(
+      names = "--data",
+      required = true,
+      description = "IDX file of the images that the model was trained on.")
+  private Path data;
+
+  @Option(
+      names = "--labels",
+      description = "IDX file of their labels, for a class-conditional model.")
+  private @Nullable Path labels;
+
+  @Option(
+      names = "--stages",
+      split = ",",
+      description =
+          "How close the noise levels are that are compared, one number in [0, 1) for each stage,"
+              + " which has its share of the steps (${DEFAULT-VALUE}).")
+  private List<Double> stages = List.of(0.5, 0.75, 0.875, 0.9375);
+
+  @Option(
+      names = "--checkpoint-minutes",
+      converter = Positive.class,
+      description =
+          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
+  private int minutes = 10;
+
+  @Option(names = "--half", description = "Writes the model with weights of 16 bits.")
+  private boolean half;
+
+  @Override
+  public Integer call() throws IOException {
+    require(
+        training.steps >= stages.size(),
+        "--steps must be at least one for each of --stages but were " + training.steps);
+    SampleSource images = labels == null ? IdxImages.read(data) : IdxImages.read(data, labels);
+    try (PretrainedModel trained = Clothes.orModel(model)) {
+      for (int stage = 0; stage < stages.size(); stage++) {
+        tune(trained.model(), images, stage);
+      }
+      PretrainedModel tuned = trained.withProvenance(provenance(trained, images));
+      Path directory = training.out.resolve("model");
+      tuned.save(directory, half ? DataType.FLOAT16 : DataType.FLOAT);
+      out().printf(Locale.ROOT, "written  %s%n", directory);
+      draw(tuned);
+    }
+    return 0;
+  }
+
+  /** Each stage has an optimizer of its own, and starts with the average of the one before. */
+  private void tune(SameDiffDenoiser denoiser, SampleSource images, int stage) throws IOException {
+    Path folder = Files.createDirectories(training.out.resolve("stage-" + (stage + 1)));
+    int steps = training.steps / stages.size();
+    try (DiffusionTrainer trainer =
+            training
+                .trainer(denoiser, steps)
+                .loss(Loss.consistency(denoiser, stages.get(stage)))
+                .maxGradientNorm(1)
+                .checkpoints(Checkpoints.in(folder).every(Duration.ofMinutes(minutes)).keepLast(1))
+                .build();
+        SampleIterator batches =
+            SampleIterator.of(images, training.batch)
+                .shuffle(training.seed + stage)
+                .build()
+                .prefetched(2);
+        TrainingListeners.FileListener csv =
+            TrainingListeners.csv(folder.resolve("training.csv"))) {
+      long done = trainer.resume();
+      try (Progress progress = new Progress("stage " + (stage + 1), done, steps, out())) {
+        trainer.trainTo(batches, steps, csv.andThen(progress.training()));
+      }
+      trainer.useAverage();
+    }
+  }
+
+  private Provenance provenance(PretrainedModel trained, SampleSource images) {
+    return trained
+        .provenance()
+        .with("tuned", "consistency, closeness " + stages)
+        .with("tuned_on", images.description())
+        .with("tuning_steps", training.steps)
+        .with("tuning_batch", training.batch)
+        .with("tuning_learning_rate", training.learningRate)
+        .with("tuning_date", LocalDate.now(ZoneOffset.UTC));
+  }
+
+  /** Samples in one step and in two, of the same noise. */
+  private void draw(PretrainedModel tuned) throws IOException {
+    List<Pictures.Panel> panels = new ArrayList<>();
+    int count = COLUMNS * COLUMNS / 2;
+    int classes = tuned.model().classes();
+    SamplingRequest.Builder request = SamplingRequest.builder(count).seed(training.seed);
+    if (classes > 0) {
+      request.condition(
+          Condition.labels(IntStream.range(0, count).map(i -> i % classes).toArray()));
+    }
+    for (int steps : new int[] {1, 2}) {
+      Sampler sampler = new NamedSampler("consistency").sampler(tuned.scheduler(), steps);
+      try (SamplingResult result = sampler.sample(tuned.model(), request.build())) {
+        panels.add(new Pictures.Panel("steps: " + steps, Pictures.grid(result.samples(), COLUMNS)));
+      }
+    }
+    Path file = training.out.resolve("samples.png");
+    Pictures.write(file, Pictures.sideBySide(panels));
+    out().printf(Locale.ROOT, "written  %s%n", file);
+    out().flush();
+  }
+}

@@ -1,7 +1,6 @@
 package org.diffusion4j.spark;
 
 import java.awt.image.BufferedImage;
-import java.awt.image.DataBufferByte;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.file.Files;
@@ -111,7 +110,7 @@ interface RowReader extends Serializable {
     }
   }
 
-  /** Images as Spark's source reads them: bytes in the order blue, green, red. */
+  /** Images as Spark's source reads them: bytes in the order blue, green, red, alpha. */
   record SparkImages(long[] shape) implements RowReader {
 
     private static final String[] FIELDS = {"origin", "height", "width", "nChannels", "data"};
@@ -129,22 +128,30 @@ interface RowReader extends Serializable {
     @Override
     public float[] values(Row row) throws IOException {
       String origin = row.getString(0);
-      int type =
-          switch (row.getInt(3)) {
-            case 1 -> BufferedImage.TYPE_BYTE_GRAY;
-            case 3 -> BufferedImage.TYPE_3BYTE_BGR;
-            default ->
-                throw new IOException(
-                    origin + ": must have 1 or 3 channels but has " + row.getInt(3));
-          };
-      BufferedImage image = new BufferedImage(row.getInt(2), row.getInt(1), type);
-      byte[] pixels = ((DataBufferByte) image.getRaster().getDataBuffer()).getData();
+      int height = row.getInt(1);
+      int width = row.getInt(2);
+      int channels = row.getInt(3);
       byte[] data = row.getAs(4);
-      if (data.length != pixels.length) {
-        throw new IOException(
-            origin + ": must have " + pixels.length + " bytes but has " + data.length);
+      if (channels != 1 && channels != 3 && channels != 4) {
+        throw new IOException(origin + ": must have 1, 3 or 4 channels but has " + channels);
       }
-      System.arraycopy(data, 0, pixels, 0, data.length);
+      if (height < 1 || width < 1 || data.length != (long) height * width * channels) {
+        throw new IOException(
+            origin
+                + ": must have height x width x channels bytes, "
+                + List.of(height, width, channels)
+                + ", but has "
+                + data.length);
+      }
+      BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_ARGB);
+      for (int i = 0; i < height * width; i++) {
+        int at = i * channels;
+        int alpha = channels == 4 ? data[at + 3] & 0xff : 0xff;
+        int blue = data[at] & 0xff;
+        int green = channels == 1 ? blue : data[at + 1] & 0xff;
+        int red = channels == 1 ? blue : data[at + 2] & 0xff;
+        image.setRGB(i % width, i / width, alpha << 24 | red << 16 | green << 8 | blue);
+      }
       var png = new java.io.ByteArrayOutputStream();
       ImageIO.write(image, "png", png);
       return decoded(origin, png.toByteArray(), shape);

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -16,19 +17,27 @@ import org.apache.spark.SparkException;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import org.diffusion4j.Condition;
+import org.diffusion4j.NoiseSchedule;
+import org.diffusion4j.Prediction;
 import org.diffusion4j.SamplingRequest;
+import org.diffusion4j.SamplingResult;
 import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.samplers.Samplers;
+import org.diffusion4j.unet.Mlp;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Samples of executors are those of one process. */
 class SparkSamplingTest {
@@ -76,14 +85,17 @@ class SparkSamplingTest {
     SamplingRequest request =
         SamplingRequest.builder(COUNT).seed(11).condition(Condition.labels(labels)).build();
     try (PretrainedModel loaded = PretrainedModel.load(model());
-        var result =
+        SamplingResult result =
             Samplers.named("euler-ancestral", 4)
                 .sample(ClassifierFreeGuidance.of(loaded.model(), 2), request)) {
-      INDArray samples = result.samples();
-      return IntStream.range(0, COUNT)
-          .mapToObj(i -> samples.slice(i).dup('c').data().asFloat())
-          .toList();
+      return rows(result.samples());
     }
+  }
+
+  private static List<float[]> rows(INDArray samples) {
+    return IntStream.range(0, (int) samples.size(0))
+        .mapToObj(i -> samples.slice(i).dup('c').data().asFloat())
+        .toList();
   }
 
   private static void assertSame(Dataset<Row> samples, List<float[]> expected) {
@@ -164,6 +176,51 @@ class SparkSamplingTest {
     SparkSampling.writePictures(pictures, folder.toString());
     assertThat(LocalFolders.list(folder)).hasSize(5);
     assertThat(Files.readAllBytes(folder.resolve("00000197.png"))).isEqualTo(first);
+  }
+
+  @Test
+  void embeddings_areAColumn() throws IOException {
+    Path folder = directory.resolve("embedded");
+    Mlp.Config config = new Mlp.Config(2, 4, 1, 0, false, 3);
+    float[][][] tokens = new float[6][1][3];
+    for (int i = 0; i < 18; i++) {
+      tokens[i / 3][0][i % 3] = (float) Math.sin(i);
+    }
+    List<float[]> expected;
+    try (Mlp model = Mlp.create(config, NoiseSchedule.linear(50), Prediction.EPSILON, 3);
+        INDArray embeddings = Nd4j.create(tokens);
+        SamplingResult result =
+            Samplers.named("ddim", 3)
+                .sample(
+                    model,
+                    SamplingRequest.builder(6)
+                        .seed(11)
+                        .condition(Condition.embeddings(embeddings))
+                        .build())) {
+      PretrainedModel.of(model).save(folder);
+      expected = rows(result.samples());
+    }
+    List<Row> rows = new ArrayList<>();
+    for (int i = 5; i >= 0; i--) {
+      float[] token = tokens[i][0];
+      rows.add(RowFactory.create((long) i, List.of(token[0], token[1], token[2])));
+    }
+    StructType columns =
+        new StructType()
+            .add("index", DataTypes.LongType)
+            .add("embedding", DataTypes.createArrayType(DataTypes.FloatType));
+    List<Row> found =
+        SparkSampling.builder(spark, folder.toString())
+            .sampler("ddim", 3)
+            .seed(11)
+            .build()
+            .values(spark.createDataFrame(rows, columns).repartition(2))
+            .sort("index")
+            .collectAsList();
+    for (int i = 0; i < 6; i++) {
+      assertThat(found.get(i).<Float>getList(3))
+          .containsExactly(expected.get(i)[0], expected.get(i)[1]);
+    }
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,10 +13,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import javax.imageio.ImageIO;
 import org.apache.spark.BarrierTaskContext;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
@@ -28,6 +36,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** A training of executors is that of one process. */
 class SparkTrainingTest {
@@ -201,6 +212,60 @@ class SparkTrainingTest {
   }
 
   @Test
+  void samples_ofPictures_areThoseOfTheirFiles() throws IOException {
+    Path pictures = Files.createDirectories(directory.resolve("pictures"));
+    List<Row> decoded = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      Path file = pictures.resolve(i + ".png");
+      try (INDArray values = Nd4j.linspace(DataType.FLOAT, -1, 0.01 * (i + 1), 60)) {
+        ImageFiles.writePng(file, values.reshape(3, 4, 5));
+      }
+      decoded.add(RowFactory.create(image(file, i == 1 ? 4 : 3)));
+    }
+    assertThatPictures(spark.read().format("binaryFile").load(pictures.toString()), pictures);
+    assertThatPictures(
+        spark.createDataFrame(decoded, new StructType().add("image", imageColumn())), pictures);
+  }
+
+  private static void assertThatPictures(Dataset<Row> rows, Path pictures) throws IOException {
+    Path folder = Files.createTempDirectory(directory, "of-");
+    SparkSamples stored = SparkSamples.images(rows, 3, 4, 5).store(folder.toString());
+    try (StoredSamples read = StoredSamples.open(stored.folder(), stored.layout())) {
+      assertThat(read.size()).isEqualTo(3);
+      float[] sample = new float[60];
+      for (int i = 0; i < 3; i++) {
+        read.read(i, sample);
+        try (INDArray expected = ImageFiles.read(pictures.resolve(i + ".png"), 3, 4, 5)) {
+          assertThat(sample).isEqualTo(expected.dup('c').data().asFloat());
+        }
+      }
+    }
+  }
+
+  /** What Spark's image source has for a file: pixels from the top, as BGR or BGRA. */
+  private static Row image(Path file, int channels) throws IOException {
+    BufferedImage read = ImageIO.read(file.toFile());
+    byte[] data = new byte[read.getHeight() * read.getWidth() * channels];
+    for (int i = 0; i < data.length; i++) {
+      int pixel = i / channels;
+      int argb = read.getRGB(pixel % read.getWidth(), pixel / read.getWidth());
+      data[i] = (byte) (argb >> 8 * (i % channels));
+    }
+    return RowFactory.create(
+        file.toUri().toString(), read.getHeight(), read.getWidth(), channels, 0, data);
+  }
+
+  private static StructType imageColumn() {
+    return new StructType()
+        .add("origin", DataTypes.StringType)
+        .add("height", DataTypes.IntegerType)
+        .add("width", DataTypes.IntegerType)
+        .add("nChannels", DataTypes.IntegerType)
+        .add("mode", DataTypes.IntegerType)
+        .add("data", DataTypes.BinaryType);
+  }
+
+  @Test
   void settingsThatDoNotFit_areRefused() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> builder("x").batchSize(2).build())
@@ -247,6 +312,27 @@ class SparkTrainingTest {
     assertThatExceptionOfType(SparkException.class)
         .isThrownBy(() -> builder("differ").executors(2).build().trainTo(1, new Different()))
         .withMessageContaining("must have the same seed");
+    SmallModels.save(directory.resolve("frozen"));
+    assertThatExceptionOfType(SparkException.class)
+        .isThrownBy(() -> builder("frozen-training").build().trainTo(1, new Frozen(directory)))
+        .withMessageContaining("a model that can change but this one was loaded frozen");
+  }
+
+  /** A model that cannot be trained. */
+  static final class Frozen extends Images {
+
+    private static final long serialVersionUID = 1;
+
+    private final String directory;
+
+    Frozen(Path directory) {
+      this.directory = directory.resolve("frozen").toString();
+    }
+
+    @Override
+    public SameDiffDenoiser model() throws IOException {
+      return PretrainedModel.loadFrozen(Path.of(directory)).model();
+    }
   }
 
   /** Other settings in each process. */

@@ -298,7 +298,7 @@ class SameDiffDenoiserTest {
   }
 
   /**
-   * An output is 4 MB: were one of each pair of calls kept, 240 MB would be missing. What SameDiff
+   * An output is 4 MB: were one of each pair of calls kept, 140 MB would be missing. What SameDiff
    * leaves to the garbage collector is given to it first.
    */
   @Test
@@ -306,17 +306,17 @@ class SameDiffDenoiserTest {
     try (Mlp model = Mlp.create(new Mlp.Config(16_384, 2, 1), SCHEDULE, 1)) {
       INDArray x = gaussian(1, 64, 16_384);
       INDArray t = times(64);
-      callAndClose(model, x, t, 30);
+      callAndClose(model, x, t, 15);
       System.gc();
       long before = Pointer.physicalBytes();
-      callAndClose(model, x, t, 60);
+      callAndClose(model, x, t, 35);
       long growth = Long.MAX_VALUE;
-      for (int i = 0; i < 20 && growth > 150L << 20; i++) {
+      for (int i = 0; i < 20 && growth > 90L << 20; i++) {
         System.gc();
         Thread.sleep(100);
         growth = Pointer.physicalBytes() - before;
       }
-      assertThat(growth).isLessThan(150L << 20);
+      assertThat(growth).isLessThan(90L << 20);
     }
   }
 

@@ -270,7 +270,8 @@ public interface NoiseSchedule {
    * @param sigmaData deviation of the data, positive
    */
   static NoiseSchedule edm(int steps, double sigmaMin, double sigmaMax, double sigmaData) {
-    return new EdmProcess(steps, sigmaMin, sigmaMax, sigmaData, EdmProcess.QUARTER);
+    return new EdmProcess(
+        steps, sigmaMin, sigmaMax, sigmaData, EdmProcess.QUARTER, EdmProcess.SEVEN);
   }
 
   /**

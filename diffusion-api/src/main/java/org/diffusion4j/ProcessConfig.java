@@ -51,7 +51,8 @@ final class ProcessConfig {
               config.number("sigma_min", 0.002),
               config.number("sigma_max", 80),
               config.number("sigma_data", 0.5),
-              isConsistency(config.className()) ? CONSISTENCY_TIME : EdmProcess.QUARTER);
+              isConsistency(config.className()) ? CONSISTENCY_TIME : EdmProcess.QUARTER,
+              config.number("rho", EdmProcess.SEVEN));
     };
   }
 
@@ -86,6 +87,9 @@ final class ProcessConfig {
       settings.put("sigma_min", process.sigmaMin());
       settings.put("sigma_max", process.sigmaMax());
       settings.put("sigma_data", process.sigmaData());
+      if (process.rho() != EdmProcess.SEVEN) {
+        settings.put("rho", process.rho());
+      }
     } else if (schedule instanceof TrigonometricProcess) {
       className = "IPNDMScheduler";
     } else {

@@ -129,6 +129,20 @@ class ContinuousProcessTest {
   }
 
   @Test
+  void rho_ofAConfigurationSpacesTheSteps() {
+    SchedulerConfig config =
+        new SchedulerConfig(
+            "EDMEulerScheduler",
+            Map.of("rho", 3.0, "sigma_min", 1.0, "sigma_max", 8.0, "num_train_timesteps", 3L));
+    NoiseSchedule schedule = config.schedule();
+    assertThat(schedule.sigma(1)).isCloseTo(3.375, within(1e-12));
+    assertThat(SchedulerConfig.of(schedule, Prediction.EDM).schedule()).isEqualTo(schedule);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> config.with("rho", 0.0).schedule())
+        .withMessage("rho must be positive and finite but was 0.0");
+  }
+
+  @Test
   void sigmas_inTheWrongOrder_areRefused() {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> NoiseSchedule.edm(10, 80, 0.002, 0.5))

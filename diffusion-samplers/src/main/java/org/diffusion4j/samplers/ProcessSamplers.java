@@ -36,27 +36,17 @@ final class ProcessSamplers {
   }
 
   private static Timesteps edm(SchedulerConfig config, int steps) {
-    requireRho(config);
-    SigmaSpacing spacing =
-        config.oneOf("sigma_schedule", "karras", Set.of("karras", "exponential")).equals("karras")
-            ? SigmaSpacing.KARRAS
-            : SigmaSpacing.EXPONENTIAL;
+    double max = config.number("sigma_max", 80);
+    double min = config.number("sigma_min", 0.002);
+    boolean karras =
+        config.oneOf("sigma_schedule", "karras", Set.of("karras", "exponential")).equals("karras");
     return Timesteps.sigmas(
-        spacing.descending(
-            config.number("sigma_max", 80),
-            config.number("sigma_min", 0.002),
-            Limits.steps(steps)));
-  }
-
-  private static void requireRho(SchedulerConfig config) {
-    double rho = config.number("rho", 7);
-    if (rho != 7) {
-      throw new IllegalArgumentException("rho must be 7 but was " + rho);
-    }
+        karras
+            ? SigmaSpacing.karras(max, min, Limits.steps(steps), config.number("rho", 7))
+            : SigmaSpacing.EXPONENTIAL.descending(max, min, Limits.steps(steps)));
   }
 
   private static ConsistencySampler consistency(SchedulerConfig config, int steps) {
-    requireRho(config);
     int total = config.schedule().steps();
     Limits.steps(steps);
     if (steps > total) {

@@ -10,10 +10,7 @@ enum SigmaSpacing {
   KARRAS {
     @Override
     double[] descending(double max, double min, int n) {
-      double rho = 7;
-      double from = Math.pow(max, 1 / rho);
-      double to = Math.pow(min, 1 / rho);
-      return along(n, u -> Math.pow(from + u * (to - from), rho));
+      return karras(max, min, n, 7);
     }
   },
 
@@ -41,6 +38,13 @@ enum SigmaSpacing {
   };
 
   abstract double[] descending(double max, double min, int n);
+
+  /** Levels evenly spaced in {@code sigma^(1/rho)}. */
+  static double[] karras(double max, double min, int n, double rho) {
+    double from = Math.pow(max, 1 / rho);
+    double to = Math.pow(min, 1 / rho);
+    return along(n, u -> Math.pow(from + u * (to - from), rho));
+  }
 
   private static double[] along(int n, DoubleUnaryOperator level) {
     double[] levels = new double[n];

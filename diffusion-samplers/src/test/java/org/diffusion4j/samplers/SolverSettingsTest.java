@@ -170,6 +170,19 @@ class SolverSettingsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"karras, 3.375", "exponential, 2.8284271247461903"})
+  void rho_spacesKarrasSigmasOnly(String spacing, double middle) {
+    for (String name : List.of("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")) {
+      SchedulerConfig config =
+          new SchedulerConfig(
+              name, Map.of("rho", 3L, "sigma_min", 1L, "sigma_max", 8L, "sigma_schedule", spacing));
+      List<Transition> steps =
+          ((LoopSampler<?, ?>) Samplers.of(config, 3)).transitions(config.schedule());
+      assertThat(steps.get(1).from().sigma()).isCloseTo(middle, within(1e-9));
+    }
+  }
+
   @Test
   void settings_thatAreNotSupportedAreRefusedByName() {
     String dpm = "DPMSolverMultistepScheduler";

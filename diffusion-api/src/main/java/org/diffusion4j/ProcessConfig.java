@@ -23,6 +23,15 @@ final class ProcessConfig {
           "ScoreSdeVeScheduler",
           "IPNDMScheduler");
 
+  /** The classes whose process is that of flow matching with {@code use_flow_sigmas}. */
+  private static final Set<String> SOLVERS =
+      Set.of(
+          "DPMSolverMultistepScheduler",
+          "DPMSolverSinglestepScheduler",
+          "UniPCMultistepScheduler",
+          "DEISMultistepScheduler",
+          "SASolverScheduler");
+
   /** The default of num_train_timesteps where it is not 1000. */
   static final Map<String, Integer> STEPS =
       Map.of("CMStochasticIterativeScheduler", 40, "ScoreSdeVeScheduler", 2000);
@@ -32,7 +41,19 @@ final class ProcessConfig {
 
   private ProcessConfig() {}
 
+  /** Whether the process of a configuration is in continuous time. */
+  static boolean describes(SchedulerConfig config) {
+    return CLASSES.contains(config.className()) || isFlowOfSolver(config);
+  }
+
+  private static boolean isFlowOfSolver(SchedulerConfig config) {
+    return SOLVERS.contains(config.className()) && config.flag("use_flow_sigmas", false);
+  }
+
   static NoiseSchedule schedule(SchedulerConfig config, int steps) {
+    if (isFlowOfSolver(config)) {
+      return NoiseSchedule.flow(steps);
+    }
     return switch (config.className()) {
       case "FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler" ->
           NoiseSchedule.flow(steps);

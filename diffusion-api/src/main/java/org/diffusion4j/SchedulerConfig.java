@@ -155,10 +155,11 @@ public record SchedulerConfig(String className, Map<String, @Nullable Object> se
    * The schedule: {@code beta_schedule} linear, scaled_linear, squaredcos_cap_v2 or sigmoid, or
    * {@code trained_betas}; with zero terminal SNR if {@code rescale_betas_zero_snr} is true. For
    * the schedulers of EDM, consistency models, flow matching, {@code ScoreSdeVeScheduler} and
-   * {@code IPNDMScheduler} it is their process in continuous time.
+   * {@code IPNDMScheduler} it is their process in continuous time; for DPM-Solver, UniPC, DEIS and
+   * SA-Solver with {@code use_flow_sigmas} that of flow matching.
    */
   public NoiseSchedule schedule() {
-    if (ProcessConfig.CLASSES.contains(className)) {
+    if (ProcessConfig.describes(this)) {
       return ProcessConfig.schedule(this, steps());
     }
     boolean latent = LATENT_ENDS.contains(className);

@@ -1,9 +1,11 @@
 package org.diffusion4j.samplers;
 
 import java.util.Arrays;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
+import org.diffusion4j.SchedulerConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +37,28 @@ record FlowSteps(int count, double @Nullable [] list) {
   /** {@code shift s / (1 + (shift - 1) s)}: Esser et al. 2024, equation 23. */
   static double shifted(double shift, double s) {
     return shift * s / (1 + (shift - 1) * s);
+  }
+
+  /**
+   * Shares that end at a given one, with the same ratios between their signals.
+   *
+   * @param shares descending, in (0, 1]
+   * @param terminal the last, in [0, 1)
+   */
+  static double[] stretched(double[] shares, double terminal) {
+    double scale = (1 - shares[shares.length - 1]) / (1 - terminal);
+    return Arrays.stream(shares).map(s -> 1 - (1 - s) / scale).toArray();
+  }
+
+  /**
+   * The shift of pictures of a size, for which pipelines compute mu.
+   *
+   * @param mayBeLinear whether {@code time_shift_type} may be linear
+   */
+  static double shift(SchedulerConfig config, double mu, boolean mayBeLinear) {
+    Set<String> types = mayBeLinear ? Set.of("exponential", "linear") : Set.of("exponential");
+    boolean linear = config.oneOf("time_shift_type", "exponential", types).equals("linear");
+    return linear ? mu : Math.exp(mu);
   }
 
   /**

@@ -54,23 +54,29 @@ record NoiseLevels(double[] t, Level[] levels) {
         }
         sigma = other.spacing().descending(highest, lowest, n);
       }
-      boolean ofTimesteps = other.list() == null && other.spacing() == null;
-      times = new double[sigma.length];
-      for (int i = 0; i < sigma.length; i++) {
-        times[i] = other.time().of(ofTimesteps ? curve.time(t[i]) : curve.t(sigma[i]), sigma[i]);
-      }
+      times = other.told() != null ? other.told() : times(t, curve, sigma, other);
     }
     Level[] levels = new Level[sigma.length + 1];
     for (int i = 0; i < sigma.length; i++) {
       levels[i] = Level.ofSigma(sigma[i]);
     }
     double last = sigma[sigma.length - 1];
-    if (end == FinalSigma.MIN && last < curve.min() * (1 - ROUNDING)) {
+    double least = other == null || Double.isNaN(other.end()) ? curve.min() : other.end();
+    if (end == FinalSigma.MIN && last < least * (1 - ROUNDING)) {
       throw new IllegalArgumentException(
-          "sigmas must be at least the final one, " + curve.min() + ", but the last was " + last);
+          "sigmas must be at least the final one, " + least + ", but the last was " + last);
     }
-    levels[sigma.length] = end == FinalSigma.ZERO ? Level.CLEAN : Level.ofSigma(curve.min());
+    levels[sigma.length] = end == FinalSigma.ZERO ? Level.CLEAN : Level.ofSigma(least);
     return new NoiseLevels(times, levels);
+  }
+
+  private static double[] times(double[] t, SigmaCurve curve, double[] sigma, SigmaLevels other) {
+    boolean ofTimesteps = other.list() == null && other.spacing() == null;
+    double[] times = new double[sigma.length];
+    for (int i = 0; i < sigma.length; i++) {
+      times[i] = other.time().of(ofTimesteps ? curve.time(t[i]) : curve.t(sigma[i]), sigma[i]);
+    }
+    return times;
   }
 
   /**

@@ -118,9 +118,7 @@ final class ProcessSamplers {
     double[] s = Arrays.stream(shares).map(shift(config)).toArray();
     int last = s.length - 1;
     if (config.settings().get("shift_terminal") != null) {
-      double terminal = config.number("shift_terminal", 0);
-      double scale = (1 - s[last]) / (1 - terminal);
-      s = Arrays.stream(s).map(share -> 1 - (1 - share) / scale).toArray();
+      s = FlowSteps.stretched(s, config.number("shift_terminal", 0));
     }
     SigmaSpacing spacing = spacing(config);
     return FlowSteps.list(spacing == null ? s : spacing.descending(s[0], s[last], s.length));
@@ -133,11 +131,7 @@ final class ProcessSamplers {
     }
     // For other sizes of pictures than the smallest, pipelines compute mu.
     double mu = config.number("mu", config.number("base_shift", 0.5));
-    boolean linear =
-        config
-            .oneOf("time_shift_type", "exponential", Set.of("exponential", "linear"))
-            .equals("linear");
-    double shift = linear ? mu : Math.exp(mu);
+    double shift = FlowSteps.shift(config, mu, true);
     return s -> FlowSteps.shifted(shift, s);
   }
 

@@ -55,6 +55,9 @@ final class SchedulerKeys {
           "use_exponential_sigmas",
           "use_beta_sigmas");
 
+  /** Settings of solvers with {@code use_flow_sigmas}. */
+  private static final List<String> FLOW_SIGMAS = List.of("flow_shift", "mu", "time_shift_type");
+
   /** Settings of the noise schedule and the model, and those that make a flow of the others. */
   private static final List<String> OF_ALL =
       List.of(
@@ -87,6 +90,7 @@ final class SchedulerKeys {
                   "tau_func"),
               SPACING,
               SIGMAS,
+              FLOW_SIGMAS,
               THRESHOLD),
           used("EDMEulerScheduler", EDM, List.of("final_sigmas_type")),
           used("EDMDPMSolverMultistepScheduler", EDM, THRESHOLD, DPM, List.of("euler_at_final")),
@@ -115,9 +119,10 @@ final class SchedulerKeys {
               List.of("use_lu_lambdas", "euler_at_final"),
               SPACING,
               SIGMAS,
+              FLOW_SIGMAS,
               THRESHOLD,
               DPM),
-          used("DPMSolverSinglestepScheduler", SIGMAS, THRESHOLD, DPM),
+          used("DPMSolverSinglestepScheduler", SIGMAS, FLOW_SIGMAS, THRESHOLD, DPM),
           used(
               "UniPCMultistepScheduler",
               List.of(
@@ -127,15 +132,18 @@ final class SchedulerKeys {
                   "lower_order_final",
                   "disable_corrector",
                   "solver_p",
+                  "shift_terminal",
                   "final_sigmas_type"),
               SPACING,
               SIGMAS,
+              FLOW_SIGMAS,
               THRESHOLD),
           used(
               "DEISMultistepScheduler",
               List.of("solver_order", "algorithm_type", "solver_type", "lower_order_final"),
               SPACING,
               SIGMAS,
+              FLOW_SIGMAS,
               THRESHOLD),
           used(
               "LCMScheduler",

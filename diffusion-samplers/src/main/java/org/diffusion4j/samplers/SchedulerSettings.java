@@ -20,7 +20,7 @@ record SchedulerSettings(SchedulerConfig config) {
           "use_beta_sigmas", SigmaSpacing.BETA,
           "use_lu_lambdas", SigmaSpacing.LOG_SNR);
 
-  /** Settings of flow matching, which is not supported. */
+  /** Settings of flow matching, which most methods do not take. */
   static final String[] FLOW_FLAGS = {"use_flow_sigmas", "use_dynamic_shifting"};
 
   private static final Set<String> SPACINGS = Set.of("leading", "linspace", "trailing");
@@ -82,11 +82,15 @@ record SchedulerSettings(SchedulerConfig config) {
 
   /**
    * The steps of a scheduler of DPM-Solver's family, which uses whole timesteps. In diffusers
-   * spaced noise levels have no limit of lambda.
+   * spaced noise levels have no limit of lambda. With {@code use_flow_sigmas} they are those of
+   * straight paths.
    *
    * @param time which timestep the denoiser gets at Karras's noise levels
    */
   Timesteps intervals(int steps, SigmaTime time) {
+    if (on("use_flow_sigmas")) {
+      return FlowSigmas.of(this, steps);
+    }
     Timesteps spaced = withSigmas(spaced(steps, "linspace"), time, SigmaTime.LOWER);
     return spacesSigmas() ? spaced : spaced.withLambdaMin(lambdaMin());
   }

@@ -11,21 +11,29 @@ import org.jspecify.annotations.Nullable;
  * @param min the lowest level, or NaN for that of the timesteps
  * @param max the highest level, or NaN for that of the timesteps
  * @param time which timestep the denoiser gets
+ * @param told what the denoiser is told at each level of a list, or null if {@code time} says it
+ * @param end the level of {@link Timesteps.FinalSigma#MIN}, or NaN for that of timestep 0
  */
 record SigmaLevels(
     @Nullable SigmaSpacing spacing,
     double @Nullable [] list,
     double min,
     double max,
-    SigmaTime time) {
+    SigmaTime time,
+    double @Nullable [] told,
+    double end) {
+
+  private SigmaLevels(@Nullable SigmaSpacing spacing, double @Nullable [] list, SigmaTime time) {
+    this(spacing, list, Double.NaN, Double.NaN, time, null, Double.NaN);
+  }
 
   static SigmaLevels of(SigmaSpacing spacing) {
-    return new SigmaLevels(spacing, null, Double.NaN, Double.NaN, SigmaTime.BETWEEN);
+    return new SigmaLevels(spacing, null, SigmaTime.BETWEEN);
   }
 
   /** The levels of the timesteps, with other timesteps for the denoiser. */
   static SigmaLevels ofTimesteps(SigmaTime time) {
-    return new SigmaLevels(null, null, Double.NaN, Double.NaN, time);
+    return new SigmaLevels(null, null, time);
   }
 
   static SigmaLevels list(double... descending) {
@@ -43,15 +51,23 @@ record SigmaLevels(
             "sigmas must decrease strictly but " + sigma + " follows " + descending[i - 1]);
       }
     }
-    return new SigmaLevels(null, descending.clone(), Double.NaN, Double.NaN, SigmaTime.BETWEEN);
+    return new SigmaLevels(null, descending.clone(), SigmaTime.BETWEEN);
   }
 
   SigmaLevels withRange(double lowest, double highest) {
-    return new SigmaLevels(spacing, list, lowest, highest, time);
+    return new SigmaLevels(spacing, list, lowest, highest, time, told, end);
   }
 
   SigmaLevels withTime(SigmaTime which) {
-    return new SigmaLevels(spacing, list, min, max, which);
+    return new SigmaLevels(spacing, list, min, max, which, told, end);
+  }
+
+  SigmaLevels withTold(double... times) {
+    return new SigmaLevels(spacing, list, min, max, time, times.clone(), end);
+  }
+
+  SigmaLevels withEnd(double sigma) {
+    return new SigmaLevels(spacing, list, min, max, time, told, sigma);
   }
 
   @Override

@@ -326,10 +326,17 @@ public final class ReferenceSampler {
   double[] sigmas() {
     double[] sigmas = new double[steps.size() + 1];
     for (int i = 0; i < steps.size(); i++) {
-      sigmas[i] = listed(i).sigma();
+      sigmas[i] = sigma(listed(i));
     }
-    sigmas[steps.size()] = steps.get(steps.size() - 1).to().sigma();
+    sigmas[steps.size()] = sigma(steps.get(steps.size() - 1).to());
     return sigmas;
+  }
+
+  /** On straight paths the reference's sigma is the share of noise. */
+  private double sigma(Level level) {
+    return config.flag("use_flow_sigmas", false)
+        ? level.noise() / (level.signal() + level.noise())
+        : level.sigma();
   }
 
   /** The level that the reference's list of sigmas has for a call, which repeats the whole ones. */

@@ -186,7 +186,6 @@ class SolverSettingsTest {
   @Test
   void settings_thatAreNotSupportedAreRefusedByName() {
     String dpm = "DPMSolverMultistepScheduler";
-    assertRefused(dpm, "use_flow_sigmas", true, "use_flow_sigmas must be false for " + dpm);
     assertRefused(dpm, "solver_order", 4L, "order must be in [1, 3] but was 4");
     assertRefused(dpm, "solver_type", "x", "solver_type must be one of [");
     assertRefused(dpm, "algorithm_type", "x", "algorithm_type must be one of [");

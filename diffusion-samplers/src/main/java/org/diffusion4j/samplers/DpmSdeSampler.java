@@ -16,16 +16,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * ancestral step leads to the midpoint; the clean samples predicted there are used for the
  * ancestral step over the whole. The noise of both is that of one Brownian path in sigma.
  */
-final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, DpmSdeSampler.Options> {
-
-  static final class Options extends LoopSampler.Options {
-
-    private double noise = 1;
-
-    private Options(Timesteps timesteps) {
-      super(timesteps);
-    }
-  }
+final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options> {
 
   private DpmSdeSampler(Options options) {
     super(options, DpmSdeSampler::new);
@@ -33,19 +24,6 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, DpmSdeSampler.Optio
 
   DpmSdeSampler(Timesteps timesteps) {
     this(new Options(timesteps));
-  }
-
-  /** A copy whose new noise has another standard deviation than 1; 0 for none. */
-  DpmSdeSampler withNoise(double deviation) {
-    if (!(deviation >= 0 && deviation < Double.POSITIVE_INFINITY)) {
-      throw new IllegalArgumentException("noise must be at least 0 but was " + deviation);
-    }
-    return with(o -> o.noise = deviation);
-  }
-
-  @Override
-  String described() {
-    return ", noise=" + options.noise;
   }
 
   @Override
@@ -76,7 +54,7 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, DpmSdeSampler.Optio
     return new TwoStages();
   }
 
-  private final class TwoStages implements Run {
+  private static final class TwoStages implements Run {
 
     private @Nullable INDArray start;
     private @Nullable INDArray draw;
@@ -106,7 +84,7 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, DpmSdeSampler.Optio
       Level from = step.from();
       Level to = step.to();
       INDArray next = Flow.euler(x, x0, from, Flow.down(from.sigma(), to.sigma()), to);
-      double up = options.noise * Flow.up(from.sigma(), to.sigma());
+      double up = Flow.up(from.sigma(), to.sigma());
       return Elements.add(next, to.signal() * up, z);
     }
 

@@ -90,6 +90,8 @@ public enum Prediction {
 
   /**
    * The score of x_t, the gradient of its log density, {@code -epsilon / noise}: Song et al. 2021.
+   * Its size is {@code 1 / noise}, which a network should divide by itself, as the paper's do; one
+   * that does not is better trained to predict {@link #EPSILON}.
    */
   SCORE {
     @Override

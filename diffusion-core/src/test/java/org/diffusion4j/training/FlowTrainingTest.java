@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Training by flow matching and with EDM's loss reaches the analytic optimum of a mixture. */
+/** Training on any process reaches the analytic optimum of a mixture. */
 class FlowTrainingTest {
 
   private static final NoiseSchedule FLOW = NoiseSchedule.flow(1000);
@@ -107,6 +107,12 @@ class FlowTrainingTest {
         distance(
             NoiseSchedule.edm(1000), Prediction.EDM, builder -> builder.logNormalLevels(-1.2, 1.2));
     assertThat(distance).isLessThan(0.02);
+  }
+
+  @Test
+  void varianceExploding_reachesTheOptimum() {
+    NoiseSchedule process = NoiseSchedule.varianceExploding(1000, 0.05, 10);
+    assertThat(distance(process, Prediction.EPSILON, builder -> builder)).isLessThan(0.02);
   }
 
   @Test

@@ -31,7 +31,8 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * <p>The flow is solved with steps that adapt to the tolerance, for each sample on its own; so a
  * sample's result does not depend on the batch, unless the denoiser's output does. Below the noise
  * level of timestep 0, which the denoiser does not know, the score is taken to be that of this
- * level.
+ * level. Likelihoods begin with noise alone: above the noise level of the last timestep, the noise
+ * in a sample is taken to be what the denoiser predicts there.
  */
 public final class ProbabilityFlow {
 
@@ -220,7 +221,9 @@ public final class ProbabilityFlow {
             Level end = top();
             double factor = up ? 1 : 1 / end.signal();
             scale(state, factor);
-            solve(batch, condition, new Probes.None(), state, up);
+            try (FlowField field = field(batch, condition, new Probes.None())) {
+              integrate(field, state, batch.size(), up);
+            }
             scale(state, up ? end.signal() : 1);
             for (int i = 0; i < state.length; i++) {
               for (int k = 0; k < batch.size(); k++) {
@@ -233,8 +236,10 @@ public final class ProbabilityFlow {
   }
 
   /**
-   * The logarithm of the density that the flow gives to samples: Song et al. 2021, equation 39. It
-   * is that of the samples which the flow makes of standard normal noise, as samplers do.
+   * The logarithm of the density that the flow gives to samples: Song et al. 2021, equation 39,
+   * with pure noise, which is standard normal, as the prior. Samplers begin at the highest level
+   * with normal samples of mean 0; where the noise is not much greater than the data, as with a
+   * sigma of 80, the mean of theirs is off by that of the data.
    *
    * @param x0 samples, FLOAT {@code [n, sampleShape...]}; images of 8 bits should have uniform
    *     noise of the width of a level added
@@ -260,63 +265,75 @@ public final class ProbabilityFlow {
     double[] deviations = new double[n];
     double[] errors = new double[n];
     int calls = 0;
+    double sigma = new SigmaCurve(model.schedule()).max();
     for (Batch batch : batches(x0)) {
       Probes probes = divergence.probes(batch.first(), batch.n(), size);
       double[][] state = state(batch, probes.columns());
-      FlowField field = solve(batch, condition, probes, state, true);
-      calls += field.calls();
+      double[][] found;
+      double[][] top = new double[batch.n()][size + probes.columns()];
+      try (FlowField field = field(batch, condition, probes)) {
+        found = integrate(field, state, size, true);
+        double[] places = new double[batch.n()];
+        Arrays.fill(places, Math.log(sigma));
+        field.of(places, state, top);
+        calls += field.calls();
+      }
       for (int i = 0; i < batch.n(); i++) {
-        double[] integrals = Arrays.copyOfRange(state[i], size, size + probes.columns());
-        double mean = Arrays.stream(integrals).average().orElseThrow();
-        double squares = Arrays.stream(integrals).map(v -> (v - mean) * (v - mean)).sum();
+        double[] changes = new double[probes.columns()];
+        for (int p = 0; p < changes.length; p++) {
+          // The second part is the logarithm of the determinant from the top on, to first order.
+          changes[p] = state[i][size + p] + (top[i][size + p] - size);
+        }
+        double mean = Arrays.stream(changes).average().orElseThrow();
+        double squares = Arrays.stream(changes).map(v -> (v - mean) * (v - mean)).sum();
         int at = batch.first() + i;
-        nats[at] = prior(state[i], size) + mean;
+        nats[at] = prior(top[i], size, sigma) + mean;
         deviations[at] =
-            divergence.isExact()
-                ? 0
-                : Math.sqrt(squares / (integrals.length - 1.0) / integrals.length);
-        double[] found = Arrays.copyOfRange(batch.errors()[i], size, size + probes.columns());
-        errors[at] = Arrays.stream(found).average().orElseThrow();
+            divergence.isExact() ? 0 : Math.sqrt(squares / (changes.length - 1.0) / changes.length);
+        errors[at] = Arrays.stream(found[i], size, found[i].length).average().orElseThrow();
       }
     }
     return new Likelihood(nats, deviations, errors, size, calls);
   }
 
-  /** The logarithm of the density of y at the highest level, where x_T is normal. */
-  private double prior(double[] row, int size) {
-    Level end = top();
-    double deviation = Math.hypot(end.signal(), end.noise());
+  /**
+   * The logarithm of the standard normal density of the noise, per volume of y.
+   *
+   * @param top the derivative {@code sigma epsilon} of y at the highest level
+   */
+  private static double prior(double[] top, int size, double sigma) {
     double squares = 0;
     for (int k = 0; k < size; k++) {
-      double z = end.signal() * row[k] / deviation;
-      squares += z * z;
+      double epsilon = top[k] / sigma;
+      squares += epsilon * epsilon;
     }
-    return -0.5 * squares - size * (0.5 * LOG_TWO_PI + Math.log(deviation / end.signal()));
+    return -0.5 * squares - size * (0.5 * LOG_TWO_PI + Math.log(sigma));
   }
 
   private Level top() {
     return Level.ofSigma(new SigmaCurve(model.schedule()).max());
   }
 
-  /** Moves the rows along the flow. */
-  private FlowField solve(
-      Batch batch, Condition condition, Probes probes, double[][] state, boolean up) {
+  private FlowField field(Batch batch, Condition condition, Probes probes) {
+    Condition own = condition.slice(batch.first(), batch.first() + batch.n());
+    return new FlowField(model, own, batch.first(), batch.shape(), probes);
+  }
+
+  /**
+   * Moves the rows along the flow.
+   *
+   * @return the errors of their values
+   */
+  private double[][] integrate(FlowField field, double[][] state, int size, boolean up) {
     SigmaCurve curve = new SigmaCurve(model.schedule());
     double bottom = Math.log(LOWEST * curve.min());
     double top = Math.log(curve.max());
-    Condition own = condition.slice(batch.first(), batch.first() + batch.n());
-    int size = batch.size();
-    try (FlowField field = new FlowField(model, own, batch.first(), batch.shape(), probes)) {
-      double[][] errors =
-          DormandPrince.integrate(
-              field,
-              (logSigma, error) -> size(logSigma, error, size),
-              up ? bottom : top,
-              up ? top : bottom,
-              state);
-      System.arraycopy(errors, 0, batch.errors(), 0, errors.length);
-      return field;
-    }
+    return DormandPrince.integrate(
+        field,
+        (logSigma, error) -> size(logSigma, error, size),
+        up ? bottom : top,
+        up ? top : bottom,
+        state);
   }
 
   /**
@@ -344,8 +361,8 @@ public final class ProbabilityFlow {
     }
   }
 
-  /** Some of the samples, and the errors of their rows. */
-  private record Batch(int first, long[] shape, float[] values, double[][] errors) {
+  /** Some of the samples. */
+  private record Batch(int first, long[] shape, float[] values) {
 
     int n() {
       return Math.toIntExact(shape[0]);
@@ -369,7 +386,7 @@ public final class ProbabilityFlow {
       long[] shape = samples.shape().clone();
       shape[0] = end - first;
       float[] values = Arrays.copyOfRange(all, first * size, end * size);
-      batches.add(new Batch(first, shape, values, new double[end - first][]));
+      batches.add(new Batch(first, shape, values));
     }
     return batches;
   }

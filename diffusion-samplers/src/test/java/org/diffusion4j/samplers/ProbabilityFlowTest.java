@@ -64,7 +64,9 @@ class ProbabilityFlowTest {
     return Stream.of(
         Arguments.of(NoiseSchedule.flow(1000), Prediction.FLOW),
         Arguments.of(NoiseSchedule.edm(1000), Prediction.EDM),
-        Arguments.of(NoiseSchedule.varianceExploding(1000, 0.01, 80), Prediction.SCORE));
+        Arguments.of(NoiseSchedule.varianceExploding(1000, 0.01, 80), Prediction.SCORE),
+        Arguments.of(NoiseSchedule.linear(1000), Prediction.EPSILON),
+        Arguments.of(NoiseSchedule.trigonometric(1000), Prediction.VELOCITY));
   }
 
   @ParameterizedTest
@@ -77,8 +79,7 @@ class ProbabilityFlowTest {
           ProbabilityFlow.of(model).logLikelihood(x, Condition.none(), Divergence.exact());
       double[] exact = densities(model, x);
       for (int i = 0; i < exact.length; i++) {
-        // Up to what standard normal noise of the highest level lacks of the data's mean.
-        assertThat(found.nats()[i] / 2).isCloseTo(exact[i] / 2, within(8e-3));
+        assertThat(found.nats()[i] / 2).isCloseTo(exact[i] / 2, within(1e-3));
       }
     }
   }

@@ -161,6 +161,12 @@ class PlanLayersTest {
     all.put("swish", (sd, x, c) -> sd.nn().swish(dense(sd, "w", x, WIDTH)));
     all.put("quick gelu", (sd, x, c) -> sd.nn().gelu(dense(sd, "w", x, WIDTH)));
     all.put("gelu by tanh", (sd, x, c) -> tanhGelu(sd, dense(sd, "w", x, WIDTH)));
+    all.put(
+        "mish",
+        (sd, x, c) -> {
+          SDVariable y = dense(sd, "w", x, WIDTH);
+          return y.mul(sd.math().tanh(sd.nn().softplus(y)));
+        });
     all.put("gelu by erf", (sd, x, c) -> erfGelu(sd, dense(sd, "w", x, WIDTH)));
     all.put(
         "layer norm",

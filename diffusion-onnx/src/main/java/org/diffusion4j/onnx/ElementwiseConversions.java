@@ -3,6 +3,8 @@ package org.diffusion4j.onnx;
 import java.util.List;
 import java.util.Map;
 import onnx.Onnx.AttributeProto;
+import org.diffusion4j.engine.graph.Activation;
+import org.diffusion4j.engine.samediff.ActivationMatch;
 import org.diffusion4j.engine.samediff.Op;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ops.CustomOp;
@@ -171,14 +173,15 @@ final class ElementwiseConversions {
                         define(op, to, type, List.of(number(op, to, op.scalar()), x(op, to)))));
   }
 
-  /**
-   * A GELU, written as runtimes recognise it.
-   *
-   * @param tanh whether it is the approximation with tanh
-   */
-  static void gelu(String result, String input, boolean tanh, OnnxGraph to) {
+  /** A Mish, or a GELU written as runtimes recognise it. */
+  static void activation(ActivationMatch m, OnnxGraph to) {
+    String result = m.group().result();
+    String input = m.x();
     String x = to.value(input);
-    if (tanh) {
+    if (m.kind() == Activation.Kind.MISH) {
+      String factor = to.add("Tanh", List.of(to.add("Softplus", List.of(x))));
+      to.define(result, to.rank(input), "Mul", List.of(x, factor));
+    } else if (m.kind() == Activation.Kind.TANH_GELU) {
       String cube = to.add("Pow", List.of(x, number(to, 3)));
       String third = to.add("Mul", List.of(cube, number(to, 0.044715)));
       tanhGelu(result, input, third, to);

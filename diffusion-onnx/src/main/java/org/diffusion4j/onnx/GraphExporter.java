@@ -7,9 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.diffusion4j.Condition;
-import org.diffusion4j.engine.graph.Activation;
 import org.diffusion4j.engine.graph.UnplannableException;
-import org.diffusion4j.engine.samediff.GeluMatch;
+import org.diffusion4j.engine.samediff.ActivationMatch;
 import org.diffusion4j.engine.samediff.GraphWalk;
 import org.diffusion4j.engine.samediff.GroupNormMatch;
 import org.diffusion4j.engine.samediff.LayerNormMatch;
@@ -99,9 +98,8 @@ final class GraphExporter implements GraphWalk.Visitor {
   }
 
   @Override
-  public void gelu(GeluMatch m) {
-    ElementwiseConversions.gelu(
-        m.group().result(), m.x(), m.kind() == Activation.Kind.TANH_GELU, to);
+  public void activation(ActivationMatch m) {
+    ElementwiseConversions.activation(m, to);
   }
 
   private static void convert(Op op, Runnable conversion) {

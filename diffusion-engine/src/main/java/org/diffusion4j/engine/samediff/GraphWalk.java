@@ -5,7 +5,8 @@ import java.util.Set;
 import org.nd4j.autodiff.samediff.SameDiff;
 
 /**
- * The operations that a result of a graph needs, in order, with normalisations and GELUs as one.
+ * The operations that a result of a graph needs, in order, with normalisations and activations as
+ * one.
  */
 public final class GraphWalk {
 
@@ -21,7 +22,7 @@ public final class GraphWalk {
 
     void layerNorm(LayerNormMatch match);
 
-    void gelu(GeluMatch match);
+    void activation(ActivationMatch match);
   }
 
   /**
@@ -43,7 +44,9 @@ public final class GraphWalk {
       case "reshape" ->
           patterns.groupNorm(op).ifPresent(m -> claims.add(m.group(), () -> visitor.groupNorm(m)));
       case "multiply" ->
-          patterns.gelu(op).ifPresent(m -> claims.add(m.group(), () -> visitor.gelu(m)));
+          patterns
+              .activation(op)
+              .ifPresent(m -> claims.add(m.group(), () -> visitor.activation(m)));
       case "reduce_mean" ->
           LayerNormPattern.match(ops, patterns, op)
               .ifPresent(m -> claims.add(m.group(), () -> visitor.layerNorm(m)));

@@ -96,7 +96,7 @@ final class GroupReader implements GraphWalk.Visitor {
   }
 
   @Override
-  public void gelu(GeluMatch m) {
+  public void activation(ActivationMatch m) {
     Value x = reading.value(m.x());
     String result = m.group().result();
     reading.add(new Activation(result, m.kind(), x, x.likeThis(result)));

@@ -8,7 +8,7 @@ import java.util.Set;
 import org.diffusion4j.engine.graph.Activation;
 
 /**
- * Finds groups of operations that one kernel computes: group and layer normalisation and GELU
+ * Finds groups of operations that one kernel computes: group and layer normalisation, GELU and Mish
  * written in elementary operations, attention, a matrix product with a bias, a convolution with an
  * addition.
  */
@@ -57,8 +57,24 @@ final class Patterns {
     return new GroupNormPattern(ops, this).match(start);
   }
 
-  /** A GELU written out, by its last product: {@code (0.5 x) (f(x) + 1)}. */
-  Optional<GeluMatch> gelu(Op product) {
+  /** An activation written out, by its last product. */
+  Optional<ActivationMatch> activation(Op product) {
+    return gelu(product).or(() -> mish(product));
+  }
+
+  /** {@code x tanh(log(1 + exp(x)))}. */
+  private Optional<ActivationMatch> mish(Op product) {
+    Trail trail = new Trail(ops, product);
+    Op softplus = trail.from(trail.from(product, 1, "tanh"), 0, "softplus");
+    String x = product.in().get(0);
+    return trail.holds(softplus.in().get(0).equals(x)) && closed(trail.members, product)
+        ? Optional.of(
+            new ActivationMatch(new Group(trail.members, product), x, Activation.Kind.MISH))
+        : Optional.empty();
+  }
+
+  /** {@code (0.5 x) (f(x) + 1)}. */
+  private Optional<ActivationMatch> gelu(Op product) {
     Trail trail = new Trail(ops, product);
     Op half = trail.from(product, 0, "mul_scalar");
     Op sum = trail.from(product, 1, "add_scalar");
@@ -70,7 +86,7 @@ final class Patterns {
     boolean matches = erf ? isErf(trail, sum, x) : isTanh(trail, sum, x);
     return matches && closed(trail.members, product)
         ? Optional.of(
-            new GeluMatch(
+            new ActivationMatch(
                 new Group(trail.members, product),
                 x,
                 erf ? Activation.Kind.GELU : Activation.Kind.TANH_GELU))

@@ -3,10 +3,10 @@ package org.diffusion4j.engine.samediff;
 import org.diffusion4j.engine.graph.Activation;
 
 /**
- * A GELU.
+ * An activation that is written out.
  *
  * @param group the operations
  * @param x the name of what it reads
- * @param kind which GELU it is
+ * @param kind which function it is
  */
-public record GeluMatch(Group group, String x, Activation.Kind kind) {}
+public record ActivationMatch(Group group, String x, Activation.Kind kind) {}

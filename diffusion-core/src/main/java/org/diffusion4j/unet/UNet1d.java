@@ -12,6 +12,7 @@ import java.util.stream.IntStream;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.internal.files.JsonSettings;
+import org.diffusion4j.internal.nn.ActivationFunction;
 import org.diffusion4j.internal.nn.Grid;
 import org.diffusion4j.internal.nn.Layers;
 import org.diffusion4j.internal.nn.WeightShapes;
@@ -141,7 +142,7 @@ public final class UNet1d extends SameDiffDenoiser {
           "attention levels must be in [0, " + levels + "] but were " + attentionLevels);
       UNetRules.checkLength(length, levels);
       UNetRules.checkGroupsAndHeads(
-          blocks, new Norm(normGroups, EPS), attention(attentionLevels > 0));
+          blocks, new Norm(OptionalInt.of(normGroups), EPS), attention(attentionLevels > 0));
       UNetRules.checkFrequencies(blocks.first(), 0);
     }
 
@@ -234,7 +235,7 @@ public final class UNet1d extends SameDiffDenoiser {
           1,
           length,
           blocks(blockOutChannels, layersPerBlock, attentionLevels),
-          new Norm(normGroups, EPS),
+          new Norm(OptionalInt.of(normGroups), EPS),
           attention(attentionLevels > 0),
           new Time(
               TimeEmbedding.POSITIONAL,
@@ -246,6 +247,7 @@ public final class UNet1d extends SameDiffDenoiser {
           classes == 0
               ? new Classes(ClassEmbedding.NONE, OptionalInt.empty(), false)
               : new Classes(ClassEmbedding.TABLE, OptionalInt.of(classes), nullClass),
+          ActivationFunction.SILU,
           false,
           dropout);
     }

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.SchedulerConfig;
+import org.diffusion4j.internal.nn.ActivationFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param attention the self-attention
  * @param time the time embedding
  * @param classes the class embedding
+ * @param activation the function between the layers of residual blocks
  * @param centerInput whether inputs x in [0, 1] are first mapped to 2 x - 1
  * @param dropout the probability of dropout in training, in [0, 1)
  */
@@ -41,6 +43,7 @@ public record UNetConfig(
     Attention attention,
     Time time,
     Classes classes,
+    Activation activation,
     boolean centerInput,
     double dropout)
     implements NetworkConfig {
@@ -52,7 +55,18 @@ public record UNetConfig(
     /** Residual blocks, each followed by self-attention. */
     ATTENTION("AttnDownBlock2D", "AttnUpBlock2D"),
     /** Residual blocks, and another residual block that changes the resolution. */
-    RESNET("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D");
+    RESNET("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D"),
+    /**
+     * A level of score SDE's network (NCSN++, Song et al. 2021, appendix H): residual blocks whose
+     * outputs are divided by sqrt(2), one of which changes the resolution with a filter. On the way
+     * down it adds the input picture at its resolution, on the way up it adds a picture to the
+     * output. The input, or the output, has 3 channels.
+     */
+    SKIP("SkipDownBlock2D", "SkipUpBlock2D"),
+    /**
+     * The same with self-attention: after each residual block on the way down, once on the way up.
+     */
+    ATTENTION_SKIP("AttnSkipDownBlock2D", "AttnSkipUpBlock2D");
 
     private final String down;
     private final String up;
@@ -60,6 +74,19 @@ public record UNetConfig(
     Block(String down, String up) {
       this.down = down;
       this.up = up;
+    }
+
+    boolean attends() {
+      return this == ATTENTION || this == ATTENTION_SKIP;
+    }
+
+    boolean skips() {
+      return this == SKIP || this == ATTENTION_SKIP;
+    }
+
+    /** The divisor of the outputs of residual blocks and attention. */
+    double divisor() {
+      return skips() ? Math.sqrt(2) : 1;
     }
 
     /** The name of diffusers' class on the way down. */
@@ -109,6 +136,27 @@ public record UNetConfig(
     TABLE,
     /** Like a timestep. */
     TIMESTEP
+  }
+
+  /**
+   * The function between the layers of residual blocks. The embedding of a timestep and the output
+   * have SiLU whatever it is.
+   */
+  public enum Activation {
+    /** {@code x sigmoid(x)} (Elfwing et al. 2018). */
+    SILU(ActivationFunction.SILU),
+    /** {@code x tanh(log(1 + exp(x)))} (Misra 2019). */
+    MISH(ActivationFunction.MISH),
+    /** {@code x Phi(x)} with the exact normal distribution (Hendrycks and Gimpel 2016). */
+    GELU(ActivationFunction.GELU),
+    /** {@code max(x, 0)}. */
+    RELU(ActivationFunction.RELU);
+
+    final ActivationFunction function;
+
+    Activation(ActivationFunction function) {
+      this.function = function;
+    }
   }
 
   /**
@@ -167,12 +215,14 @@ public record UNetConfig(
   /**
    * The group normalisations.
    *
-   * @param groups number of groups of each, except the middle attention's if that is set
+   * @param groups number of groups of each, except the middle attention's if that is set, and those
+   *     of skip levels; empty for a quarter of the channels, at most 32, if all levels are skip
+   *     levels
    * @param eps the number that is added to the variance
    */
-  public record Norm(int groups, double eps) {
+  public record Norm(OptionalInt groups, double eps) {
     public Norm {
-      UNetRules.requirePositive("norm groups", groups);
+      groups.ifPresent(number -> UNetRules.requirePositive("norm groups", number));
       UNetRules.require(eps > 0, "norm epsilon must be positive but was " + eps);
     }
   }
@@ -259,11 +309,13 @@ public record UNetConfig(
    * @throws IllegalArgumentException if settings contradict each other; the message names both
    */
   public UNetConfig {
+    Objects.requireNonNull(activation, "activation");
     UNetRules.requireChannels("input channels", inChannels);
     UNetRules.requireChannels("output channels", outChannels);
     UNetRules.requirePositive("height", height);
     UNetRules.requirePositive("width", width);
     UNetRules.checkGroupsAndHeads(blocks, norm, attention);
+    UNetRules.checkSkips(blocks, inChannels, outChannels);
     UNetRules.checkFrequencies(blocks.first(), time.freqShift());
     UNetRules.checkSize(height, width, blocks.levels());
     UNetRules.require(dropout >= 0 && dropout < 1, "dropout must be in [0, 1) but was " + dropout);
@@ -352,7 +404,7 @@ public record UNetConfig(
     private @Nullable List<Block> downBlocks;
     private @Nullable List<Block> upBlocks;
     private int layersPerBlock = 2;
-    private int normGroups = 32;
+    private @Nullable Integer normGroups = 32;
     private double normEps = 1e-5;
     private @Nullable Integer attentionHeadDim = 8;
     private @Nullable Integer attentionNormGroups;
@@ -370,6 +422,7 @@ public record UNetConfig(
     private @Nullable ClassEmbedding classEmbedding;
     private @Nullable Integer classes;
     private boolean nullClass;
+    private Activation activation = Activation.SILU;
     private boolean centerInput;
     private double dropout;
 
@@ -391,7 +444,7 @@ public record UNetConfig(
       downsampling = c.blocks.downsampling;
       upsampling = c.blocks.upsampling;
       midBlockScale = c.blocks.midScale;
-      normGroups = c.norm.groups;
+      normGroups = boxed(c.norm.groups);
       normEps = c.norm.eps;
       attentionHeadDim = boxed(c.attention.headDim);
       attentionNormGroups = boxed(c.attention.normGroups);
@@ -405,6 +458,7 @@ public record UNetConfig(
       classEmbedding = c.classes.embedding;
       classes = boxed(c.classes.count);
       nullClass = c.classes.nullClass;
+      activation = c.activation;
       centerInput = c.centerInput;
       dropout = c.dropout;
     }
@@ -476,8 +530,9 @@ public record UNetConfig(
 
     /**
      * Sets the number of groups of the normalisations; it must divide the channels of every level.
+     * Null gives a quarter of the channels, at most 32, if all levels are skip levels.
      */
-    public Builder normGroups(int groups) {
+    public Builder normGroups(@Nullable Integer groups) {
       normGroups = groups;
       return this;
     }
@@ -594,6 +649,12 @@ public record UNetConfig(
       return this;
     }
 
+    /** Sets the function between the layers of residual blocks. */
+    public Builder activation(Activation function) {
+      activation = Objects.requireNonNull(function, "activation");
+      return this;
+    }
+
     /** Sets whether inputs in [0, 1] are first mapped to [-1, 1]. */
     public Builder centerInput(boolean center) {
       centerInput = center;
@@ -619,7 +680,7 @@ public record UNetConfig(
           height,
           width,
           blocks(),
-          new Norm(normGroups, normEps),
+          new Norm(optional(normGroups), normEps),
           new Attention(optional(attentionHeadDim), optional(attentionNormGroups), midAttention),
           new Time(
               timeEmbedding,
@@ -629,6 +690,7 @@ public record UNetConfig(
               freqShift,
               optional(trainTimesteps)),
           labelled(),
+          activation,
           centerInput,
           dropout);
     }

@@ -4,7 +4,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.diffusion4j.internal.nn.ActivationFunction;
 import org.diffusion4j.internal.nn.FeatureMap;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.internal.nn.Grid;
@@ -40,9 +39,9 @@ final class UNetGraph {
     boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
     UNetBlocks.Style style =
         new UNetBlocks.Style(
-            config.norm().groups(),
+            UNetNorms.outside(config.norm(), config.blocks().deepest()),
             config.norm().eps(),
-            ActivationFunction.SILU,
+            config.activation(),
             timeChannels,
             scaleShift,
             config.dropout());
@@ -66,7 +65,7 @@ final class UNetGraph {
     int base = config.blocks().first();
     SDVariable x = input();
     SDVariable t = layers.input(Graphs.TIMESTEP, -1, 1);
-    SDVariable time = layers.silu(timeAndClass(t));
+    SDVariable time = blocks.activated(timeAndClass(t));
 
     Deque<FeatureMap> skips = new ArrayDeque<>();
     SDVariable start = config.centerInput() ? x.mul(2).sub(1) : x;
@@ -77,12 +76,15 @@ final class UNetGraph {
             config.height(),
             config.width());
     skips.push(h);
-    h = down(h, time, skips);
+    SkipPictures pictures =
+        new SkipPictures(config.norm(), blocks, layers, h.of(start, config.inChannels()));
+    h = down(h, time, skips, pictures);
     h = middle(h, time);
-    h = up(h, time, skips);
+    h = up(h, time, skips, pictures);
 
-    SDVariable y = blocks.activated(blocks.norm("conv_norm_out", h));
-    y = layers.conv("conv_out", y, base, config.outChannels(), 3);
+    int groups = UNetNorms.outside(config.norm(), base);
+    SDVariable y = layers.silu(blocks.norm("conv_norm_out", h, groups));
+    y = pictures.addedTo(layers.conv("conv_out", y, base, config.outChannels(), 3));
     if (config.time().embedding() == TimeEmbedding.FOURIER) {
       y = y.div(layers.sd.reshape(t, -1, 1, 1, 1));
     }
@@ -139,19 +141,23 @@ final class UNetGraph {
     return config.time().embedding() == TimeEmbedding.FOURIER ? 2 * base : base;
   }
 
-  private FeatureMap down(FeatureMap h, SDVariable time, Deque<FeatureMap> skips) {
+  private FeatureMap down(
+      FeatureMap h, SDVariable time, Deque<FeatureMap> skips, SkipPictures pictures) {
     List<Integer> channels = config.blocks().channels();
     for (int i = 0; i < channels.size(); i++) {
       String name = "down_blocks." + i;
       Block kind = config.blocks().down().get(i);
       for (int j = 0; j < config.blocks().layers(); j++) {
-        h = blocks.residual(name + ".resnets." + j, h, time, channels.get(i), 1);
-        if (kind == Block.ATTENTION) {
-          h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
+        h = residual(name + ".resnets." + j, h, 0, time, kind, channels.get(i));
+        if (kind.attends()) {
+          h = attention(name + ".attentions." + j, h, kind);
         }
         skips.push(h);
       }
-      if (i < channels.size() - 1) {
+      if (i < channels.size() - 1 && kind.skips()) {
+        h = pictures.down(name, h, time);
+        skips.push(h);
+      } else if (i < channels.size() - 1) {
         String sampler = name + ".downsamplers.0";
         h =
             resnetSampling(kind, config.blocks().downsampling())
@@ -167,28 +173,40 @@ final class UNetGraph {
     double scale = config.blocks().midScale();
     h = blocks.residual("mid_block.resnets.0", h, time, h.channels(), scale);
     if (config.attention().middle()) {
+      int outside = UNetNorms.outside(config.norm(), h.channels());
       // In diffusers this one has no norm if the time injection scales and shifts.
-      int byDefault = config.time().injection() == TimeInjection.ADD ? config.norm().groups() : 0;
+      int byDefault = config.time().injection() == TimeInjection.ADD ? outside : 0;
       int groups = config.attention().normGroups().orElse(byDefault);
       h = attention("mid_block.attentions.0", h, groups, scale);
     }
     return blocks.residual("mid_block.resnets.1", h, time, h.channels(), scale);
   }
 
-  private FeatureMap up(FeatureMap h, SDVariable time, Deque<FeatureMap> skips) {
+  private FeatureMap up(
+      FeatureMap h, SDVariable time, Deque<FeatureMap> skips, SkipPictures pictures) {
     int levels = config.blocks().channels().size();
     for (int i = 0; i < levels; i++) {
       String name = "up_blocks." + i;
       Block kind = config.blocks().up().get(i);
       int channels = config.blocks().channels().get(levels - 1 - i);
       for (int j = 0; j <= config.blocks().layers(); j++) {
-        h = layers.concat(h, skips.pop());
-        h = blocks.residual(name + ".resnets." + j, h, time, channels, 1);
+        FeatureMap skip = skips.pop();
+        h = layers.concat(h, skip);
+        h = residual(name + ".resnets." + j, h, skip.channels(), time, kind, channels);
         if (kind == Block.ATTENTION) {
-          h = attention(name + ".attentions." + j, h, config.norm().groups(), 1);
+          h = attention(name + ".attentions." + j, h, kind);
         }
       }
-      if (i < levels - 1) {
+      if (kind == Block.ATTENTION_SKIP) {
+        h = attention(name + ".attentions.0", h, kind);
+      }
+      if (kind.skips()) {
+        if (i < levels - 1) {
+          h = pictures.up(name, h, time);
+        } else {
+          pictures.enlarge();
+        }
+      } else if (i < levels - 1) {
         String sampler = name + ".upsamplers.0";
         h =
             resnetSampling(kind, config.blocks().upsampling())
@@ -201,6 +219,27 @@ final class UNetGraph {
 
   static boolean resnetSampling(Block kind, Resampling how) {
     return kind == Block.RESNET || (kind == Block.ATTENTION && how == Resampling.RESNET);
+  }
+
+  /**
+   * A residual block of a level.
+   *
+   * @param skip channels of the input that are from the way down
+   */
+  private FeatureMap residual(
+      String name, FeatureMap in, int skip, SDVariable time, Block kind, int channels) {
+    int groups = UNetNorms.first(config.norm(), kind, in.channels() - skip, skip);
+    int groupsOut = UNetNorms.second(config.norm(), kind, channels);
+    return blocks.residual(
+        name,
+        in,
+        time,
+        new UNetBlocks.Residual(
+            channels, kind.divisor(), groups, groupsOut, UNetBlocks.Change.NONE));
+  }
+
+  private FeatureMap attention(String name, FeatureMap in, Block kind) {
+    return attention(name, in, UNetNorms.attention(config.norm(), kind), kind.divisor());
   }
 
   private FeatureMap attention(String name, FeatureMap in, int groups, double scale) {

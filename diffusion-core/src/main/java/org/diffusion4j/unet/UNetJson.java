@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.diffusion4j.internal.files.JsonSettings;
+import org.diffusion4j.unet.UNetConfig.Activation;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.Blocks;
 import org.diffusion4j.unet.UNetConfig.Builder;
@@ -68,10 +69,10 @@ final class UNetJson {
           "up_block_types",
           "upsample_type");
 
-  private static final Map<String, String> ACTIVATIONS = Map.of("silu", "silu", "swish", "silu");
   private static final Map<String, String> MIDDLES = Map.of("UNetMidBlock2D", "UNetMidBlock2D");
   private static final Map<String, Block> DOWN = blocks(Block::downName);
   private static final Map<String, Block> UP = blocks(Block::upName);
+  private static final Map<String, Activation> ACTIVATIONS = activations();
   private static final Map<String, Resampling> RESAMPLINGS = names(Resampling.class);
   private static final Map<String, TimeEmbedding> TIME_EMBEDDINGS = names(TimeEmbedding.class);
   private static final Map<String, TimeInjection> TIME_INJECTIONS =
@@ -92,20 +93,26 @@ final class UNetJson {
     return EnumSet.allOf(type).stream().collect(Collectors.toMap(UNetJson::name, value -> value));
   }
 
+  private static Map<String, Activation> activations() {
+    Map<String, Activation> all = names(Activation.class);
+    all.put("swish", Activation.SILU);
+    return all;
+  }
+
   private static String name(Enum<?> value) {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
   static Map<String, @Nullable Object> write(UNetConfig config) {
     Map<String, @Nullable Object> json = new TreeMap<>();
-    json.put(ACTIVATION, "silu");
+    json.put(ACTIVATION, name(config.activation()));
     json.put("in_channels", config.inChannels());
     json.put("out_channels", config.outChannels());
     json.put("sample_size", size(config.height(), config.width()));
     json.put("center_input_sample", config.centerInput());
     json.put("dropout", config.dropout());
     json.put("norm_eps", config.norm().eps());
-    json.put("norm_num_groups", config.norm().groups());
+    json.put("norm_num_groups", boxed(config.norm().groups()));
     json.put("add_attention", config.attention().middle());
     json.put("attention_head_dim", boxed(config.attention().headDim()));
     json.put("attn_norm_num_groups", boxed(config.attention().normGroups()));
@@ -207,13 +214,13 @@ final class UNetJson {
     }
 
     void network() {
-      set(ACTIVATION, oneOf(ACTIVATIONS), silu -> {});
+      set(ACTIVATION, oneOf(ACTIVATIONS), builder::activation);
       set(MIDDLE, oneOf(MIDDLES), theOnlyOne -> {});
       builder.outChannels(channels("out_channels"));
       set("center_input_sample", json::flag, builder::centerInput);
       set("dropout", json::number, builder::dropout);
       set("norm_eps", json::number, builder::normEps);
-      set("norm_num_groups", json::integer, builder::normGroups);
+      set("norm_num_groups", json::integerOrNull, builder::normGroups);
       set("add_attention", json::flag, builder::midAttention);
       set("attention_head_dim", json::integerOrNull, builder::attentionHeadDim);
       set("attn_norm_num_groups", json::integerOrNull, builder::attentionNormGroups);

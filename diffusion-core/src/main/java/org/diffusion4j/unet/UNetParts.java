@@ -1,5 +1,6 @@
 package org.diffusion4j.unet;
 
+import org.diffusion4j.internal.nn.ActivationFunction;
 import org.diffusion4j.internal.nn.Grid;
 import org.diffusion4j.unet.UNetConfig.Attention;
 import org.diffusion4j.unet.UNetConfig.Blocks;
@@ -20,6 +21,7 @@ record UNetParts(
     Attention attention,
     Time time,
     Classes classes,
+    ActivationFunction activation,
     boolean centerInput,
     double dropout) {
 
@@ -36,6 +38,7 @@ record UNetParts(
         config.attention(),
         config.time(),
         config.classes(),
+        config.activation().function,
         config.centerInput(),
         config.dropout());
   }

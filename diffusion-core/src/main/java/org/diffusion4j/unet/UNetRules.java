@@ -1,5 +1,7 @@
 package org.diffusion4j.unet;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
@@ -17,6 +19,9 @@ final class UNetRules {
   private static final int MAX_CHANNELS = 1 << 16;
   private static final int MAX_SIDE = 1 << 14;
   private static final int MAX_LENGTH = 1 << 20;
+
+  /** The channels of the pictures that skip levels add, which diffusers' classes fix. */
+  static final int SKIP_CHANNELS = 3;
 
   private UNetRules() {}
 
@@ -66,14 +71,9 @@ final class UNetRules {
   }
 
   static void checkGroupsAndHeads(Blocks blocks, Norm norm, Attention attention) {
+    UNetNorms.check(blocks, norm);
     OptionalInt head = attention.headDim();
     for (int channels : blocks.channels()) {
-      require(
-          channels % norm.groups() == 0,
-          "norm groups must divide the channels of every level but "
-              + norm.groups()
-              + " does not divide "
-              + channels);
       require(
           head.isEmpty()
               || channels % head.getAsInt() == 0
@@ -98,8 +98,49 @@ final class UNetRules {
             .filter(level -> blocks.channels().get(level) == channels)
             .anyMatch(
                 level ->
-                    blocks.down().get(level) == Block.ATTENTION
-                        || blocks.up().get(blocks.levels() - 1 - level) == Block.ATTENTION);
+                    blocks.down().get(level).attends()
+                        || blocks.up().get(blocks.levels() - 1 - level).attends());
+  }
+
+  /**
+   * The pictures of skip levels have the resolution of the network only if no other level changes
+   * it: before them on the way down, after them on the way up.
+   */
+  static void checkSkips(Blocks blocks, int inChannels, int outChannels) {
+    checkSkips("down", blocks.down(), "input", inChannels, blocks.levels());
+    List<Block> fromTheEnd = new ArrayList<>(blocks.up());
+    Collections.reverse(fromTheEnd);
+    checkSkips("up", fromTheEnd, "output", outChannels, blocks.levels());
+  }
+
+  /**
+   * @param kinds from the full resolution
+   * @param what has the picture
+   */
+  private static void checkSkips(
+      String way, List<Block> kinds, String what, int channels, int levels) {
+    boolean others = false;
+    for (int i = 0; i < levels; i++) {
+      // What does not change the resolution adds no picture.
+      boolean adds = kinds.get(i).skips() && (way.equals("up") ? i > 0 : i < levels - 1);
+      require(
+          !adds || !others,
+          "skip levels on the way "
+              + way
+              + " must be those of the highest resolutions but were "
+              + kinds
+              + " from the full one");
+      require(
+          !adds || channels == SKIP_CHANNELS,
+          what
+              + " channels must be "
+              + SKIP_CHANNELS
+              + " for skip levels on the way "
+              + way
+              + " but were "
+              + channels);
+      others |= !kinds.get(i).skips();
+    }
   }
 
   static void checkFrequencies(int channels, double shift) {

@@ -69,12 +69,16 @@ final class UNetShapes {
       for (int j = 0; j < config.blocks().layers(); j++) {
         residual(name + ".resnets." + j, channels, levels.get(i));
         channels = levels.get(i);
-        if (kind == Block.ATTENTION) {
+        if (kind.attends()) {
           attention(name + ".attentions." + j, channels, true);
         }
         skips.push(channels);
       }
-      if (i < levels.size() - 1) {
+      if (i < levels.size() - 1 && kind.skips()) {
+        residual(name + ".resnet_down", channels, channels, true);
+        shapes.conv(name + ".skip_conv", config.inChannels(), channels, 1);
+        skips.push(channels);
+      } else if (i < levels.size() - 1) {
         sampling(name + ".downsamplers.0", kind, config.blocks().downsampling(), channels);
         skips.push(channels);
       }
@@ -107,7 +111,14 @@ final class UNetShapes {
           attention(name + ".attentions." + j, channels, true);
         }
       }
-      if (i < levels.size() - 1) {
+      if (kind == Block.ATTENTION_SKIP) {
+        attention(name + ".attentions.0", channels, true);
+      }
+      if (i < levels.size() - 1 && kind.skips()) {
+        shapes.norm(name + ".skip_norm", channels);
+        shapes.conv(name + ".skip_conv", channels, UNetRules.SKIP_CHANNELS, 3);
+        residual(name + ".resnet_up", channels, channels, true);
+      } else if (i < levels.size() - 1) {
         sampling(name + ".upsamplers.0", kind, config.blocks().upsampling(), channels);
       }
     }
@@ -122,13 +133,17 @@ final class UNetShapes {
   }
 
   private void residual(String name, int in, int out) {
+    residual(name, in, out, in != out);
+  }
+
+  private void residual(String name, int in, int out, boolean shortcut) {
     shapes.norm(name + ".norm1", in);
     shapes.conv(name + ".conv1", in, out, 3);
     boolean scaleShift = config.time().injection() == TimeInjection.SCALE_SHIFT;
     shapes.dense(name + ".time_emb_proj", timeChannels, scaleShift ? 2L * out : out);
     shapes.norm(name + ".norm2", out);
     shapes.conv(name + ".conv2", out, out, 3);
-    if (in != out) {
+    if (shortcut) {
       shapes.conv(name + ".conv_shortcut", in, out, 1);
     }
   }

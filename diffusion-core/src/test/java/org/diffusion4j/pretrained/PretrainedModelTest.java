@@ -252,8 +252,15 @@ class PretrainedModelTest {
   @Test
   void whatIsNotSupported_isNamed() throws IOException {
     refuses("unet/config.json", "\"UNet2DModel\"", "\"UNet3D\"", "UNet3D", "UNet2DModel");
-    refuses("unet/config.json", "\"DownBlock2D\"", "\"SkipDownBlock2D\"", "SkipDownBlock2D");
-    refuses("unet/config.json", "\"silu\"", "\"mish\"", "mish", "silu");
+    refuses(
+        "unet/config.json",
+        "\"DownBlock2D\"",
+        "\"KDownBlock2D\"",
+        "KDownBlock2D",
+        "SkipDownBlock2D");
+    refuses(
+        "unet/config.json", "\"DownBlock2D\"", "\"SkipDownBlock2D\"", "input channels must be 3");
+    refuses("unet/config.json", "\"silu\"", "\"celu\"", "celu", "[gelu, mish, relu, silu, swish]");
     refuses("unet/config.json", "\"positional\"", "\"magic\"", "magic", "fourier");
     refuses("unet/config.json", "\"layers_per_block\": 1", "\"layers_per_block\": 0", "0");
     refuses(

@@ -6,14 +6,17 @@ import static org.diffusion4j.reference.ReferenceCases.distance;
 import static org.diffusion4j.reference.ReferenceCases.json;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
+import org.diffusion4j.internal.files.Json;
 import org.diffusion4j.reference.ReferenceCases;
 import org.diffusion4j.unet.SameDiffDenoiser.Gradients;
 import org.diffusion4j.unet.UNet;
@@ -58,6 +61,7 @@ class UNetReferenceTest {
             number(json, "width"))) {
       assertThat(model.weights().values().stream().mapToLong(INDArray::length).sum())
           .isEqualTo(number(json, "parameters"));
+      requireSameBytes(folder.resolve("config.json"), model);
       INDArray x = io.get("x");
       INDArray t = io.get("t").castTo(DataType.FLOAT);
       if (t.length() == 1) {
@@ -80,6 +84,15 @@ class UNetReferenceTest {
         ReferenceGradients.check(gradients.of(), io, json);
       }
     }
+  }
+
+  /** The configuration that was read is written in the same bytes. */
+  private static void requireSameBytes(Path config, UNet model) throws IOException {
+    Map<String, Object> written = new TreeMap<>(model.config().toJson());
+    for (String name : List.of("_class_name", "_diffusers_version")) {
+      written.put(name, json(config).get(name));
+    }
+    assertThat(Json.format(written)).isEqualTo(Files.readString(config));
   }
 
   private static int number(Map<String, Object> json, String key) {

@@ -1,7 +1,9 @@
 package org.diffusion4j.unet;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.diffusion4j.unet.UNetConfig.Activation;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -55,10 +57,18 @@ final class Architectures {
         "class timestep, Fourier",
         tiny().classEmbedding(ClassEmbedding.TIMESTEP).timeEmbedding(TimeEmbedding.FOURIER));
     all.put("mid-block scale", tiny().midBlockScale(Math.sqrt(2)));
+    all.put("GELU", tiny().activation(Activation.GELU));
+    all.put("Mish", tiny().activation(Activation.MISH));
+    all.put("ReLU", tiny().activation(Activation.RELU));
     all.put("centred input", tiny().centerInput(true));
     all.put("sines first, shifted", tiny().flipSinToCos(false).freqShift(1));
     all.put("rectangular images, two layers", rectangular());
     all.put("pictures, centred", tiny().pictureChannels(2).centerInput(true));
+    all.put("skip levels", skips(Block.SKIP, Block.SKIP));
+    all.put("skip levels with attention", skips(Block.ATTENTION_SKIP, Block.ATTENTION_SKIP));
+    all.put(
+        "skip levels of high resolution alone",
+        skips(Block.SKIP, Block.PLAIN).normGroups(4).timeInjection(TimeInjection.SCALE_SHIFT));
     all.put("one level", tiny().blockOutChannels(8).downBlocks(Block.ATTENTION));
     return build(all);
   }
@@ -67,18 +77,24 @@ final class Architectures {
   static Map<String, UNetConfig> paired() {
     Map<String, UNetConfig.Builder> all = new LinkedHashMap<>();
     all.put(
-        "no attention, Fourier",
-        tiny().midAttention(false).timeEmbedding(TimeEmbedding.FOURIER).midBlockScale(2));
-    all.put(
-        "one head, sines first, shifted, class timestep",
+        "no attention, Fourier, Mish",
         tiny()
+            .midAttention(false)
+            .timeEmbedding(TimeEmbedding.FOURIER)
+            .midBlockScale(2)
+            .activation(Activation.MISH));
+    all.put(
+        "one head, sines first, shifted, class timestep, ReLU",
+        tiny()
+            .activation(Activation.RELU)
             .attentionHeadDim(null)
             .flipSinToCos(false)
             .freqShift(1)
             .classEmbedding(ClassEmbedding.TIMESTEP));
     all.put(
-        "residual resampling levels, up blocks of their own, learned times",
+        "residual resampling levels, up blocks of their own, learned times, GELU",
         tiny()
+            .activation(Activation.GELU)
             .downBlocks(Block.RESNET, Block.RESNET)
             .upBlocks(Block.ATTENTION, Block.PLAIN)
             .timeEmbedding(TimeEmbedding.LEARNED)
@@ -113,7 +129,23 @@ final class Architectures {
             .timeEmbedding(TimeEmbedding.LEARNED)
             .trainTimesteps(100)
             .classEmbedding(ClassEmbedding.TIMESTEP));
+    all.put(
+        "skip levels with attention, Fourier, mid-block scale, centred, Mish",
+        skips(Block.SKIP, Block.ATTENTION_SKIP, Block.SKIP)
+            .timeEmbedding(TimeEmbedding.FOURIER)
+            .midBlockScale(Math.sqrt(2))
+            .centerInput(true)
+            .activation(Activation.MISH));
     return build(all);
+  }
+
+  /** Levels of 32 channels each, which the attention of skip levels needs. */
+  static UNetConfig.Builder skips(Block... down) {
+    return UNetConfig.builder(3, 8, 8)
+        .blockOutChannels(Collections.nCopies(down.length, 32).toArray(Integer[]::new))
+        .downBlocks(down)
+        .layersPerBlock(1)
+        .normGroups(null);
   }
 
   private static Map<String, UNetConfig> build(Map<String, UNetConfig.Builder> all) {

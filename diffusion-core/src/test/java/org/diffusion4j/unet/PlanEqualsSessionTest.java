@@ -12,6 +12,7 @@ import net.jqwik.api.Provide;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.constraints.IntRange;
 import org.diffusion4j.internal.nn.Graphs;
+import org.diffusion4j.unet.UNetConfig.Activation;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
 import org.diffusion4j.unet.UNetConfig.Resampling;
@@ -74,32 +75,42 @@ class PlanEqualsSessionTest {
             .as(Sizes::new);
     return Combinators.combine(
             sizes,
-            Arbitraries.of(Block.class).array(Block[].class).ofSize(3),
-            Arbitraries.of(ClassEmbedding.class),
+            kinds().array(Block[].class).ofSize(3),
+            Combinators.combine(
+                    Arbitraries.of(ClassEmbedding.class), Arbitraries.of(Activation.class))
+                .as(Map::entry),
             Arbitraries.of(TimeInjection.class),
             Arbitraries.of(Resampling.class),
             Arbitraries.of(1, 4).flatMap(h -> Arbitraries.of(0, 1, 2).map(g -> new int[] {h, g})),
             Arbitraries.of(1.0, Math.sqrt(2)),
-            Arbitraries.integers().between(0, 7))
+            Arbitraries.integers().between(0, 15))
         .as(PlanEqualsSessionTest::config);
+  }
+
+  /** Kinds that go together. */
+  private static Arbitrary<Block> kinds() {
+    return Arbitraries.of(Block.PLAIN, Block.ATTENTION, Block.RESNET);
   }
 
   private static UNetConfig config(
       Sizes sizes,
       Block[] blocks,
-      ClassEmbedding classes,
+      Map.Entry<ClassEmbedding, Activation> classesAndActivation,
       TimeInjection injection,
       Resampling resampling,
       int[] attention,
       double midScale,
       int switches) {
+    ClassEmbedding classes = classesAndActivation.getKey();
+    boolean skips = (switches & 8) != 0;
     Integer[] widths = new Integer[sizes.levels];
     Block[] down = new Block[sizes.levels];
     for (int i = 0; i < sizes.levels; i++) {
       widths[i] = sizes.base * (i + 1);
-      down[i] = blocks[i];
+      down[i] = skips ? Block.SKIP : blocks[i];
     }
-    UNetConfig.Builder builder = UNetConfig.builder(sizes.channels, sizes.height, sizes.width);
+    int channels = skips ? 3 : sizes.channels;
+    UNetConfig.Builder builder = UNetConfig.builder(channels, sizes.height, sizes.width);
     if (classes != ClassEmbedding.NONE) {
       builder.classes(3);
     }
@@ -112,13 +123,14 @@ class PlanEqualsSessionTest {
         .attentionNormGroups(attention[1] == 0 ? null : attention[1])
         .midAttention((switches & 1) == 0)
         .centerInput((switches & 2) != 0)
-        .pictureChannels((switches & 6) / 2)
+        .pictureChannels(skips ? 0 : (switches & 6) / 2)
         .downsamplePadding((switches & 4) / 4)
         .midBlockScale(midScale)
         .timeInjection(injection)
         .downsampling(resampling)
         .upsampling(resampling)
         .classEmbedding(classes)
+        .activation(classesAndActivation.getValue())
         .build();
   }
 }

@@ -15,6 +15,7 @@ import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import org.diffusion4j.unet.UNetConfig.Activation;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.diffusion4j.unet.UNetConfig.Builder;
 import org.diffusion4j.unet.UNetConfig.ClassEmbedding;
@@ -65,10 +66,12 @@ class UNetConfigLawsTest {
           channels(7),
           down(Block.PLAIN, Block.ATTENTION),
           down(Block.ATTENTION, Block.PLAIN, Block.PLAIN),
+          down(Block.PLAIN, Block.SKIP),
           up(Block.PLAIN, Block.RESNET),
           up(Block.ATTENTION),
           new Call("layersPerBlock", 1, b -> b.layersPerBlock(1)),
           new Call("normGroups", 4, b -> b.normGroups(4)),
+          new Call("normGroups", "null", b -> b.normGroups(null)),
           new Call("normGroups", 8, b -> b.normGroups(8)),
           new Call("attentionHeadDim", 16, b -> b.attentionHeadDim(16)),
           new Call("attentionNormGroups", 3, b -> b.attentionNormGroups(3)),
@@ -83,6 +86,7 @@ class UNetConfigLawsTest {
           labels(ClassEmbedding.TABLE),
           labels(ClassEmbedding.TIMESTEP),
           new Call("nullClass", true, b -> b.nullClass(true)),
+          new Call("activation", Activation.MISH, b -> b.activation(Activation.MISH)),
           new Call("dropout", 0.1, b -> b.dropout(0.1)));
 
   /** Each method at most once: the same one twice is a change of mind. */

@@ -70,6 +70,29 @@ class UNetConfigTest {
         wrong(
             b -> b.classEmbedding(ClassEmbedding.TABLE),
             "a class table needs a positive number of classes but it was null"),
+        wrong(
+            b -> b.normGroups(null),
+            "norm groups must be set for levels other than skip levels but were null"),
+        wrong(
+            b -> b.downBlocks(Block.SKIP, Block.PLAIN).upBlocks(Block.PLAIN, Block.PLAIN),
+            "input channels must be 3 for skip levels on the way down but were 1"),
+        wrong(
+            b -> b.upBlocks(Block.PLAIN, Block.SKIP).downBlocks(Block.PLAIN, Block.ATTENTION_SKIP),
+            "norm groups must divide the channels of every level but 32 does not divide 16"),
+        wrong(
+            b -> b.upBlocks(Block.SKIP, Block.PLAIN),
+            "skip levels on the way up must be those of the highest resolutions but were"
+                + " [PLAIN, SKIP] from the full one"),
+        wrong(
+            b ->
+                b.blockOutChannels(8, 8, 8)
+                    .downBlocks(Block.PLAIN, Block.SKIP, Block.PLAIN)
+                    .upBlocks(Block.PLAIN, Block.PLAIN, Block.PLAIN),
+            "skip levels on the way down must be those of the highest resolutions but were"
+                + " [PLAIN, SKIP, PLAIN] from the full one"),
+        wrong(
+            b -> b.upBlocks(Block.SKIP, Block.SKIP),
+            "output channels must be 3 for skip levels on the way up but were 1"),
         wrong(b -> b.classes(0), "a class table needs a positive number of classes but it was 0"));
   }
 

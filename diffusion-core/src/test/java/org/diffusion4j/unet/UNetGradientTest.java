@@ -34,7 +34,8 @@ import org.nd4j.linalg.factory.Nd4j;
 class UNetGradientTest {
 
   private static final Pattern BLOCK =
-      Pattern.compile(".*?(resnets|attentions|downsamplers|upsamplers)\\.\\d+");
+      Pattern.compile(
+          ".*?((resnets|attentions|downsamplers|upsamplers)\\.\\d+|resnet_(down|up)|skip_\\w+)");
 
   static Stream<Named<UNetParts>> architectures() {
     return named(Architectures.paired());

@@ -50,6 +50,11 @@ class WeightShapesTest {
                 .trainTimesteps(7)
                 .midAttention(false)
                 .outChannels(6)
+                .build(),
+            Architectures.skips(Block.SKIP, Block.ATTENTION_SKIP, Block.SKIP).build(),
+            Architectures.skips(Block.ATTENTION_SKIP, Block.RESNET)
+                .normGroups(4)
+                .upBlocks(Block.RESNET, Block.SKIP)
                 .build());
     for (UNetConfig config : configs) {
       Layers layers = new Layers(1);

@@ -1,5 +1,6 @@
 package org.diffusion4j.internal.nn;
 
+import java.util.Map;
 import org.nd4j.autodiff.samediff.SDVariable;
 
 /** The functions between the layers of a network. */
@@ -33,6 +34,10 @@ public enum ActivationFunction {
       return layers.sd.nn().relu(x, 0);
     }
   };
+
+  /** The functions by the names that diffusers has for them. */
+  public static final Map<String, ActivationFunction> BY_NAME =
+      Map.of("silu", SILU, "swish", SILU, "mish", MISH, "gelu", GELU, "relu", RELU);
 
   public abstract SDVariable of(Layers layers, SDVariable x);
 }

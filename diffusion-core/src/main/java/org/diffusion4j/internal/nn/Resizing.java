@@ -1,5 +1,6 @@
 package org.diffusion4j.internal.nn;
 
+import java.util.function.IntFunction;
 import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
@@ -69,6 +70,29 @@ final class Resizing {
     return new FeatureMap(y, x.channels(), height, width);
   }
 
+  /** Half the size, by the filter (1, 3, 3, 1) / 8 on every second pixel of rows and columns. */
+  FeatureMap filteredDown(FeatureMap x) {
+    return mapped(x, from -> matrix(from, from / 2, (i, j) -> tap(j - 2 * i + 1) / 8), 1, 2);
+  }
+
+  /** Twice the size, by the filter (1, 3, 3, 1) / 4 on pixels with zeros between them. */
+  FeatureMap filteredUp(FeatureMap x) {
+    return mapped(x, from -> matrix(from, 2 * from, (i, j) -> tap(2 * j - i + 2) / 4), 2, 1);
+  }
+
+  private static float tap(int k) {
+    return k == 0 || k == 3 ? 1 : k == 1 || k == 2 ? 3 : 0;
+  }
+
+  /** The same for rows, if there are any, and columns. */
+  private FeatureMap mapped(FeatureMap x, IntFunction<SDVariable> matrix, int factor, int divisor) {
+    int height = plane ? x.height() * factor / divisor : x.height();
+    int width = x.width() * factor / divisor;
+    SDVariable rows = plane ? matrix.apply(x.height()) : null;
+    return new FeatureMap(
+        mapped(x, rows, matrix.apply(x.width()), height, width), x.channels(), height, width);
+  }
+
   private SDVariable nearestRows(int from, int to) {
     // As in PyTorch, in float.
     float scale = (float) from / to;
@@ -82,19 +106,28 @@ final class Resizing {
 
   /** A matrix whose product with a row selects entries of the row. */
   private SDVariable selection(int from, int to, IntUnaryOperator source) {
+    return matrix(from, to, (i, j) -> j == source.applyAsInt(i) ? 1 : 0);
+  }
+
+  private interface Weight {
+
+    /** How much entry j of a row is in entry i of the product. */
+    float of(int i, int j);
+  }
+
+  private SDVariable matrix(int from, int to, Weight weight) {
     float[] matrix = new float[from * to];
-    for (int i = 0; i < to; i++) {
-      int j = source.applyAsInt(i);
-      if (j >= 0) {
-        matrix[j * to + i] = 1;
+    for (int j = 0; j < from; j++) {
+      for (int i = 0; i < to; i++) {
+        matrix[j * to + i] = weight.of(i, j);
       }
     }
     return layers.constant(matrix, from, to);
   }
 
   /**
-   * Multiplies all columns and all rows by a matrix each. The products with zeros and ones are
-   * exact, and have simple gradients.
+   * Multiplies all columns and all rows by a matrix each. Products with zeros and ones are exact;
+   * all have simple gradients.
    */
   private SDVariable mapped(
       FeatureMap x,

@@ -1,6 +1,5 @@
 package org.diffusion4j.internal.nn;
 
-import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.autodiff.samediff.SDVariable;
 
@@ -29,6 +28,34 @@ public final class UNetBlocks {
       boolean scaleShift,
       double dropout) {}
 
+  /** How a residual block changes height and width. */
+  public enum Change {
+    NONE,
+    /** Halved by averages. */
+    HALVED,
+    /** Doubled by the nearest pixels. */
+    DOUBLED,
+    /** Halved by a filter (Zhang 2019; score SDE, Song et al. 2021, appendix H). */
+    FILTERED_DOWN,
+    /** Doubled by the same filter. */
+    FILTERED_UP;
+
+    /** Whether the residual connection is a convolution even if the channels stay. */
+    boolean needsShortcut() {
+      return this == FILTERED_DOWN || this == FILTERED_UP;
+    }
+  }
+
+  /**
+   * What distinguishes a residual block.
+   *
+   * @param channels of the output
+   * @param divisor of the output
+   * @param groups of the first normalisation
+   * @param groupsOut of the second normalisation
+   */
+  public record Residual(int channels, double divisor, int groups, int groupsOut, Change change) {}
+
   private final Style style;
   private final Layers layers;
   private final Resizing resizing;
@@ -48,54 +75,67 @@ public final class UNetBlocks {
    */
   public FeatureMap residual(
       String name, FeatureMap in, @Nullable SDVariable time, int channels, double divisor) {
-    return residual(name, in, time, channels, divisor, x -> x);
+    return residual(name, in, time, like(channels, divisor, Change.NONE));
   }
 
   /** A residual block that halves the size by averages. */
   public FeatureMap residualDown(String name, FeatureMap in, SDVariable time, double divisor) {
-    return residual(name, in, time, in.channels(), divisor, resizing::averaged);
+    return residual(name, in, time, like(in.channels(), divisor, Change.HALVED));
   }
 
   /** A residual block that doubles the size. */
   public FeatureMap residualUp(String name, FeatureMap in, SDVariable time, double divisor) {
-    return residual(name, in, time, in.channels(), divisor, resizing::doubled);
+    return residual(name, in, time, like(in.channels(), divisor, Change.DOUBLED));
   }
 
-  private FeatureMap residual(
-      String name,
-      FeatureMap in,
-      @Nullable SDVariable time,
-      int channels,
-      double divisor,
-      UnaryOperator<FeatureMap> resized) {
-    FeatureMap first = resized.apply(in.of(activated(norm(name + ".norm1", in)), in.channels()));
-    FeatureMap around = resized.apply(in);
+  private Residual like(int channels, double divisor, Change change) {
+    return new Residual(channels, divisor, style.groups, style.groups, change);
+  }
+
+  /** Any residual block. */
+  public FeatureMap residual(
+      String name, FeatureMap in, @Nullable SDVariable time, Residual block) {
+    int channels = block.channels;
+    SDVariable before = activated(norm(name + ".norm1", in, block.groups));
+    FeatureMap first = changed(in.of(before, in.channels()), block.change);
+    FeatureMap around = changed(in, block.change);
     SDVariable y = layers.conv(name + ".conv1", first.value(), in.channels(), channels, 3);
-    y = activated(normed(name, around.of(y, channels), time));
+    y = activated(normed(name, around.of(y, channels), time, block.groupsOut));
     if (style.dropout > 0) {
       y = layers.dropout(name, around.of(y, channels));
     }
     y = layers.conv(name + ".conv2", y, channels, channels, 3);
     SDVariable shortcut =
-        in.channels() == channels
+        in.channels() == channels && !block.change.needsShortcut()
             ? around.value()
             : layers.conv(name + ".conv_shortcut", around.value(), in.channels(), channels, 1);
-    return around.of(divided(shortcut.add(y), divisor), channels);
+    return around.of(divided(shortcut.add(y), block.divisor), channels);
+  }
+
+  /** Another height and width. */
+  public FeatureMap changed(FeatureMap x, Change change) {
+    return switch (change) {
+      case NONE -> x;
+      case HALVED -> resizing.averaged(x);
+      case DOUBLED -> resizing.doubled(x);
+      case FILTERED_DOWN -> resizing.filteredDown(x);
+      case FILTERED_UP -> resizing.filteredUp(x);
+    };
   }
 
   /** The second norm, with the timestep before or after it. */
-  private SDVariable normed(String name, FeatureMap x, @Nullable SDVariable time) {
+  private SDVariable normed(String name, FeatureMap x, @Nullable SDVariable time, int groups) {
     if (time == null) {
-      return norm(name + ".norm2", x);
+      return norm(name + ".norm2", x, groups);
     }
     int channels = x.channels();
     int width = style.scaleShift ? 2 * channels : channels;
     SDVariable injected = layers.dense(name + ".time_emb_proj", time, style.timeChannels, width);
     if (style.scaleShift) {
-      return layers.scaleShift(norm(name + ".norm2", x), injected, channels);
+      return layers.scaleShift(norm(name + ".norm2", x, groups), injected, channels);
     }
     SDVariable sum = x.value().add(layers.sd.reshape(injected, -1, channels, 1, 1));
-    return norm(name + ".norm2", x.of(sum, channels));
+    return norm(name + ".norm2", x.of(sum, channels), groups);
   }
 
   /**
@@ -154,7 +194,12 @@ public final class UNetBlocks {
 
   /** Group normalisation. */
   public SDVariable norm(String name, FeatureMap x) {
-    return layers.groupNorm(name, x, style.groups, style.eps);
+    return norm(name, x, style.groups);
+  }
+
+  /** Group normalisation with another number of groups. */
+  public SDVariable norm(String name, FeatureMap x, int groups) {
+    return layers.groupNorm(name, x, groups, style.eps);
   }
 
   /** The activation of the network. */

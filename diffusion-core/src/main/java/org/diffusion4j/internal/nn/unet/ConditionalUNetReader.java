@@ -28,13 +28,6 @@ final class ConditionalUNetReader {
   private static final int MOST_PIXELS = 1 << 14;
   private static final int MOST_TOKENS = 1 << 16;
 
-  private static final Map<String, ActivationFunction> ACTIVATIONS =
-      Map.of(
-          "silu", ActivationFunction.SILU,
-          "swish", ActivationFunction.SILU,
-          "mish", ActivationFunction.MISH,
-          "gelu", ActivationFunction.GELU,
-          "relu", ActivationFunction.RELU);
   private static final Map<String, LabelEmbedding> LABELS =
       Map.of(
           "timestep", LabelEmbedding.TIMESTEP,
@@ -119,7 +112,9 @@ final class ConditionalUNetReader {
   }
 
   private Optional<ActivationFunction> activation(String key) {
-    return settings.isNull(key) ? Optional.empty() : Optional.of(settings.oneOf(key, ACTIVATIONS));
+    return settings.isNull(key)
+        ? Optional.empty()
+        : Optional.of(settings.oneOf(key, ActivationFunction.BY_NAME));
   }
 
   private Time time(int base) {
@@ -229,7 +224,7 @@ final class ConditionalUNetReader {
     return new Style(
         settings.channels("norm_num_groups"),
         settings.positive("norm_eps"),
-        settings.oneOf("act_fn", ACTIVATIONS),
+        settings.oneOf("act_fn", ActivationFunction.BY_NAME),
         "scale_shift".equals(settings.get("resnet_time_scale_shift")),
         dropout,
         settings.flag("resnet_skip_time_act"),

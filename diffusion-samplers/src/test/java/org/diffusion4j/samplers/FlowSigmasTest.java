@@ -135,6 +135,61 @@ class FlowSigmasTest {
       x = s[i + 1] / s[i] * x - (1 - s[i + 1]) * Math.expm1(-h) * d;
       before = x0;
     }
+    assertThat(sample(config, n, 0.7)).isCloseTo(x, within(1e-5));
+  }
+
+  /** UniPC, Zhao et al. 2023, algorithms 1 and 2, of order 2 with B(h) = e^h - 1. */
+  @Test
+  void uniPc_isThatOfThePaperOnStraightPaths() {
+    int n = 8;
+    SchedulerConfig config = config("UniPCMultistepScheduler", "flow_shift", 3.0);
+    double[] s = shares(config, n);
+    double[] t = times(config, n);
+    double[] x0 = new double[n];
+    double x = 0.7;
+    double before = x;
+    for (int i = 0; i < n; i++) {
+      x0[i] = x - s[i] * velocity(x, t[i]);
+      if (i > 0) {
+        x = uniC(s, x0, i, before);
+      }
+      before = x;
+      x = uniP(s, x0, i, x, i == n - 1 ? 1 : 2);
+    }
+    assertThat(sample(config, n, 0.7)).isCloseTo(x, within(1e-5));
+  }
+
+  private static double uniP(double[] s, double[] x0, int i, double x, int order) {
+    double phi = i == s.length - 2 ? -1 : Math.expm1(lambda(s[i]) - lambda(s[i + 1]));
+    double next = s[i + 1] / s[i] * x - (1 - s[i + 1]) * phi * x0[i];
+    return i == 0 || order == 1
+        ? next
+        : next - (1 - s[i + 1]) * phi * 0.5 * (x0[i - 1] - x0[i]) / ratio(s, i + 1);
+  }
+
+  /** The sample at level i, from that at level i - 1 and the predictions up to i. */
+  private static double uniC(double[] s, double[] x0, int i, double x) {
+    double h = lambda(s[i - 1]) - lambda(s[i]);
+    double phi = Math.expm1(h);
+    double plain = s[i] / s[i - 1] * x - (1 - s[i]) * phi * x0[i - 1];
+    double change = x0[i] - x0[i - 1];
+    if (i == 1) {
+      return plain - (1 - s[i]) * phi * 0.5 * change;
+    }
+    double first = (phi / h - 1) / phi;
+    double second = 2 * ((phi / h - 1) / h - 0.5) / phi;
+    double r = ratio(s, i);
+    double old = (first - second) / (1 - r);
+    return plain - (1 - s[i]) * phi * (old * (x0[i - 2] - x0[i - 1]) / r + (first - old) * change);
+  }
+
+  /** The step before the one to level i over that step, in lambda and negative. */
+  private static double ratio(double[] s, int i) {
+    return (lambda(s[i - 2]) - lambda(s[i - 1])) / (lambda(s[i]) - lambda(s[i - 1]));
+  }
+
+  /** What a sampler makes of a number, in the scale of straight paths. */
+  private static double sample(SchedulerConfig config, int n, double from) {
     Denoiser model =
         FunctionDenoiser.of(
             config.schedule(),
@@ -143,11 +198,9 @@ class FlowSigmasTest {
                 Values.column((float) velocity(xt.getDouble(0), time.getDouble(0))),
             1);
     Level first = steps(config, n).get(0).from();
-    try (INDArray start = Values.column((float) (0.7 * (first.signal() + first.noise())))) {
-      float found =
-          SamplerMechanics.samples(
-              Samplers.of(config, n), model, SamplingRequest.builder(1).start(start).build())[0];
-      assertThat((double) found).isCloseTo(x, within(1e-5));
+    try (INDArray start = Values.column((float) (from * (first.signal() + first.noise())))) {
+      return SamplerMechanics.samples(
+          Samplers.of(config, n), model, SamplingRequest.builder(1).start(start).build())[0];
     }
   }
 

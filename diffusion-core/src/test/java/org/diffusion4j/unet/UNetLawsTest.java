@@ -87,7 +87,10 @@ class UNetLawsTest {
   @Provide
   Arbitrary<UNetConfig> configs() {
     Arbitrary<Block[]> blocks =
-        Arbitraries.of(Block.class).array(Block[].class).ofMinSize(1).ofMaxSize(3);
+        Arbitraries.of(Block.PLAIN, Block.ATTENTION, Block.RESNET)
+            .array(Block[].class)
+            .ofMinSize(1)
+            .ofMaxSize(3);
     return Combinators.combine(
             blocks,
             Arbitraries.integers().between(1, 3),

@@ -85,9 +85,9 @@ final class EnlargeCommand extends ExampleCommand {
   @Option(
       names = "--model",
       description =
-          "Model directory, or fashion-enlarge for the one that comes with the examples"
+          "Model directory, or fashion-enlarge or emoji-enlarge, which come with the examples"
               + " (${DEFAULT-VALUE}).")
-  private Path model = Path.of(SmallClothes.NAME);
+  private Path model = Path.of(Enlargers.FASHION);
 
   @Option(
       names = "--picture",
@@ -120,7 +120,7 @@ final class EnlargeCommand extends ExampleCommand {
       new EnlargeTraining(images(), factor, channels, mostNoise, half, training, out()).run(to);
       model = to;
     }
-    try (PretrainedModel trained = SmallClothes.orModel(model)) {
+    try (PretrainedModel trained = Enlargers.orModel(model)) {
       requireFit(trained.model());
       draw(trained);
     }
@@ -169,7 +169,7 @@ final class EnlargeCommand extends ExampleCommand {
       }
       return;
     }
-    SampleSource source = data == null ? SmallClothes.pictures() : images();
+    SampleSource source = data == null ? Enlargers.clothes() : images();
     require(
         Arrays.equals(source.sampleShape(), shape),
         "--data must be of the model's size, "

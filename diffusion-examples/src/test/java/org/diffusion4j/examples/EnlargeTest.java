@@ -88,6 +88,16 @@ class EnlargeTest {
   }
 
   @Test
+  void emoji_areEnlargedByABundledModel() throws IOException {
+    Path picture = directory.resolve("emoji.png");
+    write(picture, 8, 40);
+    Runs run = enlarge("--model=emoji-enlarge", "--picture=" + picture);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("enlarged.png, 1 pictures");
+    refused("--data must be of the model's size, [3, 64, 64]", "--model=emoji-enlarge");
+  }
+
+  @Test
   void wrongArguments_areRefused() throws IOException {
     String model = "--model=" + directory.resolve("trained/model");
     refused("--train must come with --data", "--train");

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import org.diffusion4j.data.ImageFiles;
 import org.diffusion4j.text.ImageRequest;
 import org.diffusion4j.text.Lora;
 import org.diffusion4j.text.Loras;
@@ -131,7 +132,12 @@ final class TextCommand extends ExampleCommand {
     }
     try (INDArray pictures = loaded.values(request.build())) {
       MoreFiles.createParentDirectories(file);
-      Pictures.writeGrid(file, pictures);
+      if (pictures.size(0) == 1) {
+        // In its own size, for other programs.
+        ImageFiles.writePng(file, pictures.slice(0));
+      } else {
+        Pictures.writeGrid(file, pictures);
+      }
     }
     out()
         .printf(

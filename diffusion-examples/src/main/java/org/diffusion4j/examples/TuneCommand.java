@@ -84,6 +84,9 @@ final class TuneCommand extends ExampleCommand {
     require(
         training.steps >= stages.size(),
         "--steps must be at least one for each of --stages but were " + training.steps);
+    require(
+        stages.stream().allMatch(closeness -> closeness >= 0 && closeness < 1),
+        "--stages must be in [0, 1) but were " + stages);
     SampleSource images = labels == null ? IdxImages.read(data) : IdxImages.read(data, labels);
     try (PretrainedModel trained = Clothes.orModel(model)) {
       for (int stage = 0; stage < stages.size(); stage++) {

@@ -61,7 +61,7 @@ class TextTest {
   }
 
   @Test
-  void prompt_becomesAGridOfPictures() throws IOException {
+  void prompt_becomesAGridOfPictures_orOneInItsOwnSize() throws IOException {
     Path file = directory.resolve("new/folder/square.png");
     Runs run =
         Runs.of(
@@ -79,6 +79,18 @@ class TextTest {
     assertThat(run.exitCode()).as(run.err()).isZero();
     BufferedImage grid = ImageIO.read(file.toFile());
     assertThat(grid.getWidth()).isEqualTo(grid.getHeight()).isGreaterThan(2 * 32);
+    Path one = directory.resolve("one.png");
+    assertThat(
+            Runs.of(
+                    "text",
+                    "--model=" + model,
+                    "--prompt=a red square",
+                    "--count=1",
+                    "--steps=1",
+                    "--out=" + one)
+                .exitCode())
+        .isZero();
+    assertThat(ImageIO.read(one.toFile()).getWidth()).isEqualTo(32);
   }
 
   @Test

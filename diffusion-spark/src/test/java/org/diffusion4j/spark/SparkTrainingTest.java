@@ -58,7 +58,7 @@ class SparkTrainingTest {
 
   @BeforeAll
   static void start() throws IOException {
-    spark = Cluster.start(3, Map.of());
+    spark = Cluster.start(3, Map.of("spark.stage.maxConsecutiveAttempts", "2"));
     samples =
         SparkSamples.vectors(SmallModels.rows(spark, SAMPLES, 3), SmallModels.columns())
             .withLabels("class")

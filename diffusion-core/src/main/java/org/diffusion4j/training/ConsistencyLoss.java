@@ -1,5 +1,6 @@
 package org.diffusion4j.training;
 
+import java.util.Arrays;
 import java.util.Objects;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
@@ -58,7 +59,8 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
 
   @Override
   public SampleLoss of(NoisyBatch batch, Condition condition) {
-    float[] target = target(batch, condition);
+    int[] r = Arrays.stream(batch.t()).map(t -> lower(batch.schedule(), t)).toArray();
+    float[] target = target(batch, r, condition);
     float[] x = Floats.of(batch.xt());
     int n = batch.t().length;
     int size = x.length / n;
@@ -72,7 +74,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
         squares += difference * difference;
       }
       double distance = Math.sqrt(squares / size + C * C);
-      double weight = weight(batch.schedule(), batch.t()[i]) / n;
+      double weight = weight(batch.schedule(), batch.t()[i], r[i]) / n;
       double factor = weight * slope(batch.prediction(), level) / (size * distance);
       for (int k = 0; k < size; k++) {
         gradient[k] *= (float) factor;
@@ -82,11 +84,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
   }
 
   /** The clean samples that the model predicts at r; the data themselves where r is clean. */
-  private float[] target(NoisyBatch batch, Condition condition) {
-    int[] r = new int[batch.t().length];
-    for (int i = 0; i < r.length; i++) {
-      r[i] = lower(batch.schedule(), batch.t()[i]);
-    }
+  private float[] target(NoisyBatch batch, int[] r, Condition condition) {
     float[] target = Floats.of(batch.x0());
     int size = target.length / r.length;
     float[] times = new float[r.length];
@@ -127,13 +125,11 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
    * 1 / (sigma(t) - sigma(r)) as in the paper, times the part {@code 1 - closeness}, so that stages
    * have losses of one size. Low levels weigh most, because errors there are passed on.
    */
-  private double weight(NoiseSchedule schedule, int t) {
-    double part = 1 - closeness;
+  private double weight(NoiseSchedule schedule, int t, int r) {
     if (schedule.alphaBar(t) == 0 || schedule.sigma(t) > MOST) {
       return 1 / MOST;
     }
-    int r = lower(schedule, t);
-    return part / (schedule.sigma(t) - (r < 0 ? 0 : schedule.sigma(r)));
+    return (1 - closeness) / (schedule.sigma(t) - (r < 0 ? 0 : schedule.sigma(r)));
   }
 
   private static double clean(Prediction prediction, Level level, double x, double output) {

@@ -3,7 +3,6 @@ package org.diffusion4j.examples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -11,7 +10,6 @@ import org.diffusion4j.Prediction;
 import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.data.ImageFolder;
 import org.diffusion4j.data.SampleSource;
-import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
 import org.jspecify.annotations.Nullable;
@@ -75,12 +73,7 @@ final class ImagesCommand extends ExampleCommand {
       description = "Residual blocks of each level (${DEFAULT-VALUE}).")
   private int layers = 1;
 
-  @Option(
-      names = "--checkpoint-minutes",
-      converter = Positive.class,
-      description =
-          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
-  private int minutes = 10;
+  @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
   @Option(names = "--gray", description = "Convert images of a folder to gray.")
   private boolean gray;
@@ -104,7 +97,7 @@ final class ImagesCommand extends ExampleCommand {
             network,
             ImageTraining.scheduler(timesteps, prediction),
             training,
-            Checkpoints.in(training.out.resolve("checkpoints")).every(Duration.ofMinutes(minutes)),
+            checkpoints.in(training.out.resolve("checkpoints")),
             Math.min(samplingSteps, timesteps),
             out())
         .run();

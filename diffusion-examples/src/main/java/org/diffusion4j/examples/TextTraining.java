@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Locale;
@@ -21,7 +20,6 @@ import org.diffusion4j.text.ClipVocabulary;
 import org.diffusion4j.text.TextDenoiser;
 import org.diffusion4j.text.TextImages;
 import org.diffusion4j.text.TextToImage;
-import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.UNet2DConditionModel;
@@ -54,7 +52,7 @@ final class TextTraining {
   private final @Nullable Path from;
   private final @Nullable Integer rank;
   private final TrainingOptions options;
-  private final int checkpointMinutes;
+  private final CheckpointOptions checkpoints;
   private final DataType weights;
   private final PrintWriter out;
 
@@ -68,14 +66,14 @@ final class TextTraining {
       @Nullable Path from,
       @Nullable Integer rank,
       TrainingOptions options,
-      int checkpointMinutes,
+      CheckpointOptions checkpoints,
       DataType weights,
       PrintWriter out) {
     this.images = images;
     this.from = from;
     this.rank = rank;
     this.options = options;
-    this.checkpointMinutes = checkpointMinutes;
+    this.checkpoints = checkpoints;
     this.weights = weights;
     this.out = out;
   }
@@ -145,15 +143,12 @@ final class TextTraining {
   }
 
   private String train(TextDenoiser denoiser, SampleIterator data) throws IOException {
-    Checkpoints checkpoints =
-        Checkpoints.in(options.out.resolve("checkpoints"))
-            .every(Duration.ofMinutes(checkpointMinutes));
     try (DiffusionTrainer trainer =
             options
                 .trainer(denoiser)
                 .maxGradientNorm(1)
                 .labelDropout(TEXT_DROPOUT)
-                .checkpoints(checkpoints)
+                .checkpoints(checkpoints.in(options.out.resolve("checkpoints")))
                 .build();
         SampleIterator batches = data.prefetched(2);
         TrainingListeners.FileListener csv =

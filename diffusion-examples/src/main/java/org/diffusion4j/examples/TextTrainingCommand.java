@@ -55,12 +55,7 @@ final class TextTrainingCommand extends ExampleCommand {
               + " colour: subjects of few variants are drawn more often (none).")
   private @Nullable Pattern variant;
 
-  @Option(
-      names = "--checkpoint-minutes",
-      converter = Positive.class,
-      description =
-          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
-  private int minutes = 10;
+  @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
   @Option(
       names = "--half",
@@ -76,7 +71,13 @@ final class TextTrainingCommand extends ExampleCommand {
       images = images.select(Variants.balanced(images.texts(), variant));
     }
     new TextTraining(
-            images, from, rank, training, minutes, half ? DataType.FLOAT16 : DataType.FLOAT, out())
+            images,
+            from,
+            rank,
+            training,
+            checkpoints,
+            half ? DataType.FLOAT16 : DataType.FLOAT,
+            out())
         .run();
     return 0;
   }

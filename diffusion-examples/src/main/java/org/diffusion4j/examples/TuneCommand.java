@@ -3,7 +3,6 @@ package org.diffusion4j.examples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -19,7 +18,6 @@ import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.pretrained.PretrainedModel.Provenance;
-import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.TrainingListeners;
@@ -69,12 +67,7 @@ final class TuneCommand extends ExampleCommand {
               + " which has its share of the steps (${DEFAULT-VALUE}).")
   private List<Double> stages = List.of(0.5, 0.75, 0.875, 0.9375);
 
-  @Option(
-      names = "--checkpoint-minutes",
-      converter = Positive.class,
-      description =
-          "Time between checkpoints, from which the same command resumes (${DEFAULT-VALUE}).")
-  private int minutes = 10;
+  @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
   @Option(names = "--half", description = "Writes the model with weights of 16 bits.")
   private boolean half;
@@ -110,7 +103,7 @@ final class TuneCommand extends ExampleCommand {
                 .trainer(denoiser, steps)
                 .loss(Loss.consistency(denoiser, stages.get(stage)))
                 .maxGradientNorm(1)
-                .checkpoints(Checkpoints.in(folder).every(Duration.ofMinutes(minutes)).keepLast(1))
+                .checkpoints(checkpoints.in(folder).keepLast(1))
                 .build();
         SampleIterator batches =
             SampleIterator.of(images, training.batch)

@@ -107,11 +107,11 @@ abstract class LoopSampler<S extends LoopSampler<S, O>, O extends LoopSampler.Op
       options.fittedTo.require(model);
     }
     NoiseSchedule schedule = model.schedule();
+    if (!new SigmaCurve(schedule).canBeLimited()) {
+      return this;
+    }
     boolean predictsNoise =
         model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
-    if (schedule.isContinuous()) {
-      return this; // its ends were chosen for samplers
-    }
     if (!(predictsNoise || extrapolatesNoise()) || growth(schedule) <= LARGEST_GROWTH) {
       return this;
     }

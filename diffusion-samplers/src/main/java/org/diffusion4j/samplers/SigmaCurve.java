@@ -49,9 +49,12 @@ final class SigmaCurve {
     return schedule.isContinuous() ? schedule.time(sigma(t)) : t;
   }
 
-  /** Whether samplers choose by default where the steps begin. */
+  /**
+   * Whether samplers choose by default where the steps begin. The ends of continuous schedules were
+   * chosen for samplers, unless there is no signal at all.
+   */
   boolean canBeLimited() {
-    return !schedule.isContinuous();
+    return !schedule.isContinuous() || schedule.alphaBar(sigmas.length - 1) == 0;
   }
 
   /** The number of timesteps with a lambda of at least a limit. */

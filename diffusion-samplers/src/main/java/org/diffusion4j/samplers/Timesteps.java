@@ -239,7 +239,6 @@ public final class Timesteps {
     boolean listed = steps instanceof Steps.Listed || (sigmas != null && sigmas.list() != null);
     int last = new SigmaCurve(schedule).stepsAbove(lambda);
     return Double.isNaN(lambdaMin)
-        && !schedule.isContinuous()
         && !listed
         && last > 0
         && steps.whole(last, schedule.steps()).length > 0;

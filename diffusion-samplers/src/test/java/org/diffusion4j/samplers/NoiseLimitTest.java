@@ -30,6 +30,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 class NoiseLimitTest {
 
   private static final NoiseSchedule COSINE = NoiseSchedule.cosine(1000);
+  private static final NoiseSchedule FLOW = NoiseSchedule.flow(1000);
   private static final int STEPS = 20;
   private static final int COUNT = 1000;
 
@@ -83,6 +84,23 @@ class NoiseLimitTest {
       }
     }
     assertThat(wrong).isEmpty();
+  }
+
+  /** Without those that take whole timesteps. */
+  static Stream<Sampler> samplersOfNoiseLevels() {
+    return samplers()
+        .filter(s -> !(s instanceof LcmSampler) && !s.toString().contains("Runge-Kutta"));
+  }
+
+  /** The highest level of straight paths has no signal at all. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("samplersOfNoiseLevels")
+  void samples_ofStraightPathsAreOfTheMixture(Sampler sampler) {
+    LoopSampler<?, ?> given = (LoopSampler<?, ?>) sampler;
+    for (X0Correction correction : List.of(X0Correction.none(), X0Correction.clip(1))) {
+      assertThat(Moments.of(given.withCorrection(correction), FLOW, Prediction.FLOW))
+          .matches(Moments::fit);
+    }
   }
 
   /** What the limit is for. */

@@ -32,6 +32,7 @@ import picocli.CommandLine.ScopeType;
       TextCommand.class,
       TextTrainingCommand.class,
       CompareCommand.class,
+      LikelihoodCommand.class,
       ServeCommand.class,
       LoadCommand.class,
       CustomCommand.class

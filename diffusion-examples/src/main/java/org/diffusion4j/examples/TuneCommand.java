@@ -13,7 +13,6 @@ import org.diffusion4j.Condition;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
-import org.diffusion4j.data.IdxImages;
 import org.diffusion4j.data.SampleIterator;
 import org.diffusion4j.data.SampleSource;
 import org.diffusion4j.pretrained.PretrainedModel;
@@ -22,7 +21,6 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -47,17 +45,7 @@ final class TuneCommand extends ExampleCommand {
               + " (${DEFAULT-VALUE}).")
   private Path model = Path.of(Clothes.NAME);
 
-  @SuppressWarnings("NullAway.Init")
-  @Option(
-      names = "--data",
-      required = true,
-      description = "IDX file of the images that the model was trained on.")
-  private Path data;
-
-  @Option(
-      names = "--labels",
-      description = "IDX file of their labels, for a class-conditional model.")
-  private @Nullable Path labels;
+  @Mixin private final IdxOptions images = new IdxOptions();
 
   @Option(
       names = "--stages",
@@ -80,12 +68,12 @@ final class TuneCommand extends ExampleCommand {
     require(
         stages.stream().allMatch(closeness -> closeness >= 0 && closeness < 1),
         "--stages must be in [0, 1) but were " + stages);
-    SampleSource images = labels == null ? IdxImages.read(data) : IdxImages.read(data, labels);
+    SampleSource source = images.read();
     try (PretrainedModel trained = Clothes.orModel(model)) {
       for (int stage = 0; stage < stages.size(); stage++) {
-        tune(trained.model(), images, stage);
+        tune(trained.model(), source, stage);
       }
-      PretrainedModel tuned = trained.withProvenance(provenance(trained, images));
+      PretrainedModel tuned = trained.withProvenance(provenance(trained, source));
       Path directory = training.out.resolve("model");
       tuned.save(directory, half ? DataType.FLOAT16 : DataType.FLOAT);
       out().printf(Locale.ROOT, "written  %s%n", directory);
@@ -95,7 +83,7 @@ final class TuneCommand extends ExampleCommand {
   }
 
   /** Each stage has an optimizer of its own, and starts with the average of the one before. */
-  private void tune(SameDiffDenoiser denoiser, SampleSource images, int stage) throws IOException {
+  private void tune(SameDiffDenoiser denoiser, SampleSource source, int stage) throws IOException {
     Path folder = Files.createDirectories(training.out.resolve("stage-" + (stage + 1)));
     int steps = training.steps / stages.size();
     try (DiffusionTrainer trainer =
@@ -106,7 +94,7 @@ final class TuneCommand extends ExampleCommand {
                 .checkpoints(checkpoints.in(folder).keepLast(1))
                 .build();
         SampleIterator batches =
-            SampleIterator.of(images, training.batch)
+            SampleIterator.of(source, training.batch)
                 .shuffle(training.seed + stage)
                 .build()
                 .prefetched(2);
@@ -120,11 +108,11 @@ final class TuneCommand extends ExampleCommand {
     }
   }
 
-  private Provenance provenance(PretrainedModel trained, SampleSource images) {
+  private Provenance provenance(PretrainedModel trained, SampleSource source) {
     return trained
         .provenance()
         .with("tuned", "consistency, closeness " + stages)
-        .with("tuned_on", images.description())
+        .with("tuned_on", source.description())
         .with("tuning_steps", training.steps)
         .with("tuning_batch", training.batch)
         .with("tuning_learning_rate", training.learningRate)

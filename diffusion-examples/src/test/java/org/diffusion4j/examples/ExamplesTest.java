@@ -214,6 +214,11 @@ class ExamplesTest {
             "--sampling-steps=2",
             "--out=" + directory.resolve("trained"));
     assertThat(trained.exitCode()).as(trained.err()).isZero();
+    Runs measured =
+        Runs.of(
+            "likelihood", "--model=" + model, "--data=" + images, "--count=2", "--tolerance=0.1");
+    assertThat(measured.exitCode()).as(measured.err()).isZero();
+    assertThat(measured.out()).matches("\\d+\\.\\d{3} bits per dimension, .* of 2 images; .*\\R");
     Runs tuned =
         Runs.of(
             "tune",

@@ -70,6 +70,15 @@ public interface Denoiser {
    */
   INDArray predict(INDArray xt, INDArray t, Condition condition);
 
+  /**
+   * Whether the same arguments always give the same output; by default they do. A denoiser that
+   * draws random numbers has no probability flow: it can neither encode samples nor tell their
+   * likelihood, and no steps can be fitted to it.
+   */
+  default boolean isDeterministic() {
+    return true;
+  }
+
   /** Whether {@link #inputGradient} can be called; by default it cannot. */
   default boolean isDifferentiable() {
     return false;

@@ -136,6 +136,11 @@ abstract class Guided implements Denoiser {
   }
 
   @Override
+  public final boolean isDeterministic() {
+    return model.isDeterministic();
+  }
+
+  @Override
   public final Condition.Takes takes() {
     return model.takes();
   }

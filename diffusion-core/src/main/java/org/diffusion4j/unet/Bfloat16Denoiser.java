@@ -33,6 +33,11 @@ record Bfloat16Denoiser(SameDiffDenoiser full) implements Denoiser {
   }
 
   @Override
+  public boolean isDeterministic() {
+    return full.isDeterministic();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return full.takes();
   }

@@ -8,10 +8,13 @@ import org.diffusion4j.NoiseSource;
 import org.diffusion4j.internal.nn.Graphs;
 import org.diffusion4j.unet.SameDiffDenoiser.Dropout;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.autodiff.functions.DifferentialFunction;
 import org.nd4j.autodiff.samediff.SDVariable;
 import org.nd4j.autodiff.samediff.SameDiff;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.random.impl.Linspace;
+import org.nd4j.linalg.api.ops.random.impl.Range;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** A graph's placeholders for noise of its own, which is normal in training and 0 otherwise. */
@@ -20,7 +23,10 @@ final class NoiseInputs {
   /** Separates this noise from that of the samples, which comes from the seed of the same step. */
   private static final long STREAM = 0x6f_77_6e_6e_6f_69_73_65L;
 
+  private static final String RANDOM = "org.nd4j.linalg.api.ops.random";
+
   private final Map<String, long[]> shapes = new LinkedHashMap<>();
+  private final boolean drawnByOperations;
 
   /**
    * @throws IllegalArgumentException if one leaves another size open than that of the batch
@@ -41,6 +47,19 @@ final class NoiseInputs {
         shapes.put(variable.name(), shape.clone());
       }
     }
+    drawnByOperations =
+        graph.getOps().values().stream().anyMatch(op -> drawsRandomNumbers(op.getOp()));
+  }
+
+  /** Whether the graph draws random numbers wherever it runs. */
+  boolean drawnByOperations() {
+    return drawnByOperations;
+  }
+
+  /** ND4J has two operations in the package that draw nothing. */
+  private static boolean drawsRandomNumbers(DifferentialFunction op) {
+    return op.getClass().getName().startsWith(RANDOM)
+        && !(op instanceof Linspace || op instanceof Range);
   }
 
   /** The shapes for a batch. */

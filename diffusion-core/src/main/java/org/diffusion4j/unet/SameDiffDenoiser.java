@@ -367,6 +367,12 @@ public class SameDiffDenoiser implements Denoiser, AutoCloseable {
     return gradients(xt, t, condition, loss, parameters.keySet(), dropout);
   }
 
+  /** {@inheritDoc} Only a graph with an operation that draws them has random numbers. */
+  @Override
+  public boolean isDeterministic() {
+    return !noise.drawnByOperations();
+  }
+
   /** {@inheritDoc} Frozen models, {@code PretrainedModel.loadFrozen}, only predict. */
   @Override
   public boolean isDifferentiable() {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.diffusion4j.Condition;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.Prediction;
@@ -68,6 +69,28 @@ class NoiseInputsTest {
       assertThat(sums(model, 2, null)).containsOnly(0);
       assertThat(model.predictionBytes(2)).isPresent();
       assertThat(model.takes().inputs()).isEmpty();
+    }
+  }
+
+  /** The samples and something of their shape. */
+  private static SameDiffDenoiser plus(Function<SameDiff, SDVariable> other) {
+    SameDiff sd = SameDiff.create();
+    SDVariable x = sd.placeHolder(Graphs.SAMPLE, DataType.FLOAT, -1, 3);
+    sd.placeHolder(Graphs.TIMESTEP, DataType.FLOAT, -1, 1);
+    sd.identity(Graphs.OUTPUT, x.add(other.apply(sd)));
+    return new SameDiffDenoiser(sd, new long[] {3}, SCHEDULE, Prediction.SAMPLE);
+  }
+
+  @Test
+  void operationsThatDrawRandomNumbers_makeAModelStochastic() {
+    try (SameDiffDenoiser placeholder = model(-1, 3);
+        SameDiffDenoiser range = plus(sd -> sd.range(0, 3, 1, DataType.FLOAT));
+        SameDiffDenoiser normal = plus(sd -> sd.random().normal(0, 1, DataType.FLOAT, 1, 3));
+        SameDiffDenoiser uniform = plus(sd -> sd.random().uniform(0, 1, DataType.FLOAT, 1, 3))) {
+      assertThat(placeholder.isDeterministic()).isTrue();
+      assertThat(range.isDeterministic()).isTrue();
+      assertThat(normal.isDeterministic()).isFalse();
+      assertThat(uniform.isDeterministic()).isFalse();
     }
   }
 

@@ -32,6 +32,11 @@ record MeteredDenoiser(Denoiser denoiser, Calls calls) implements Denoiser {
   }
 
   @Override
+  public boolean isDeterministic() {
+    return denoiser.isDeterministic();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return denoiser.takes();
   }

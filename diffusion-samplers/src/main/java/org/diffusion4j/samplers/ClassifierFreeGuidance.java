@@ -99,6 +99,11 @@ public final class ClassifierFreeGuidance implements Denoiser {
   }
 
   @Override
+  public boolean isDeterministic() {
+    return model.isDeterministic();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return model.takes();
   }

@@ -173,6 +173,7 @@ record Fits(SchedulerConfig config) {
   }
 
   private static void requireFits(int steps, Denoiser model, SamplingRequest request) {
+    ProbabilityFlow.requireDeterministic(model);
     int most = Math.min(MOST, model.schedule().steps());
     if (steps < 1 || steps > most) {
       throw new IllegalArgumentException(

@@ -58,7 +58,7 @@ public final class ProbabilityFlow {
   /**
    * The flow of a denoiser.
    *
-   * @param model stays the caller's; for the same sample it must always return the same output
+   * @param model stays the caller's
    * @throws IllegalArgumentException if it predicts noise on a schedule without signal at its end
    */
   public static ProbabilityFlow of(Denoiser model) {
@@ -193,7 +193,8 @@ public final class ProbabilityFlow {
    * @param condition what they show
    * @return a new array of the shape of {@code x0}, owned by the caller; of samples of the model's
    *     distribution it is standard normal
-   * @throws IllegalArgumentException if a shape, a type or the condition does not fit
+   * @throws IllegalArgumentException if a shape, a type or the condition does not fit, or if the
+   *     denoiser is not {@linkplain Denoiser#isDeterministic() deterministic}
    */
   public INDArray encode(INDArray x0, Condition condition) {
     return along(x0, condition, true);
@@ -205,7 +206,8 @@ public final class ProbabilityFlow {
    * @param noise x_T, FLOAT {@code [n, sampleShape...]}
    * @param condition what the samples should show
    * @return a new array of the shape of {@code noise}, owned by the caller
-   * @throws IllegalArgumentException if a shape, a type or the condition does not fit
+   * @throws IllegalArgumentException if a shape, a type or the condition does not fit, or if the
+   *     denoiser is not {@linkplain Denoiser#isDeterministic() deterministic}
    */
   public INDArray decode(INDArray noise, Condition condition) {
     return along(noise, condition, false);
@@ -213,6 +215,7 @@ public final class ProbabilityFlow {
 
   private INDArray along(INDArray samples, Condition condition, boolean up) {
     requireSamples(samples, condition);
+    requireDeterministic(model);
     return Detached.get(
         () -> {
           float[] result = new float[Math.toIntExact(samples.length())];
@@ -246,11 +249,13 @@ public final class ProbabilityFlow {
    * @param condition what they show
    * @param divergence how the divergence is computed
    * @throws IllegalArgumentException if a shape, a type or the condition does not fit, or if the
-   *     denoiser is not {@linkplain Denoiser#isDifferentiable() differentiable}
+   *     denoiser is not {@linkplain Denoiser#isDeterministic() deterministic} and {@linkplain
+   *     Denoiser#isDifferentiable() differentiable}
    */
   public Likelihood logLikelihood(INDArray x0, Condition condition, Divergence divergence) {
     requireSamples(x0, condition);
     Objects.requireNonNull(divergence, "divergence");
+    requireDeterministic(model);
     if (!model.isDifferentiable()) {
       throw new IllegalArgumentException(
           "the denoiser must be differentiable for a likelihood but only predicts");
@@ -397,6 +402,18 @@ public final class ProbabilityFlow {
       state[i / batch.size()][i % batch.size()] = batch.values()[i];
     }
     return state;
+  }
+
+  /**
+   * Checks that a denoiser has a flow.
+   *
+   * @throws IllegalArgumentException if not
+   */
+  static void requireDeterministic(Denoiser model) {
+    if (!model.isDeterministic()) {
+      throw new IllegalArgumentException(
+          "the denoiser must be deterministic for its probability flow but draws random numbers");
+    }
   }
 
   private void requireTimestep(int t) {

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.NoiseSource;
@@ -208,6 +211,30 @@ class ProbabilityFlowTest {
     }
   }
 
+  /** Draws random numbers, or says so. */
+  private static final Denoiser RANDOM =
+      new Denoiser() {
+        @Override
+        public NoiseSchedule schedule() {
+          return SCHEDULE;
+        }
+
+        @Override
+        public long[] sampleShape() {
+          return new long[] {1};
+        }
+
+        @Override
+        public boolean isDeterministic() {
+          return false;
+        }
+
+        @Override
+        public INDArray predict(INDArray xt, INDArray t, Condition condition) {
+          throw new AssertionError("called");
+        }
+      };
+
   @Test
   void badInput_isNamedBeforeTheFirstCall() {
     MixtureDenoiser plain = MixtureDenoiser.twoModes(SCHEDULE, Prediction.EPSILON);
@@ -227,6 +254,16 @@ class ProbabilityFlowTest {
                   ProbabilityFlow.of(plain).logLikelihood(x, Condition.none(), Divergence.exact()))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("must be differentiable for a likelihood but only predicts");
+      for (Consumer<ProbabilityFlow> use :
+          List.<Consumer<ProbabilityFlow>>of(
+              f -> f.encode(x, Condition.none()),
+              f -> f.decode(x, Condition.none()),
+              f -> f.logLikelihood(x, Condition.none(), Divergence.exact()))) {
+        assertThatThrownBy(() -> use.accept(ProbabilityFlow.of(RANDOM)))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("must be deterministic for its probability flow");
+      }
+      assertThat(RANDOM.guidedByLoss((i, output, gradient) -> 0, 1).isDeterministic()).isFalse();
       assertThatThrownBy(() -> flow.encode(wrong, Condition.none()))
           .hasMessageContaining("samples must be FLOAT [n, 1]")
           .hasMessageContaining("[1, 2]");

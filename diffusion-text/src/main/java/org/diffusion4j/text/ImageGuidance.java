@@ -51,6 +51,11 @@ final class ImageGuidance implements Denoiser {
   }
 
   @Override
+  public boolean isDeterministic() {
+    return model.isDeterministic();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return model.takes();
   }

@@ -50,6 +50,11 @@ final class BetweenConditions implements Denoiser {
   }
 
   @Override
+  public boolean isDeterministic() {
+    return model.isDeterministic();
+  }
+
+  @Override
   public Condition.Takes takes() {
     return model.takes();
   }

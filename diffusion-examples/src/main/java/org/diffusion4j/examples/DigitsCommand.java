@@ -5,6 +5,7 @@ import java.util.concurrent.Callable;
 import org.diffusion4j.Prediction;
 import org.diffusion4j.unet.UNetConfig;
 import org.diffusion4j.unet.UNetConfig.Block;
+import org.nd4j.linalg.api.buffer.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -48,6 +49,7 @@ final class DigitsCommand implements Callable<Integer> {
             ImageTraining.scheduler(1000, Prediction.EPSILON),
             training,
             null,
+            DataType.FLOAT,
             samplingSteps,
             spec.commandLine().getOut())
         .run();

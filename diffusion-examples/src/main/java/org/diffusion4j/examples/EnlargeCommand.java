@@ -79,8 +79,7 @@ final class EnlargeCommand extends ExampleCommand {
       description = "Highest timestep of noise on pictures in training (${DEFAULT-VALUE}).")
   private int mostNoise = 10;
 
-  @Option(names = "--half", description = "Writes the model with weights of 16 bits.")
-  private boolean half;
+  @Mixin private final HalfOption half = new HalfOption();
 
   @Option(
       names = "--model",
@@ -117,7 +116,8 @@ final class EnlargeCommand extends ExampleCommand {
     if (train) {
       Path to = training.out.resolve("model");
       require(channels % 8 == 0, "--channels must be a multiple of 8 but were " + channels);
-      new EnlargeTraining(images(), factor, channels, mostNoise, half, training, out()).run(to);
+      new EnlargeTraining(images(), factor, channels, mostNoise, half.weights(), training, out())
+          .run(to);
       model = to;
     }
     try (PretrainedModel trained = Enlargers.orModel(model)) {

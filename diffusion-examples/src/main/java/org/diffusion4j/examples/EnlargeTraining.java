@@ -29,14 +29,14 @@ import org.nd4j.linalg.api.buffer.DataType;
  * @param factor between the resolutions
  * @param base channels of the first level
  * @param noise the highest timestep of the condition's noise
- * @param half whether weights are written with 16 bits
+ * @param weights how weights are written
  */
 record EnlargeTraining(
     SampleSource images,
     int factor,
     int base,
     int noise,
-    boolean half,
+    DataType weights,
     TrainingOptions options,
     PrintWriter out) {
 
@@ -52,9 +52,7 @@ record EnlargeTraining(
     try (UNet model = network().create(scheduler, options.seed)) {
       out.printf(Locale.ROOT, "model    U-Net of %,d weights%n", model.parameterCount());
       train(model, data);
-      PretrainedModel.of(model)
-          .withProvenance(provenance(data))
-          .save(directory, half ? DataType.FLOAT16 : DataType.FLOAT);
+      PretrainedModel.of(model).withProvenance(provenance(data)).save(directory, weights);
       out.printf(Locale.ROOT, "written  %s%n", directory);
       out.flush();
     }

@@ -34,6 +34,7 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
 import org.diffusion4j.unet.UNetConfig;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -63,6 +64,7 @@ final class ImageTraining {
   private final SchedulerConfig scheduler;
   private final TrainingOptions options;
   private final @Nullable Checkpoints checkpoints;
+  private final DataType weights;
   private final int samplingSteps;
   private final PrintWriter out;
 
@@ -72,6 +74,7 @@ final class ImageTraining {
       SchedulerConfig scheduler,
       TrainingOptions options,
       @Nullable Checkpoints checkpoints,
+      DataType weights,
       int samplingSteps,
       PrintWriter out) {
     this.data = data;
@@ -79,6 +82,7 @@ final class ImageTraining {
     this.scheduler = scheduler;
     this.options = options;
     this.checkpoints = checkpoints;
+    this.weights = weights;
     this.samplingSteps = samplingSteps;
     this.out = out;
   }
@@ -114,7 +118,7 @@ final class ImageTraining {
       train(model, log);
       PretrainedModel trained =
           PretrainedModel.of(model).withScheduler(scheduler).withProvenance(provenance());
-      trained.save(directory.resolve("model"));
+      trained.save(directory.resolve("model"), weights);
       Pictures.write(directory.resolve("loss.png"), TrainingCharts.of(TrainingLog.read(log)));
       draw(directory, trained);
     }

@@ -75,6 +75,8 @@ final class ImagesCommand extends ExampleCommand {
 
   @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
+  @Mixin private final HalfOption half = new HalfOption();
+
   @Option(names = "--gray", description = "Convert images of a folder to gray.")
   private boolean gray;
 
@@ -98,6 +100,7 @@ final class ImagesCommand extends ExampleCommand {
             ImageTraining.scheduler(timesteps, prediction),
             training,
             checkpoints.in(training.out.resolve("checkpoints")),
+            half.weights(),
             Math.min(samplingSteps, timesteps),
             out())
         .run();

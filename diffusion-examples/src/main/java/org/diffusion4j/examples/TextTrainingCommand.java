@@ -57,28 +57,18 @@ final class TextTrainingCommand extends ExampleCommand {
 
   @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
-  @Option(
-      names = "--half",
-      description = "Writes the model with weights of 16 bits, in half the space.")
-  private boolean half;
+  @Mixin private final HalfOption half = new HalfOption();
 
   @Override
   public Integer call() throws IOException {
     require(rank == null || from != null, "--lora must be given with --from");
-    require(rank == null || !half, "--half must be given without --lora");
+    require(
+        rank == null || half.weights() == DataType.FLOAT, "--half must be given without --lora");
     TextImages images = TextImages.open(data, SIZE, SIZE);
     if (variant != null) {
       images = images.select(Variants.balanced(images.texts(), variant));
     }
-    new TextTraining(
-            images,
-            from,
-            rank,
-            training,
-            checkpoints,
-            half ? DataType.FLOAT16 : DataType.FLOAT,
-            out())
-        .run();
+    new TextTraining(images, from, rank, training, checkpoints, half.weights(), out()).run();
     return 0;
   }
 }

@@ -21,7 +21,6 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.SameDiffDenoiser;
-import org.nd4j.linalg.api.buffer.DataType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -57,8 +56,7 @@ final class TuneCommand extends ExampleCommand {
 
   @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
-  @Option(names = "--half", description = "Writes the model with weights of 16 bits.")
-  private boolean half;
+  @Mixin private final HalfOption half = new HalfOption();
 
   @Override
   public Integer call() throws IOException {
@@ -75,7 +73,7 @@ final class TuneCommand extends ExampleCommand {
       }
       PretrainedModel tuned = trained.withProvenance(provenance(trained, source));
       Path directory = training.out.resolve("model");
-      tuned.save(directory, half ? DataType.FLOAT16 : DataType.FLOAT);
+      tuned.save(directory, half.weights());
       out().printf(Locale.ROOT, "written  %s%n", directory);
       draw(tuned);
     }

@@ -16,7 +16,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * ancestral step leads to the midpoint; the clean samples predicted there are used for the
  * ancestral step over the whole. The noise of both is that of one Brownian path in sigma.
  */
-final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options> {
+final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, DpmSdeSampler.Options> {
+
+  static final class Options extends LoopSampler.Options {
+
+    /** The seed of torchsde's path, or null for one of the request's noise. */
+    private @Nullable Long seed;
+
+    private Options(Timesteps timesteps) {
+      super(timesteps);
+    }
+  }
 
   private DpmSdeSampler(Options options) {
     super(options, DpmSdeSampler::new);
@@ -24,6 +34,20 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options
 
   DpmSdeSampler(Timesteps timesteps) {
     this(new Options(timesteps));
+  }
+
+  /**
+   * A copy whose noise is that of diffusers' {@code noise_sampler_seed}, the same in every run.
+   *
+   * @param seed at least 0
+   */
+  DpmSdeSampler withNoiseOfTorch(long seed) {
+    return with(o -> o.seed = seed);
+  }
+
+  @Override
+  String described() {
+    return options.seed == null ? "" : ", noise of torchsde with seed " + options.seed;
   }
 
   @Override
@@ -51,10 +75,13 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options
 
   @Override
   Run start(List<Transition> steps, NoiseSchedule schedule) {
-    return new TwoStages();
+    if (options.seed == null) {
+      return new TwoStages();
+    }
+    return new Seeded(options.seed, options.timesteps.nodes(schedule, FinalSigma.ZERO).levels());
   }
 
-  private static final class TwoStages implements Run {
+  private static class TwoStages implements Run {
 
     private @Nullable INDArray start;
     private @Nullable INDArray draw;
@@ -66,17 +93,28 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options
       }
       if (start == null) {
         start = x.dup();
-        draw = noise.get();
+        draw = toMiddle(step, x, noise);
         return ancestral(x, estimate.x0(), step, draw);
       }
-      double from = step.from().sigma();
-      double first = Math.sqrt((from - step.at().sigma()) / (from - step.to().sigma()));
-      double second = Math.sqrt(1 - first * first);
-      try (INDArray rest = noise.get();
-          INDArray whole = Elements.combine(first, Objects.requireNonNull(draw), second, rest)) {
+      try (INDArray whole = whole(step, Objects.requireNonNull(draw), noise)) {
         return ancestral(Objects.requireNonNull(start), estimate.x0(), step, whole);
       } finally {
         close();
+      }
+    }
+
+    /** The noise from the level of the samples to that of the midpoint. */
+    INDArray toMiddle(Transition step, INDArray x, Supplier<INDArray> noise) {
+      return noise.get();
+    }
+
+    /** The noise of the whole step, given that to the midpoint. */
+    INDArray whole(Transition step, INDArray toMiddle, Supplier<INDArray> noise) {
+      double from = step.from().sigma();
+      double first = Math.sqrt((from - step.at().sigma()) / (from - step.to().sigma()));
+      double second = Math.sqrt(1 - first * first);
+      try (INDArray rest = noise.get()) {
+        return Elements.combine(first, toMiddle, second, rest);
       }
     }
 
@@ -94,6 +132,47 @@ final class DpmSdeSampler extends LoopSampler<DpmSdeSampler, LoopSampler.Options
       start = null;
       Linear.close(draw);
       draw = null;
+    }
+  }
+
+  /** Levels are rounded as in the published code, because the path tells close ones apart. */
+  private static final class Seeded extends TwoStages {
+
+    private final long seed;
+    private final float highest;
+    private final float lowest;
+    private final float[] logSigmas;
+    private @Nullable BrownianTree path;
+
+    Seeded(long seed, Level[] levels) {
+      this.seed = seed;
+      int positive = levels.length - 1;
+      highest = (float) levels[0].sigma();
+      lowest = (float) levels[positive - 1].sigma();
+      logSigmas = new float[positive];
+      for (int i = 0; i < positive; i++) {
+        logSigmas[i] = (float) Math.log((float) levels[i].sigma());
+      }
+    }
+
+    @Override
+    INDArray toMiddle(Transition step, INDArray x, Supplier<INDArray> noise) {
+      if (path == null) {
+        path = new BrownianTree(seed, lowest, highest, x.shape());
+      }
+      int i = step.index() / 2;
+      float middle = logSigmas[i] + (logSigmas[i + 1] - logSigmas[i]) * 0.5f;
+      return path.noise(sigma(i), (float) Math.exp(middle));
+    }
+
+    @Override
+    INDArray whole(Transition step, INDArray toMiddle, Supplier<INDArray> noise) {
+      int i = step.index() / 2;
+      return Objects.requireNonNull(path).noise(sigma(i), sigma(i + 1));
+    }
+
+    private double sigma(int i) {
+      return (float) Math.exp(logSigmas[i]);
     }
   }
 }

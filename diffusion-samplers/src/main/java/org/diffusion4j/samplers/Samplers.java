@@ -150,7 +150,7 @@ public final class Samplers {
       case "DPMSolverSinglestepScheduler" -> SolverSamplers.singlestep(config, steps);
       case "UniPCMultistepScheduler" -> SolverSamplers.uniPc(config, steps);
       case "DEISMultistepScheduler" -> SolverSamplers.deis(config, steps);
-      case "DPMSolverSDEScheduler" -> new DpmSdeSampler(nodes(config, steps, SigmaTime.BETWEEN));
+      case "DPMSolverSDEScheduler" -> dpmSde(config, steps);
       case "SASolverScheduler" -> SolverSamplers.saSolver(config, steps);
       case "UnCLIPScheduler" -> unClip(config, steps);
       case "EDMEulerScheduler",
@@ -245,6 +245,22 @@ public final class Samplers {
     Timesteps linspace = Timesteps.of(steps, Timesteps.Spacing.LINSPACE);
     return DdpmSampler.of(variance(config), linspace.withLambdaMin(Double.NEGATIVE_INFINITY))
         .withCorrection(correction(config, true));
+  }
+
+  private static DpmSdeSampler dpmSde(SchedulerConfig config, int steps) {
+    DpmSdeSampler sampler = new DpmSdeSampler(nodes(config, steps, SigmaTime.BETWEEN));
+    Object seed = config.settings().get("noise_sampler_seed");
+    if (seed == null) {
+      return sampler;
+    }
+    if (!(seed instanceof Number number)
+        || number.doubleValue() != Math.rint(number.doubleValue())
+        || number.doubleValue() < 0
+        || number.doubleValue() > Long.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "noise_sampler_seed must be a whole number in [0, 2^63) but was " + Shown.text(seed));
+    }
+    return sampler.withNoiseOfTorch(number.longValue());
   }
 
   private static EulerSampler euler(SchedulerConfig config, int steps) {

@@ -78,7 +78,7 @@ final class SchedulerKeys {
           used("DDPMParallelScheduler", List.of("variance_type"), SPACING, CLIP, THRESHOLD),
           used("DDIMParallelScheduler", List.of("set_alpha_to_one"), SPACING, CLIP, THRESHOLD),
           used("UnCLIPScheduler", List.of("variance_type"), CLIP),
-          used("DPMSolverSDEScheduler", SPACING, SIGMAS),
+          used("DPMSolverSDEScheduler", List.of("noise_sampler_seed"), SPACING, SIGMAS),
           used(
               "SASolverScheduler",
               List.of(

@@ -51,9 +51,7 @@ class SuiteReferenceTest {
   private static final Map<String, String> OTHERS =
       Map.of(
           "ipndm_full_loop", "a run begins with the noise predictions of another run",
-          "sde_ve_full_loop", "noise levels and timesteps are those of different numbers of steps",
-          "dpm_sde_full_loop_with_v_prediction", "noise is that of torchsde's Brownian tree",
-          "dpm_sde_full_loop_device_karras_sigmas", "noise is that of torchsde's Brownian tree");
+          "sde_ve_full_loop", "noise levels and timesteps are those of different numbers of steps");
 
   private static final double SIGMA_TOLERANCE = 1e-4;
   private static final double TIME_TOLERANCE = 5e-3;
@@ -231,6 +229,15 @@ class SuiteReferenceTest {
     return arguments;
   }
 
+  /** Whether the recorded mean of n values cannot be that of the recorded sum. */
+  private static boolean contradicts(Map<String, Object> json, long n) {
+    if (!object(json, "expected").keySet().containsAll(List.of("sum", "mean"))) {
+      return false;
+    }
+    double difference = figure(json, "sum") / n - figure(json, "mean");
+    return Math.abs(difference) > tolerance(json, "sum") / n + tolerance(json, "mean");
+  }
+
   private static void checkLoop(
       Map<String, Object> json, SchedulerConfig config, Map<String, Object> twin) {
     Map<String, Object> expected = object(json, "expected");
@@ -275,7 +282,9 @@ class SuiteReferenceTest {
         sum += Math.abs(value);
       }
       for (String figure : List.of("sum", "mean")) {
-        if (expected.containsKey(figure)) {
+        boolean isOfAnotherDevice =
+            figure.equals("mean") && contradicts(json, result.samples().length());
+        if (expected.containsKey(figure) && !isOfAnotherDevice) {
           double actual = figure.equals("sum") ? sum : sum / result.samples().length();
           assertThat(actual)
               .as(figure)

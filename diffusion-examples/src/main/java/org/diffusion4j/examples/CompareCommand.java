@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Compares samplers, or guidance scales, with the same noise. */
@@ -38,12 +39,7 @@ final class CompareCommand extends ExampleCommand {
   private static final int SAMPLES = 5;
   private static final int GUIDED_STEPS = 50;
 
-  @Option(
-      names = "--model",
-      description =
-          "Model directory, or fashion for the one that comes with the examples"
-              + " (${DEFAULT-VALUE}).")
-  private Path model = Path.of(Clothes.NAME);
+  @Mixin private final ModelOption model = new ModelOption();
 
   @Option(
       names = "--samplers",
@@ -90,7 +86,7 @@ final class CompareCommand extends ExampleCommand {
     require(
         scales == null || (samplers == null && guidance == 1),
         "--guidances cannot be given with --samplers or --guidance");
-    try (PretrainedModel trained = Clothes.orModel(model)) {
+    try (PretrainedModel trained = model.load()) {
       long[] shape = trained.model().sampleShape();
       require(
           shape.length == 3 && (shape[0] == 1 || shape[0] == 3),

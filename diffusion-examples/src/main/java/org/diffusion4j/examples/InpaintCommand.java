@@ -63,7 +63,7 @@ final class InpaintCommand extends ExampleCommand {
   @Override
   public Integer call() throws IOException {
     require(out.toString().endsWith(".png"), "--out must end in .png: " + out);
-    try (PretrainedModel trained = Clothes.orModel(options.model)) {
+    try (PretrainedModel trained = options.model.load()) {
       options.requireFit(trained.model());
       try (INDArray known = known(trained.model().sampleShape());
           INDArray pictures = options.pictures(trained)) {

@@ -67,7 +67,7 @@ final class InterpolateCommand extends ExampleCommand {
         (options.picture == null) == (toPicture == null),
         "--picture and --to-picture must be given together");
     long start = System.nanoTime();
-    try (PretrainedModel trained = Clothes.orModel(options.model)) {
+    try (PretrainedModel trained = options.model.load()) {
       options.requireFit(trained.model());
       List<INDArray> strips = strips(trained);
       try (INDArray all = Nd4j.concat(0, strips.toArray(INDArray[]::new))) {

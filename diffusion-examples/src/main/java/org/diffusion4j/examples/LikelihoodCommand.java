@@ -1,7 +1,6 @@
 package org.diffusion4j.examples;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
@@ -30,12 +29,7 @@ final class LikelihoodCommand extends ExampleCommand {
 
   @Mixin private final IdxOptions images = new IdxOptions();
 
-  @Option(
-      names = "--model",
-      description =
-          "Model directory, or fashion for the one that comes with the examples"
-              + " (${DEFAULT-VALUE}).")
-  private Path model = Path.of(Clothes.NAME);
+  @Mixin private final ModelOption model = new ModelOption();
 
   @Option(
       names = "--count",
@@ -57,7 +51,7 @@ final class LikelihoodCommand extends ExampleCommand {
     require(count <= all.size(), "--count must be at most " + all.size() + " but was " + count);
     int[] chosen =
         IntStream.range(0, count).map(i -> (int) ((long) i * all.size() / count)).toArray();
-    try (PretrainedModel trained = Clothes.orModel(model);
+    try (PretrainedModel trained = model.load();
         INDArray samples = continuous(all, chosen)) {
       Likelihood found =
           ProbabilityFlow.of(trained.model())

@@ -52,7 +52,7 @@ final class RestyleCommand extends ExampleCommand {
     require(
         guidance >= 0 && guidance <= MOST_GUIDANCE,
         "--guidance must be in [0, " + MOST_GUIDANCE + "] but was " + guidance);
-    try (PretrainedModel trained = Clothes.orModel(options.model)) {
+    try (PretrainedModel trained = options.model.load()) {
       SameDiffDenoiser denoiser = trained.model();
       options.requireFit(denoiser);
       require(

@@ -13,6 +13,7 @@ import org.diffusion4j.unet.SameDiffDenoiser;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -29,12 +30,7 @@ final class SteeringOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      description =
-          "Model directory, or fashion for the one that comes with the examples"
-              + " (${DEFAULT-VALUE}).")
-  Path model = Path.of(Clothes.NAME);
+  @Mixin final ModelOption model = new ModelOption();
 
   @Option(
       names = "--picture",

@@ -37,12 +37,7 @@ final class TuneCommand extends ExampleCommand {
   @Mixin
   private final TrainingOptions training = new TrainingOptions(2400, 64, 3e-4, 0.995, "out/tune");
 
-  @Option(
-      names = "--model",
-      description =
-          "Model directory, or fashion for the one that comes with the examples"
-              + " (${DEFAULT-VALUE}).")
-  private Path model = Path.of(Clothes.NAME);
+  @Mixin private final ModelOption model = new ModelOption();
 
   @Mixin private final IdxOptions images = new IdxOptions();
 
@@ -67,7 +62,7 @@ final class TuneCommand extends ExampleCommand {
         stages.stream().allMatch(closeness -> closeness >= 0 && closeness < 1),
         "--stages must be in [0, 1) but were " + stages);
     SampleSource source = images.read();
-    try (PretrainedModel trained = Clothes.orModel(model)) {
+    try (PretrainedModel trained = model.load()) {
       for (int stage = 0; stage < stages.size(); stage++) {
         tune(trained.model(), source, stage);
       }

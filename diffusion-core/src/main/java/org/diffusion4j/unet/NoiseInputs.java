@@ -17,7 +17,10 @@ import org.nd4j.linalg.api.ops.random.impl.Linspace;
 import org.nd4j.linalg.api.ops.random.impl.Range;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A graph's placeholders for noise of its own, which is normal in training and 0 otherwise. */
+/**
+ * A graph's noise of its own: placeholders, which are normal in training and 0 otherwise, and
+ * operations that draw random numbers wherever they run.
+ */
 final class NoiseInputs {
 
   /** Separates this noise from that of the samples, which comes from the seed of the same step. */
@@ -51,7 +54,7 @@ final class NoiseInputs {
         graph.getOps().values().stream().anyMatch(op -> drawsRandomNumbers(op.getOp()));
   }
 
-  /** Whether the graph draws random numbers wherever it runs. */
+  /** Whether there are such operations. */
   boolean drawnByOperations() {
     return drawnByOperations;
   }

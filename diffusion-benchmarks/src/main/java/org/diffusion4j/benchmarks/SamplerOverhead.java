@@ -31,7 +31,6 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true)
 public final class SamplerOverhead implements Callable<Integer> {
 
-  private static final Net NET = Net.FASHION;
   private static final int TIMESTEPS = 1000;
 
   @Option(
@@ -56,21 +55,23 @@ public final class SamplerOverhead implements Callable<Integer> {
   private int steps;
 
   private final PrintStream out;
+  private final Net net;
 
-  SamplerOverhead(PrintStream out) {
+  SamplerOverhead(PrintStream out, Net net) {
     this.out = out;
+    this.net = net;
   }
 
   /** Times the samplers and ends the program. */
   public static void main(String[] args) {
-    System.exit(Programs.commandLine(new SamplerOverhead(System.out)).execute(args));
+    System.exit(Programs.commandLine(new SamplerOverhead(System.out, Net.FASHION)).execute(args));
   }
 
   @Override
   public Integer call() {
     Map<String, List<Times>> measured = new LinkedHashMap<>();
-    try (UNet model = UNet.create(NET.unet(), NoiseSchedule.linear(TIMESTEPS), 1);
-        INDArray pictures = OurNetwork.pictures(NET, batch);
+    try (UNet model = UNet.create(net.unet(), NoiseSchedule.linear(TIMESTEPS), 1);
+        INDArray pictures = OurNetwork.pictures(net, batch);
         INDArray t =
             Nd4j.valueArrayOf(new long[] {batch}, (double) TIMESTEPS / 2, pictures.dataType())) {
       Clocked clocked = new Clocked(model);
@@ -83,7 +84,7 @@ public final class SamplerOverhead implements Callable<Integer> {
         }
       }
     }
-    out.printf("# %s; batch %d, %d steps%n", NET, batch, steps);
+    out.printf("# %s; batch %d, %d steps%n", net, batch, steps);
     out.println(header());
     measured.forEach((method, times) -> out.println(row(method, times)));
     return 0;

@@ -11,6 +11,8 @@ import org.junit.jupiter.api.Test;
 
 class SamplerOverheadTest {
 
+  private static final Net TINY = new Net("tiny", 12, 2, 8, List.of(1, 2, 3));
+
   @Test
   void row_givesTheMediansOfTheRounds() {
     List<Times> rounds =
@@ -24,7 +26,7 @@ class SamplerOverheadTest {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     int exitCode =
         Programs.commandLine(
-                new SamplerOverhead(new PrintStream(out, true, StandardCharsets.UTF_8)))
+                new SamplerOverhead(new PrintStream(out, true, StandardCharsets.UTF_8), TINY))
             .execute("--batch=1", "--rounds=1", "--steps=2");
     assertThat(exitCode).isZero();
     List<String> lines = out.toString(StandardCharsets.UTF_8).lines().toList();

@@ -14,6 +14,7 @@ import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.samplers.Timesteps.Spacing;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -55,6 +56,14 @@ class DdimSamplerTest {
     @Override
     Tolerances coarseTolerances() {
       return new Tolerances(0.005, 0.075, 0.15);
+    }
+
+    /** That of the other variant runs always. */
+    @Override
+    @Test
+    @Tag("slow")
+    void sample_severalTimesDoesNotFillTheMemory() {
+      super.sample_severalTimesDoesNotFillTheMemory();
     }
   }
 

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Every sampler in 20 steps, with each prediction, on the linear and the cosine schedule, clipped
@@ -232,13 +233,15 @@ class NoiseLimitTest {
 
       @Override
       public INDArray predict(INDArray xt, INDArray t, Condition condition) {
-        INDArray output = exact.predict(xt, t, condition);
-        double deviation = ERROR * output.norm2Number().doubleValue() / Math.sqrt(output.length());
-        Random random = new Random(Float.floatToIntBits(t.getFloat(0)));
-        for (long i = 0; i < output.length(); i++) {
-          output.putScalar(i, output.getDouble(i) + deviation * random.nextGaussian());
+        try (INDArray right = exact.predict(xt, t, condition)) {
+          float[] output = right.data().asFloat();
+          double deviation = ERROR * right.norm2Number().doubleValue() / Math.sqrt(output.length);
+          Random random = new Random(Float.floatToIntBits(t.getFloat(0)));
+          for (int i = 0; i < output.length; i++) {
+            output[i] += (float) (deviation * random.nextGaussian());
+          }
+          return Nd4j.createFromArray(output).reshape(right.shape());
         }
-        return output;
       }
     };
   }

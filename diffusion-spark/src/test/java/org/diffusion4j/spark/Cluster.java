@@ -25,7 +25,17 @@ final class Cluster {
   private static final String LIBRARY =
       ".*/(org/nd4j|org/bytedeco|com/jakewharton|net/ericaro)/.*|.*/diffusion-[^/]*";
 
+  private static SparkSession shared;
+
   private Cluster() {}
+
+  /** Three executors for all classes of tests that disturb none; the next start ends them. */
+  static SparkSession shared() {
+    if (shared == null || shared.sparkContext().isStopped()) {
+      shared = start(3, Map.of("spark.stage.maxConsecutiveAttempts", "2"));
+    }
+    return shared;
+  }
 
   /** Starts executors of one core each, which have the library in their class path. */
   static SparkSession start(int executors, Map<String, String> settings) {
@@ -39,6 +49,9 @@ final class Cluster {
 
   private static SparkSession start(
       int executors, Map<String, String> settings, boolean applicationJars) {
+    if (shared != null) {
+      shared.stop();
+    }
     try {
       List<Path> jars = new ArrayList<>();
       List<Path> folders = new ArrayList<>();

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.SparkException;
 import org.apache.spark.TaskContext;
@@ -31,7 +30,6 @@ import org.diffusion4j.pretrained.PretrainedModel;
 import org.diffusion4j.samplers.ClassifierFreeGuidance;
 import org.diffusion4j.samplers.Samplers;
 import org.diffusion4j.unet.Mlp;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -51,13 +49,8 @@ class SparkSamplingTest {
 
   @BeforeAll
   static void start() {
-    spark = Cluster.start(2, Map.of());
+    spark = Cluster.shared();
     SmallModels.save(model());
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
   }
 
   private static Path model() {

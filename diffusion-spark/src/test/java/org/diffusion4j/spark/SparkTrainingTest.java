@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.LongStream;
 import javax.imageio.ImageIO;
 import org.apache.spark.BarrierTaskContext;
@@ -31,7 +30,6 @@ import org.diffusion4j.training.Checkpoints;
 import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.unet.SameDiffDenoiser;
 import org.diffusion4j.unet.UNet;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -58,16 +56,11 @@ class SparkTrainingTest {
 
   @BeforeAll
   static void start() throws IOException {
-    spark = Cluster.start(3, Map.of("spark.stage.maxConsecutiveAttempts", "2"));
+    spark = Cluster.shared();
     samples =
         SparkSamples.vectors(SmallModels.rows(spark, SAMPLES, 3), SmallModels.columns())
             .withLabels("class")
             .store(directory.resolve("samples").toString());
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
   }
 
   private static SparkTraining.Builder builder(String name) {
@@ -126,7 +119,7 @@ class SparkTrainingTest {
 
   @Test
   void weights_haveTheBitsOfOneProcess_whateverTheExecutors() throws IOException {
-    for (int executors : new int[] {1, 2, 3}) {
+    for (int executors : new int[] {1, 3}) {
       List<Long> told = new ArrayList<>();
       SparkTraining.Report report =
           builder("on-" + executors)
@@ -141,7 +134,7 @@ class SparkTrainingTest {
     try (PretrainedModel model = PretrainedModel.load(directory.resolve("on-3/step-00000020"))) {
       assertThat(model.model().classes()).isEqualTo(3);
     }
-    assertThat(LocalFolders.list(directory.resolve("on-2"))).hasSizeBetween(3, 4);
+    assertThat(LocalFolders.list(directory.resolve("on-1"))).hasSizeBetween(3, 4);
   }
 
   @Tag("slow")

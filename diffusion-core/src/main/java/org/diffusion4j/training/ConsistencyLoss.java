@@ -4,7 +4,6 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
-import org.diffusion4j.ForwardProcess;
 import org.diffusion4j.NoiseSchedule;
 import org.diffusion4j.NoiseSchedule.Level;
 import org.diffusion4j.Prediction;
@@ -13,29 +12,36 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The loss of easy consistency tuning, ECT (Geng et al. 2024): the distance of the clean sample
- * that the model predicts at timestep t from the one that it predicts with the same noise at a
- * lower timestep r, without the gradient of the latter.
+ * The loss of consistency models: the distance of the clean sample that the model predicts at
+ * timestep t from the one that it predicts at a lower timestep r of the same path, without the
+ * gradient of the latter. The distance is that of Geng et al. 2024.
  *
  * @param model the model that is trained
- * @param closeness 1 less the step's part of the noise level, {@code 1 / q^a} in the paper
+ * @param path where the lower sample is
  */
-record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
+record ConsistencyLoss(Denoiser model, Path path) implements Loss {
 
-  /** The authors' k and b of n(t) = 1 + k sigmoid(-b t). */
-  private static final double K = 8;
+  /** Which samples should have the same clean sample. */
+  interface Path {
+
+    /** Checks that a model can be trained on this path. */
+    default void check(Denoiser trained) {}
+
+    /** The timestep r of t; -1 is clean. */
+    int lower(NoiseSchedule schedule, int t);
+
+    /** The samples at r, of the batch's shape. */
+    INDArray samples(NoisyBatch batch, int[] r, Condition condition);
+
+    /** The weight of the distance. */
+    double weight(NoiseSchedule schedule, int t, int r);
+  }
 
   /** The distance below which the loss is quadratic, per value. */
   private static final double C = 0.03;
 
-  /** The greatest noise level of the paper. Higher ones, which may be infinite, weigh like it. */
-  private static final double MOST = 80;
-
   ConsistencyLoss {
     Objects.requireNonNull(model, "model");
-    if (!(closeness >= 0 && closeness < 1)) {
-      throw new IllegalArgumentException("closeness must be in [0, 1) but was " + closeness);
-    }
   }
 
   @Override
@@ -43,13 +49,19 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     if (trained != model) {
       throw new IllegalArgumentException("a consistency loss must be of the model that is trained");
     }
-    boolean predictsNoise =
-        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
-    if (predictsNoise || model.learnsVariance()) {
+    if (!predictsSamples(model)) {
       throw new IllegalArgumentException(
           "a consistency loss must be of a model that predicts samples or velocities, without a"
               + " variance");
     }
+    path.check(trained);
+  }
+
+  /** Whether clean samples follow from the output at every level, and nothing else is in it. */
+  static boolean predictsSamples(Denoiser model) {
+    boolean predictsNoise =
+        model.prediction() == Prediction.EPSILON || model.prediction() == Prediction.SCORE;
+    return !predictsNoise && !model.learnsVariance();
   }
 
   @Override
@@ -59,13 +71,14 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
 
   @Override
   public SampleLoss of(NoisyBatch batch, Condition condition) {
-    int[] r = Arrays.stream(batch.t()).map(t -> lower(batch.schedule(), t)).toArray();
+    NoiseSchedule schedule = batch.schedule();
+    int[] r = Arrays.stream(batch.t()).map(t -> path.lower(schedule, t)).toArray();
     float[] target = target(batch, r, condition);
     float[] x = Floats.of(batch.xt());
     int n = batch.t().length;
     int size = x.length / n;
     return (i, output, gradient) -> {
-      Level level = batch.schedule().level(batch.t()[i]);
+      Level level = schedule.level(batch.t()[i]);
       double squares = 0;
       for (int k = 0; k < size; k++) {
         double difference =
@@ -74,7 +87,7 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
         squares += difference * difference;
       }
       double distance = Math.sqrt(squares / size + C * C);
-      double weight = weight(batch.schedule(), batch.t()[i], r[i]) / n;
+      double weight = path.weight(schedule, batch.t()[i], r[i]) / n;
       double factor = weight * slope(batch.prediction(), level) / (size * distance);
       for (int k = 0; k < size; k++) {
         gradient[k] *= (float) factor;
@@ -83,53 +96,23 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     };
   }
 
-  /** The clean samples that the model predicts at r; the data themselves where r is clean. */
+  /** The clean samples that the model predicts at r; the samples themselves where r is clean. */
   private float[] target(NoisyBatch batch, int[] r, Condition condition) {
-    float[] target = Floats.of(batch.x0());
-    int size = target.length / r.length;
-    float[] times = new float[r.length];
-    for (int i = 0; i < r.length; i++) {
-      int s = Math.max(0, r[i]);
-      NoiseSchedule schedule = batch.schedule();
-      times[i] = schedule.isContinuous() ? (float) schedule.time(schedule.sigma(s)) : s;
-    }
-    try (INDArray xr = new ForwardProcess(batch.schedule()).noisy(batch.x0(), batch.noise(), r);
-        INDArray t = Nd4j.createFromArray(times);
+    int[] s = Arrays.stream(r).map(t -> Math.max(t, 0)).toArray();
+    try (INDArray xr = path.samples(batch, r, condition);
+        INDArray t = Nd4j.createFromArray(NoisyBatch.times(batch.schedule(), s));
         INDArray output = model.predict(xr, t, condition)) {
-      float[] x = Floats.of(xr);
+      float[] target = Floats.of(xr);
       float[] predicted = Floats.of(output);
+      int size = target.length / r.length;
       for (int k = 0; k < target.length; k++) {
-        int s = r[k / size];
-        if (s >= 0) {
-          Level level = batch.schedule().level(s);
-          target[k] = (float) clean(batch.prediction(), level, x[k], predicted[k]);
+        if (r[k / size] >= 0) {
+          Level level = batch.schedule().level(r[k / size]);
+          target[k] = (float) clean(batch.prediction(), level, target[k], predicted[k]);
         }
       }
+      return target;
     }
-    return target;
-  }
-
-  /** The timestep r of t; -1 is clean. */
-  private int lower(NoiseSchedule schedule, int t) {
-    double sigma = schedule.alphaBar(t) == 0 ? Double.MAX_VALUE : schedule.sigma(t);
-    double mapped = 1 + K / (1 + Math.exp(Math.min(sigma, 700)));
-    double goal = sigma * (1 - (1 - closeness) * mapped);
-    int r = t - 1;
-    while (r >= 0 && schedule.sigma(r) > goal) {
-      r--;
-    }
-    return r;
-  }
-
-  /**
-   * 1 / (sigma(t) - sigma(r)) as in the paper, times the part {@code 1 - closeness}, so that stages
-   * have losses of one size. Low levels weigh most, because errors there are passed on.
-   */
-  private double weight(NoiseSchedule schedule, int t, int r) {
-    if (schedule.alphaBar(t) == 0 || schedule.sigma(t) > MOST) {
-      return 1 / MOST;
-    }
-    return (1 - closeness) / (schedule.sigma(t) - (r < 0 ? 0 : schedule.sigma(r)));
   }
 
   private static double clean(Prediction prediction, Level level, double x, double output) {
@@ -142,12 +125,13 @@ record ConsistencyLoss(Denoiser model, double closeness) implements Loss {
     return -level.noise() / determinant(prediction, level);
   }
 
-  private static double determinant(Prediction prediction, Level level) {
+  /** Of the system that the clean sample and the noise solve. */
+  static double determinant(Prediction prediction, Level level) {
     return level.signal() * prediction.ofEpsilon(level) - level.noise() * prediction.ofX0(level);
   }
 
   @Override
   public String toString() {
-    return "consistency(" + closeness + ")";
+    return path.toString();
   }
 }

@@ -93,7 +93,26 @@ public interface Loss {
    * @throws IllegalArgumentException if the closeness is out of range
    */
   static Loss consistency(Denoiser model, double closeness) {
-    return new ConsistencyLoss(model, closeness);
+    return new ConsistencyLoss(model, new ConsistencyTuning(closeness));
+  }
+
+  /**
+   * The loss of consistency distillation: Song et al. 2023, algorithm 2, with Heun's method. Like
+   * {@link #consistency}, it makes a model predict the sample where the probability flow ends, but
+   * the flow is that of a teacher, usually a second copy of the model, and not estimated from the
+   * data. It needs no stages and far fewer training steps, and each costs two predictions of the
+   * teacher more. The samples can become as good as those of the teacher's flow, not better.
+   *
+   * @param model the model to train, which predicts samples or velocities
+   * @param teacher predicts samples or velocities too; of the same shape and schedule. It is not
+   *     closed
+   * @param steps in which Heun's method solves the teacher's flow, at least 1; 16 are enough for
+   *     small images
+   * @throws IllegalArgumentException if the steps are out of range or the teacher predicts noise, a
+   *     variance or something random; when training starts also if it does not fit the model
+   */
+  static Loss consistencyDistillation(Denoiser model, Denoiser teacher, int steps) {
+    return new ConsistencyLoss(model, new ConsistencyDistillation(teacher, steps));
   }
 
   /**
@@ -125,6 +144,11 @@ public interface Loss {
 
     /** What the model is told about each sample: {@link NoiseSchedule#time}. */
     float[] times() {
+      return times(schedule, t);
+    }
+
+    /** What a model is told about timesteps. */
+    static float[] times(NoiseSchedule schedule, int[] t) {
       float[] times = Floats.of(t);
       for (int i = 0; schedule.isContinuous() && i < t.length; i++) {
         times[i] = (float) schedule.time(schedule.sigma(t[i]));

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
+import org.diffusion4j.Denoiser;
 import org.diffusion4j.Sampler;
 import org.diffusion4j.SamplingRequest;
 import org.diffusion4j.SamplingResult;
@@ -21,11 +22,12 @@ import org.diffusion4j.training.DiffusionTrainer;
 import org.diffusion4j.training.Loss;
 import org.diffusion4j.training.TrainingListeners;
 import org.diffusion4j.unet.SameDiffDenoiser;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Consistency tuning: ECT (Geng et al. 2024). */
+/** Consistency distillation (Song et al. 2023), or consistency tuning: ECT (Geng et al. 2024). */
 @Command(
     name = "tune",
     description = "Tunes a trained model to one and two steps.",
@@ -33,6 +35,7 @@ import picocli.CommandLine.Option;
 final class TuneCommand extends ExampleCommand {
 
   private static final int COLUMNS = 10;
+  private static final int STEPS = 16;
 
   @Mixin
   private final TrainingOptions training = new TrainingOptions(2400, 64, 3e-4, 0.995, "out/tune");
@@ -42,12 +45,27 @@ final class TuneCommand extends ExampleCommand {
   @Mixin private final IdxOptions images = new IdxOptions();
 
   @Option(
+      names = "--teacher-steps",
+      converter = Positive.class,
+      description =
+          "Steps of Heun's method in which the model as it was, the teacher, shows its paths ("
+              + STEPS
+              + ").")
+  private @Nullable Integer teacherSteps;
+
+  @Option(
       names = "--stages",
       split = ",",
       description =
-          "How close the noise levels are that are compared, one number in [0, 1) for each stage,"
-              + " which has its share of the steps (${DEFAULT-VALUE}).")
-  private List<Double> stages = List.of(0.5, 0.75, 0.875, 0.9375);
+          "Without a teacher, on the paths of the data: how close the noise levels are that are"
+              + " compared, one number in [0, 1) for each stage, which has its share of the steps;"
+              + " 0.5,0.75,0.875,0.9375 is usual.")
+  private List<Double> stages = List.of();
+
+  @Option(
+      names = "--bfloat16",
+      description = "Compute the teacher's convolutions in bfloat16: faster.")
+  private boolean bfloat16;
 
   @Mixin private final CheckpointOptions checkpoints = new CheckpointOptions();
 
@@ -61,10 +79,17 @@ final class TuneCommand extends ExampleCommand {
     require(
         stages.stream().allMatch(closeness -> closeness >= 0 && closeness < 1),
         "--stages must be in [0, 1) but were " + stages);
+    require(
+        stages.isEmpty() || (teacherSteps == null && !bfloat16),
+        "--teacher-steps and --bfloat16 are of the teacher, without which --stages tune");
     SampleSource source = images.read();
     try (PretrainedModel trained = model.load()) {
+      if (stages.isEmpty()) {
+        distil(trained.model(), source);
+      }
       for (int stage = 0; stage < stages.size(); stage++) {
-        tune(trained.model(), source, stage);
+        Loss loss = Loss.consistency(trained.model(), stages.get(stage));
+        tune(trained.model(), loss, source, stage, training.steps / stages.size());
       }
       PretrainedModel tuned = trained.withProvenance(provenance(trained, source));
       Path directory = training.out.resolve("model");
@@ -75,14 +100,26 @@ final class TuneCommand extends ExampleCommand {
     return 0;
   }
 
+  private void distil(SameDiffDenoiser denoiser, SampleSource source) throws IOException {
+    try (PretrainedModel teacher = model.load()) {
+      Denoiser shown = bfloat16 ? teacher.model().inBfloat16() : teacher.model();
+      Loss loss = Loss.consistencyDistillation(denoiser, shown, teacherSteps());
+      tune(denoiser, loss, source, 0, training.steps);
+    }
+  }
+
+  private int teacherSteps() {
+    return teacherSteps == null ? STEPS : teacherSteps;
+  }
+
   /** Each stage has an optimizer of its own, and starts with the average of the one before. */
-  private void tune(SameDiffDenoiser denoiser, SampleSource source, int stage) throws IOException {
+  private void tune(SameDiffDenoiser denoiser, Loss loss, SampleSource source, int stage, int steps)
+      throws IOException {
     Path folder = Files.createDirectories(training.out.resolve("stage-" + (stage + 1)));
-    int steps = training.steps / stages.size();
     try (DiffusionTrainer trainer =
             training
                 .trainer(denoiser, steps)
-                .loss(Loss.consistency(denoiser, stages.get(stage)))
+                .loss(loss)
                 .maxGradientNorm(1)
                 .checkpoints(checkpoints.in(folder).keepLast(1))
                 .build();
@@ -104,7 +141,11 @@ final class TuneCommand extends ExampleCommand {
   private Provenance provenance(PretrainedModel trained, SampleSource source) {
     return trained
         .provenance()
-        .with("tuned", "consistency, closeness " + stages)
+        .with(
+            "tuned",
+            stages.isEmpty()
+                ? "consistency distillation, " + teacherSteps() + " steps"
+                : "consistency, closeness " + stages)
         .with("tuned_on", source.description())
         .with("tuning_steps", training.steps)
         .with("tuning_batch", training.batch)

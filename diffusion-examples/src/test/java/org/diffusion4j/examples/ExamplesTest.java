@@ -6,9 +6,11 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import onnx.Onnx.ModelProto;
 import org.diffusion4j.Prediction;
@@ -219,22 +221,30 @@ class ExamplesTest {
             "likelihood", "--model=" + model, "--data=" + images, "--count=2", "--tolerance=0.1");
     assertThat(measured.exitCode()).as(measured.err()).isZero();
     assertThat(measured.out()).matches("\\d+\\.\\d{3} bits per dimension, .* of 2 images; .*\\R");
-    Runs tuned =
-        Runs.of(
-            "tune",
-            "--model=" + model,
-            "--data=" + images,
-            "--stages=0.5,0.75",
-            "--steps=4",
-            "--batch=2",
-            "--out=" + directory.resolve("tuned"));
-    assertThat(tuned.exitCode()).as(tuned.err()).isZero();
-    assertThat(directory.resolve("tuned/samples.png")).exists();
-    try (PretrainedModel loaded = PretrainedModel.load(directory.resolve("tuned/model"))) {
-      assertThat(loaded.model().prediction()).isEqualTo(prediction);
-      assertThat(((UNet) loaded.model()).config().blocks().layers()).isEqualTo(2);
-      assertThat(loaded.provenance().toString()).contains("closeness [0.5, 0.75]");
-    }
+    Map<String, String> ways =
+        Map.of("--stages=0.5,0.75", "closeness [0.5, 0.75]", "--teacher-steps=3", "3 steps");
+    ways.forEach(
+        (way, told) -> {
+          Path out = directory.resolve("tuned" + way);
+          Runs tuned =
+              Runs.of(
+                  "tune",
+                  "--model=" + model,
+                  "--data=" + images,
+                  way,
+                  "--steps=4",
+                  "--batch=2",
+                  "--out=" + out);
+          assertThat(tuned.exitCode()).as(tuned.err()).isZero();
+          assertThat(out.resolve("samples.png")).exists();
+          try (PretrainedModel loaded = PretrainedModel.load(out.resolve("model"))) {
+            assertThat(loaded.model().prediction()).isEqualTo(prediction);
+            assertThat(((UNet) loaded.model()).config().blocks().layers()).isEqualTo(2);
+            assertThat(loaded.provenance().toString()).contains(told);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
   }
 
   /** An IDX file that counts from 0. */

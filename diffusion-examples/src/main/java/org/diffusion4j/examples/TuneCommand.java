@@ -38,7 +38,7 @@ final class TuneCommand extends ExampleCommand {
   private static final int STEPS = 16;
 
   @Mixin
-  private final TrainingOptions training = new TrainingOptions(2400, 64, 3e-4, 0.995, "out/tune");
+  private final TrainingOptions training = new TrainingOptions(1800, 64, 1e-3, 0.995, "out/tune");
 
   @Mixin private final ModelOption model = new ModelOption();
 

@@ -2,7 +2,6 @@ package org.diffusion4j.training;
 
 import java.util.Arrays;
 import java.util.Objects;
-import java.util.stream.IntStream;
 import org.diffusion4j.Condition;
 import org.diffusion4j.Denoiser;
 import org.diffusion4j.NoiseSchedule;
@@ -13,49 +12,71 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Consistency distillation (Song et al. 2023, algorithm 2): the lower sample is where a step of
- * Heun's method along the teacher's probability flow ends. Divided by {@code signal + noise}, every
- * process is a straight path, whose time {@code noise / (signal + noise)} ends at 1 where there is
- * no signal; steps are of one size in it.
+ * Heun's method along the teacher's probability flow ends. Other than in the paper, the step may
+ * begin at any timestep, and the target is of the model as it is, not of an average of its weights.
+ * Divided by {@code signal + noise}, every process is a straight path, whose time {@code noise /
+ * (signal + noise)} ends at 1 where there is no signal; steps are of one size in it.
  *
  * @param teacher the model whose probability flow it is
  * @param steps of the whole path
  */
 record ConsistencyDistillation(Denoiser teacher, int steps) implements ConsistencyLoss.Path {
 
+  /** The part of a step below which the end counts as clean. */
+  private static final double NEARLY_CLEAN = 0.1;
+
+  /** The greatest difference of two levels that are the same. */
+  private static final double ROUNDING = 1e-6;
+
   ConsistencyDistillation {
     Objects.requireNonNull(teacher, "teacher");
     if (steps < 1) {
       throw new IllegalArgumentException("steps must be at least 1 but were " + steps);
     }
-    if (!ConsistencyLoss.predictsSamples(teacher) || !teacher.isDeterministic()) {
+    if (!ConsistencyLoss.predictsSamples(teacher)) {
       throw new IllegalArgumentException(
-          "the teacher must be deterministic and predict samples or velocities, without a"
-              + " variance, but predicts "
-              + teacher.prediction());
+          "the teacher must predict samples or velocities, without a variance, but predicts "
+              + teacher.prediction()
+              + (teacher.learnsVariance() ? " and a variance" : ""));
+    }
+    if (!teacher.isDeterministic()) {
+      throw new IllegalArgumentException(
+          "the teacher must be deterministic but draws random numbers");
     }
   }
 
   @Override
   public void check(Denoiser trained) {
     if (trained == teacher) {
-      throw new IllegalArgumentException("the teacher must be another model than the one trained");
+      throw new IllegalArgumentException(
+          "the teacher must be a model other than the one that is trained");
     }
+    requireSame(
+        "shape", Arrays.toString(trained.sampleShape()), Arrays.toString(teacher.sampleShape()));
     NoiseSchedule mine = trained.schedule();
     NoiseSchedule other = teacher.schedule();
-    boolean same =
-        Arrays.equals(trained.sampleShape(), teacher.sampleShape())
-            && mine.steps() == other.steps()
-            && IntStream.range(0, mine.steps()).allMatch(t -> mine.level(t).equals(other.level(t)));
-    if (!same) {
+    requireSame("number of timesteps", mine.steps(), other.steps());
+    for (int t = 0; t < mine.steps(); t++) {
+      if (!isSame(mine.level(t), other.level(t))) {
+        requireSame("noise level at timestep " + t, mine.level(t), other.level(t));
+      }
+    }
+    int theirs = Condition.Takes.of(teacher).classes();
+    if (theirs != Condition.Takes.ANY) {
+      requireSame("number of classes", Condition.Takes.of(trained).classes(), theirs);
+    }
+  }
+
+  private static boolean isSame(Level one, Level other) {
+    double most = ROUNDING * (one.signal() + one.noise());
+    return Math.abs(one.signal() - other.signal()) <= most
+        && Math.abs(one.noise() - other.noise()) <= most;
+  }
+
+  private static void requireSame(String what, Object ofModel, Object ofTeacher) {
+    if (!ofModel.equals(ofTeacher)) {
       throw new IllegalArgumentException(
-          "the teacher must have the model's shape and schedule, "
-              + Arrays.toString(trained.sampleShape())
-              + " and "
-              + mine
-              + ", but has "
-              + Arrays.toString(teacher.sampleShape())
-              + " and "
-              + other);
+          "the teacher must have the model's " + what + ", " + ofModel + ", but has " + ofTeacher);
     }
   }
 
@@ -76,13 +97,13 @@ record ConsistencyDistillation(Denoiser teacher, int steps) implements Consisten
     float[] x = Floats.of(batch.xt());
     float[] first = slopes(batch.xt(), x, batch.t(), from, condition);
     float[] end = stepped(x, first, from, to);
-    int[] last = Arrays.stream(r).map(t -> Math.max(t, 0)).toArray();
     try (INDArray xr = Nd4j.createFromArray(end).reshape(batch.xt().shape())) {
-      float[] second = slopes(xr, end, last, to, condition);
+      float[] second = slopes(xr, end, ConsistencyLoss.noisy(r), to, condition);
       int size = x.length / r.length;
       for (int k = 0; k < x.length; k++) {
-        // Euler's method where the end is clean, at which a network says nothing.
-        first[k] = r[k / size] < 0 ? first[k] : (first[k] + second[k]) / 2;
+        // Euler's method where the end is clean or nearly so: its slope says nothing of the noise.
+        boolean heun = time(to[k / size]) * steps > NEARLY_CLEAN;
+        first[k] = heun ? (first[k] + second[k]) / 2 : first[k];
       }
     }
     return Nd4j.createFromArray(stepped(x, first, from, to)).reshape(batch.xt().shape());
@@ -99,9 +120,7 @@ record ConsistencyDistillation(Denoiser teacher, int steps) implements Consisten
   }
 
   private static Level[] levels(NoiseSchedule schedule, int[] t) {
-    return Arrays.stream(t)
-        .mapToObj(s -> s < 0 ? Level.CLEAN : schedule.level(s))
-        .toArray(Level[]::new);
+    return Arrays.stream(t).mapToObj(schedule::level).toArray(Level[]::new);
   }
 
   /** The derivative {@code epsilon - x_0} of the straight path. */

@@ -30,7 +30,7 @@ record ConsistencyLoss(Denoiser model, Path path) implements Loss {
     /** The timestep r of t; -1 is clean. */
     int lower(NoiseSchedule schedule, int t);
 
-    /** The samples at r, of the batch's shape. */
+    /** The samples at r, of the batch's shape and in the scale of the process. */
     INDArray samples(NoisyBatch batch, int[] r, Condition condition);
 
     /** The weight of the distance. */
@@ -98,21 +98,27 @@ record ConsistencyLoss(Denoiser model, Path path) implements Loss {
 
   /** The clean samples that the model predicts at r; the samples themselves where r is clean. */
   private float[] target(NoisyBatch batch, int[] r, Condition condition) {
-    int[] s = Arrays.stream(r).map(t -> Math.max(t, 0)).toArray();
     try (INDArray xr = path.samples(batch, r, condition);
-        INDArray t = Nd4j.createFromArray(NoisyBatch.times(batch.schedule(), s));
+        INDArray t = Nd4j.createFromArray(NoisyBatch.times(batch.schedule(), noisy(r)));
         INDArray output = model.predict(xr, t, condition)) {
       float[] target = Floats.of(xr);
       float[] predicted = Floats.of(output);
       int size = target.length / r.length;
       for (int k = 0; k < target.length; k++) {
-        if (r[k / size] >= 0) {
-          Level level = batch.schedule().level(r[k / size]);
-          target[k] = (float) clean(batch.prediction(), level, target[k], predicted[k]);
-        }
+        Level level = batch.schedule().level(r[k / size]);
+        target[k] =
+            (float)
+                (r[k / size] < 0
+                    ? target[k] / level.signal()
+                    : clean(batch.prediction(), level, target[k], predicted[k]));
       }
       return target;
     }
+  }
+
+  /** Timesteps that models know: 0 for -1, where what they predict is not used. */
+  static int[] noisy(int[] r) {
+    return Arrays.stream(r).map(t -> Math.max(t, 0)).toArray();
   }
 
   private static double clean(Prediction prediction, Level level, double x, double output) {

@@ -97,19 +97,20 @@ public interface Loss {
   }
 
   /**
-   * The loss of consistency distillation: Song et al. 2023, algorithm 2, with Heun's method. Like
-   * {@link #consistency}, it makes a model predict the sample where the probability flow ends, but
-   * the flow is that of a teacher, usually a second copy of the model, and not estimated from the
-   * data. It needs no stages and far fewer training steps, and each costs two predictions of the
-   * teacher more. The samples can become as good as those of the teacher's flow, not better.
+   * The loss of consistency distillation: Song et al. 2023, algorithm 2, with Heun's method, and
+   * with the model itself in place of an average of its weights. Like {@link #consistency}, it
+   * makes a model predict the sample where the probability flow ends, but the flow is that of a
+   * teacher, usually the same model loaded a second time, and not estimated from the data. It needs
+   * no stages; each training step costs two predictions of the teacher more. The samples can become
+   * as good as those of the teacher's flow, not better.
    *
    * @param model the model to train, which predicts samples or velocities
-   * @param teacher predicts samples or velocities too; of the same shape and schedule. It is not
-   *     closed
-   * @param steps in which Heun's method solves the teacher's flow, at least 1; 16 are enough for
-   *     small images
+   * @param teacher predicts samples or velocities too; of the same shape, schedule and classes,
+   *     with weights of its own, which must not change. It is not closed
+   * @param steps in which Heun's method follows the teacher's flow, at least 1, and of which there
+   *     are no more than timesteps; 16 are enough for small images
    * @throws IllegalArgumentException if the steps are out of range or the teacher predicts noise, a
-   *     variance or something random; when training starts also if it does not fit the model
+   *     variance or something random; when the trainer is built also if it does not fit the model
    */
   static Loss consistencyDistillation(Denoiser model, Denoiser teacher, int steps) {
     return new ConsistencyLoss(model, new ConsistencyDistillation(teacher, steps));

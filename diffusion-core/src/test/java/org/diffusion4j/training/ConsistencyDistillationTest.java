@@ -48,7 +48,7 @@ class ConsistencyDistillationTest {
         Arguments.of(NoiseSchedule.edm(1000, 0.002, 80, 0.5), Prediction.EDM));
   }
 
-  /** Of data with a normal distribution the paths are straight in units of the deviation. */
+  /** Of data with a normal distribution, (x - signal mean) / deviation is constant on a path. */
   @ParameterizedTest
   @MethodSource("processes")
   void samples_areWhereTheTeachersPathLeads(NoiseSchedule schedule, Prediction prediction) {
@@ -76,7 +76,7 @@ class ConsistencyDistillationTest {
                 new Loss.NoisyBatch(any, any, xt, t, schedule, prediction), r, Condition.none())) {
       for (int i = 0; i < t.length; i++) {
         Level from = schedule.level(t[i]);
-        Level to = r[i] < 0 ? Level.CLEAN : schedule.level(r[i]);
+        Level to = schedule.level(r[i]);
         double expected =
             to.signal() * mean
                 + (x[i] - from.signal() * mean)
@@ -150,14 +150,23 @@ class ConsistencyDistillationTest {
       MixtureDenoiser noise = mixture(FLOW, Prediction.EPSILON);
       assertThatIllegalArgumentException()
           .isThrownBy(() -> Loss.consistencyDistillation(model, noise, 16))
-          .withMessageContaining("teacher must be deterministic and predict samples or velocities")
-          .withMessageContaining("predicts EPSILON");
-      assertRefused(model, model, "teacher must be another model");
-      assertRefused(model, plane, "teacher must have the model's shape and schedule, [1] and");
+          .withMessageContaining("teacher must predict samples or velocities, without a")
+          .withMessageContaining("but predicts EPSILON");
+      assertRefused(model, model, "teacher must be a model other than the one that is trained");
+      assertRefused(model, plane, "teacher must have the model's shape, [1], but has [2]");
       assertRefused(
           model,
           mixture(NoiseSchedule.flow(50), Prediction.FLOW),
-          "teacher must have the model's shape and schedule, [1] and");
+          "teacher must have the model's number of timesteps, 100, but has 50");
+      assertRefused(
+          model,
+          mixture(NoiseSchedule.cosine(100), Prediction.VELOCITY),
+          "teacher must have the model's noise level at timestep 0, Level[");
+      try (Mlp classes =
+          Mlp.create(new Mlp.Config(1, 8, 1).withClasses(3, false), FLOW, Prediction.FLOW, 1)) {
+        assertRefused(
+            model, classes, "teacher must have the model's number of classes, 0, but has 3");
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.diffusion4j.Condition;
 import org.diffusion4j.ForwardProcess;
@@ -113,15 +114,21 @@ class ConsistencyLossTest {
     }
   }
 
+  /** In a process whose samples are of another scale than the data as well. */
   @Test
   void closenessZero_hasTheDataAsTarget() {
+    NoiseSchedule edm = NoiseSchedule.edm(50, 0.01, 50, 0.5);
     try (Mlp model = mlp(Prediction.SAMPLE, 8);
+        Mlp scaled = Mlp.create(new Mlp.Config(1, 8, 2), edm, Prediction.SAMPLE, 1);
         INDArray x0 = Nd4j.createFromArray(new float[][] {{0.3f}});
         INDArray noise = Nd4j.createFromArray(new float[][] {{1.1f}})) {
-      Loss.NoisyBatch batch =
-          new Loss.NoisyBatch(x0, noise, noise, new int[] {30}, SCHEDULE, Prediction.SAMPLE);
-      SampleLoss loss = Loss.consistency(model, 0).of(batch, Condition.none());
-      assertThat(loss.of(0, new float[] {0.3f}, new float[1])).isCloseTo(0, within(1e-6));
+      for (Mlp each : List.of(model, scaled)) {
+        Loss.NoisyBatch batch =
+            new Loss.NoisyBatch(
+                x0, noise, noise, new int[] {30}, each.schedule(), Prediction.SAMPLE);
+        SampleLoss loss = Loss.consistency(each, 0).of(batch, Condition.none());
+        assertThat(loss.of(0, new float[] {0.3f}, new float[1])).isCloseTo(0, within(1e-6));
+      }
     }
   }
 

@@ -48,7 +48,8 @@ final class TuneCommand extends ExampleCommand {
       names = "--teacher-steps",
       converter = Positive.class,
       description =
-          "Steps of Heun's method in which the model as it was, the teacher, shows its paths ("
+          "Steps in which Heun's method follows the probability flow of the teacher, the model"
+              + " before tuning ("
               + STEPS
               + ").")
   private @Nullable Integer teacherSteps;
@@ -57,9 +58,9 @@ final class TuneCommand extends ExampleCommand {
       names = "--stages",
       split = ",",
       description =
-          "Without a teacher, on the paths of the data: how close the noise levels are that are"
-              + " compared, one number in [0, 1) for each stage, which has its share of the steps;"
-              + " 0.5,0.75,0.875,0.9375 is usual.")
+          "Tunes without a teacher: how close the noise levels are that are compared, one number in"
+              + " [0, 1) for each stage, which has its share of the steps; for example"
+              + " 0.5,0.75,0.875,0.9375, with a learning rate of 3e-4.")
   private List<Double> stages = List.of();
 
   @Option(
@@ -81,7 +82,8 @@ final class TuneCommand extends ExampleCommand {
         "--stages must be in [0, 1) but were " + stages);
     require(
         stages.isEmpty() || (teacherSteps == null && !bfloat16),
-        "--teacher-steps and --bfloat16 are of the teacher, without which --stages tune");
+        "--teacher-steps and --bfloat16 must not be given with --stages, which tune without a"
+            + " teacher");
     SampleSource source = images.read();
     try (PretrainedModel trained = model.load()) {
       if (stages.isEmpty()) {
@@ -89,7 +91,8 @@ final class TuneCommand extends ExampleCommand {
       }
       for (int stage = 0; stage < stages.size(); stage++) {
         Loss loss = Loss.consistency(trained.model(), stages.get(stage));
-        tune(trained.model(), loss, source, stage, training.steps / stages.size());
+        int steps = training.steps / stages.size();
+        tune(trained.model(), source, new Stage("stage-" + (stage + 1), loss, steps, stage));
       }
       PretrainedModel tuned = trained.withProvenance(provenance(trained, source));
       Path directory = training.out.resolve("model");
@@ -104,7 +107,7 @@ final class TuneCommand extends ExampleCommand {
     try (PretrainedModel teacher = model.load()) {
       Denoiser shown = bfloat16 ? teacher.model().inBfloat16() : teacher.model();
       Loss loss = Loss.consistencyDistillation(denoiser, shown, teacherSteps());
-      tune(denoiser, loss, source, 0, training.steps);
+      tune(denoiser, source, new Stage("distillation", loss, training.steps, 0));
     }
   }
 
@@ -112,27 +115,30 @@ final class TuneCommand extends ExampleCommand {
     return teacherSteps == null ? STEPS : teacherSteps;
   }
 
-  /** Each stage has an optimizer of its own, and starts with the average of the one before. */
-  private void tune(SameDiffDenoiser denoiser, Loss loss, SampleSource source, int stage, int steps)
+  /** A part of the training, with an optimizer, a folder and an order of the data of its own. */
+  private record Stage(String name, Loss loss, int steps, long order) {}
+
+  /** Starts with the average of the stage before. */
+  private void tune(SameDiffDenoiser denoiser, SampleSource source, Stage stage)
       throws IOException {
-    Path folder = Files.createDirectories(training.out.resolve("stage-" + (stage + 1)));
+    Path folder = Files.createDirectories(training.out.resolve(stage.name()));
     try (DiffusionTrainer trainer =
             training
-                .trainer(denoiser, steps)
-                .loss(loss)
+                .trainer(denoiser, stage.steps())
+                .loss(stage.loss())
                 .maxGradientNorm(1)
                 .checkpoints(checkpoints.in(folder).keepLast(1))
                 .build();
         SampleIterator batches =
             SampleIterator.of(source, training.batch)
-                .shuffle(training.seed + stage)
+                .shuffle(training.seed + stage.order())
                 .build()
                 .prefetched(2);
         TrainingListeners.FileListener csv =
             TrainingListeners.csv(folder.resolve("training.csv"))) {
       long done = trainer.resume();
-      try (Progress progress = new Progress("stage " + (stage + 1), done, steps, out())) {
-        trainer.trainTo(batches, steps, csv.andThen(progress.training()));
+      try (Progress progress = new Progress(stage.name(), done, stage.steps(), out())) {
+        trainer.trainTo(batches, stage.steps(), csv.andThen(progress.training()));
       }
       trainer.useAverage();
     }

@@ -42,8 +42,7 @@ class MisuseTest {
         "compare --guidances 1,3 --guidance 2 | --guidances cannot be given with --samplers",
         "compare --guidances 1,x | 'x' is not a double",
         "images | Missing required option: '--data",
-        "tune --data nowhere --stages 0.5 --teacher-steps 8 | --teacher-steps and --bfloat16 are"
-            + " of",
+        "tune --data nowhere --stages 0.5 --teacher-steps 8 | must not be given with --stages",
         "tune --data nowhere --stages 0.5,1 | --stages must be in [0, 1) but were [0.5, 1.0]",
         "images --data nowhere --gray | --gray and --class-folders are for folders",
         "text | either --prompt or --prompts must be given, but neither was",

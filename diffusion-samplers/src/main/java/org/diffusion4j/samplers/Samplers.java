@@ -256,7 +256,7 @@ public final class Samplers {
     if (!(seed instanceof Number number)
         || number.doubleValue() != Math.rint(number.doubleValue())
         || number.doubleValue() < 0
-        || number.doubleValue() > Long.MAX_VALUE) {
+        || (!(number instanceof Long) && number.doubleValue() >= 0x1p63)) {
       throw new IllegalArgumentException(
           "noise_sampler_seed must be a whole number in [0, 2^63) but was " + Shown.text(seed));
     }

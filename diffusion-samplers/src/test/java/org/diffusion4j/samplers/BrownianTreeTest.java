@@ -85,7 +85,7 @@ class BrownianTreeTest {
 
   @Test
   void badSeed_isNamed() {
-    for (Object seed : new Object[] {-1, 0.5, "x"}) {
+    for (Object seed : new Object[] {-1, 0.5, 0x1p63, "x"}) {
       SchedulerConfig config =
           new SchedulerConfig("DPMSolverSDEScheduler", Map.of("noise_sampler_seed", seed));
       assertThatThrownBy(() -> Samplers.of(config, 4))

@@ -29,10 +29,13 @@ final class Cluster {
 
   private Cluster() {}
 
-  /** Three executors for all classes of tests that disturb none; the next start ends them. */
+  /**
+   * Three executors for all classes of tests that disturb none; the next start ends them. They load
+   * the library's jars as those of an application, with a class loader of Spark.
+   */
   static SparkSession shared() {
     if (shared == null || shared.sparkContext().isStopped()) {
-      shared = start(3, Map.of("spark.stage.maxConsecutiveAttempts", "2"));
+      shared = start(3, Map.of("spark.stage.maxConsecutiveAttempts", "2"), true);
     }
     return shared;
   }
@@ -40,11 +43,6 @@ final class Cluster {
   /** Starts executors of one core each, which have the library in their class path. */
   static SparkSession start(int executors, Map<String, String> settings) {
     return start(executors, settings, false);
-  }
-
-  /** Starts executors that load the library's jars as those of an application. */
-  static SparkSession startWithApplicationJars(int executors) {
-    return start(executors, Map.of(), true);
   }
 
   private static SparkSession start(

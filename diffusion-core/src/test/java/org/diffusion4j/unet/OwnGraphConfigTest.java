@@ -38,7 +38,7 @@ class OwnGraphConfigTest {
 
   private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(50);
 
-  private static final int MUTANTS = Integer.getInteger("mutants", 40);
+  private static final int MUTANTS = Integer.getInteger("mutants", 70);
 
   @TempDir Path directory;
 
